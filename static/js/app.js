@@ -1,0 +1,104 @@
+// The small behaviours of our pages. Everything works by attributes, so fragments swapped in by htmx need no set-up.
+(() => {
+  const root = document.documentElement;
+
+  const savedTheme = () => {
+    try {
+      return localStorage.getItem("theme") || "auto";
+    } catch {
+      return "auto";
+    }
+  };
+
+  const showTheme = () => {
+    for (const button of document.querySelectorAll("[data-theme-choice]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === savedTheme()));
+    }
+  };
+
+  const chooseTheme = (choice) => {
+    if (choice === "auto") delete root.dataset.theme;
+    else root.dataset.theme = choice;
+    try {
+      localStorage.setItem("theme", choice);
+    } catch {
+      // The choice lasts for this page only.
+    }
+    showTheme();
+  };
+
+  const toggleNavigation = (button) => {
+    const open = button.getAttribute("aria-expanded") !== "true";
+    button.setAttribute("aria-expanded", String(open));
+    document.getElementById(button.getAttribute("aria-controls")).classList.toggle("open", open);
+  };
+
+  const togglePassword = (button) => {
+    const input = button.closest(".password").querySelector("input");
+    const shown = input.type === "password";
+    input.type = shown ? "text" : "password";
+    button.setAttribute("aria-pressed", String(shown));
+    input.focus();
+  };
+
+  const copy = async (button) => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+    button.dataset.copied = "";
+  };
+
+  const actions = {
+    "[data-theme-choice]": (element) => chooseTheme(element.dataset.themeChoice),
+    "[data-nav-toggle]": toggleNavigation,
+    "[data-password-toggle]": togglePassword,
+    "[data-dialog-open]": (element) => document.getElementById(element.dataset.dialogOpen)?.showModal(),
+    "[data-dialog-close]": (element) => element.closest("dialog")?.close(),
+    "[data-dismiss]": (element) => element.closest("[data-dismissable]")?.remove(),
+    "[data-copy]": copy,
+  };
+
+  document.addEventListener("click", (event) => {
+    for (const [selector, act] of Object.entries(actions)) {
+      const element = event.target.closest(selector);
+      if (element) act(element);
+    }
+    if (event.target.matches("dialog[open]")) event.target.close(); // a click on the backdrop
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const menu = event.target.closest?.("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+      return;
+    }
+    const toggle = document.querySelector("[data-nav-toggle][aria-expanded=true]");
+    if (toggle) {
+      toggleNavigation(toggle);
+      toggle.focus();
+    }
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.closest("[data-autosubmit]")) event.target.form.requestSubmit();
+  });
+
+  // A second click on a form that is being sent does nothing; coming back to the page frees it again.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method === "dialog" || event.defaultPrevented) return;
+    if (form.dataset.sent !== undefined) event.preventDefault();
+    else if (form.method === "post") form.dataset.sent = "";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    showTheme();
+    document.querySelector(".form-errors")?.focus();
+  });
+})();
