@@ -1,0 +1,37 @@
+"""One answer to "where does this request come from?", used by limits, lock-out, the activity log and the logs."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from django.conf import settings
+from django.http import HttpRequest
+
+UNKNOWN = "0.0.0.0"  # noqa: S104 - a placeholder for "no address" (unix socket), nothing is bound to it
+
+
+def canonical(text: str) -> IPv4Address | IPv6Address | None:
+    """The address in `text`, with its zone stripped and an IPv4-mapped form turned into IPv4."""
+    try:
+        address = ip_address(text.strip().partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address
+
+
+def client_address(request: HttpRequest) -> str:
+    """`X-Real-IP` when the peer is one of `TRUSTED_PROXIES`, else the peer; never `X-Forwarded-For`, which clients write."""
+    peer = canonical(request.META.get("REMOTE_ADDR", ""))
+    if peer is not None and any(peer in ip_network(net, strict=False) for net in settings.TRUSTED_PROXIES):
+        told = canonical(request.META.get("HTTP_X_REAL_IP", ""))
+        if told is not None:
+            return str(told)
+    return str(peer) if peer is not None else UNKNOWN
+
+
+def address_bucket(address: str) -> str:
+    """What limits count: an IPv4 address, or the /64 network of an IPv6 one."""
+    parsed = canonical(address)
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network((parsed, 64), strict=False))
+    return str(parsed or UNKNOWN)

@@ -1,0 +1,96 @@
+"""Reads configuration from environment variables, or from the file that `NAME_FILE` names (Docker secrets).
+
+Every fault is collected by name, never by value, so that an operator sees all of them at once.
+"""
+
+import base64
+import binascii
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+EXAMPLE = re.compile(r"change[-_ ]?me|example|insecure|placeholder|your[-_ ]|^secret$|^password$|^test$|^x+$|^0+$", re.I)
+
+
+class Env:
+    """The environment of one process; `faults` maps a variable's name to what is wrong with it."""
+
+    def __init__(self, source: Mapping[str, str] = os.environ) -> None:
+        self.source = source
+        self.faults: dict[str, str] = {}
+
+    def fault(self, name: str, sentence: str) -> None:
+        self.faults.setdefault(name, sentence)
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value of `name`, else the contents of the file named by `NAME_FILE`, else `default`."""
+        if value := self.source.get(name, ""):
+            return value
+        path = self.source.get(f"{name}_FILE", "")
+        if not path:
+            return default
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            self.fault(f"{name}_FILE", "names a file that cannot be read")
+            return default
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        value = self.text(name).lower()
+        if value in {"", "0", "1", "true", "false", "yes", "no", "on", "off"}:
+            return value in {"1", "true", "yes", "on"} if value else default
+        self.fault(name, "must be true or false")
+        return default
+
+    def words(self, name: str, default: str = "", *, allowed: frozenset[str] | None = None) -> list[str]:
+        """A comma-separated list; with `allowed`, anything else is a fault."""
+        words = [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+        if allowed is not None and not allowed.issuperset(words):
+            self.fault(name, f"may only list {', '.join(sorted(allowed))}")
+        return words
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            self.fault(name, f"must be one of {', '.join(choices)}")
+            return default
+        return value
+
+
+def weak_secret(value: str, *, least: int = 32) -> str:
+    """Why `value` may not be a secret in production, or an empty string."""
+    if not value:
+        return "is missing"
+    if EXAMPLE.search(value):
+        return "still has an example value"
+    if len(value) < least:
+        return f"must have at least {least} characters"
+    counts = Counter(value)
+    entropy = -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values())
+    return "is too regular to be random" if entropy < 3 else ""
+
+
+def parse_key_ring(text: str) -> tuple[list[tuple[str, bytes]], str]:
+    """Parse `kid:base64-of-32-bytes[,older…]`; returns the keys, newest first, and a fault (never a value)."""
+    keys: list[tuple[str, bytes]] = []
+    for position, part in enumerate(filter(None, (p.strip() for p in text.split(","))), start=1):
+        kid, _, encoded = part.partition(":")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", kid):
+            return [], f"entry {position} has no key id of letters, digits, - or _ before the colon"
+        try:
+            key = base64.b64decode(encoded, validate=True, altchars=b"-_" if set(encoded) & set("-_") else None)
+        except (binascii.Error, ValueError):
+            return [], f"entry {position} is not base64"
+        if len(key) != 32:
+            return [], f"entry {position} must be exactly 32 bytes"
+        if len(set(key)) < 8:
+            return [], f"entry {position} is not random"
+        keys.append((kid, key))
+    if not keys:
+        return [], "is missing"
+    if len({kid for kid, _ in keys}) < len(keys):
+        return [], "names one key id twice"
+    return keys, ""

@@ -1,0 +1,91 @@
+"""How often a URL may be asked for: a registry by URL name, counted in Valkey by one atomic call per request.
+
+A window starts with its first request. Signed-in people are counted by account, others by address. When Valkey is down the
+request goes through and the log says so (DESIGN, decision 11).
+"""
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.core.cache import caches
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
+
+from aaperture.lib.client_address import address_bucket, client_address
+
+logger = logging.getLogger(__name__)
+
+
+class Limit(NamedTuple):
+    times: int
+    seconds: int
+    methods: frozenset[str] = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+LIMITS = {
+    "account_login": Limit(20, 60, WRITES),
+    "account_signup": Limit(10, 60, WRITES),
+    "account_reset_password": Limit(10, 60, WRITES),
+    "google_login": Limit(10, 60),
+    "openid_callback": Limit(20, 60),
+    "integrations:gmail_connect": Limit(30, 60),
+    "integrations:google_callback": Limit(20, 60),
+    "integrations:processing_start": Limit(5, 60, WRITES),
+    "integrations:processing_status": Limit(120, 60),
+    "tracker:export": Limit(10, 60),
+}
+
+# one round trip: count, and give the window its end when this request opened it
+COUNT = """
+local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+return {n, redis.call('TTL', KEYS[1])}
+"""
+
+
+def count(key: str, seconds: int) -> tuple[int, int]:
+    """Count one request under `key`; returns how many there were in this window and the seconds left of it."""
+    cache = caches["limits"]
+    client = cache._cache.get_client(key, write=True)  # type: ignore[attr-defined]
+    number, left = client.eval(COUNT, 1, cache.make_key(key), seconds)
+    return int(number), max(1, int(left))
+
+
+class LimitsMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, _view: object, _args: object, _kwargs: object) -> HttpResponse | None:
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        limit = LIMITS.get(name)
+        if limit is None or request.method not in limit.methods:
+            return None
+        who = str(request.user.pk) if request.user.is_authenticated else address_bucket(client_address(request))
+        try:
+            number, left = count(f"{name}|{who}", limit.seconds)
+        except (RedisError, OSError):
+            logger.error("limits unavailable", extra={"url_name": name})
+            return None
+        if number <= limit.times:
+            return None
+        request.limit_exceeded = name  # type: ignore[attr-defined] - the activity log's middleware records it
+        return too_many_requests(request, left)
+
+
+def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
+    """429 with a true Retry-After, as a page or, for machines, as JSON."""
+    text = _("Too many requests")
+    if request.accepts("text/html"):
+        response = render(request, "429.html", {"seconds": seconds}, status=429)
+    else:
+        request_id = getattr(request, "request_id", "")
+        response = JsonResponse({"detail": text, "code": "rate_limited", "request_id": request_id}, status=429)
+    response["Retry-After"] = str(seconds)
+    return response

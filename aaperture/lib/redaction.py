@@ -1,0 +1,58 @@
+"""Takes secrets and personal data out of whatever is about to be logged (R-175 … R-179)."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MASK = "[redacted]"
+SECRET_KEY = re.compile(
+    r"authorization|cookie|token|secret|password|passwd|otp|api[-_]?key|signing|private|credential|dsn|session[-_]?id|"
+    r"code_verifier|id_token|encryption|signature",
+    re.I,
+)
+SECRET_VALUE = re.compile(
+    r"eyJ[\w-]{8,}\.[\w-]+\.?[\w-]*"  # JWT
+    r"|\b(?:sk|rk|pk)_(?:live|test)_\w+|\bwhsec_\w+|\bAIza[\w-]{10,}|\bya29\.[\w.-]+|\b1//[\w-]{10,}|\bGOCSPX-[\w-]+"
+    r"|\baap_(?:live|test)_\w+|\baap1\.[\w.-]+",
+)
+QUERY_SECRET = re.compile(r"([?&](?:code|state|token|key|access_token|refresh_token|id_token|signature|sig|password)=)[^&\s\"']+", re.I)
+URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@", re.I)
+BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.I)
+EMAIL = re.compile(r"\b([A-Za-z0-9])[A-Za-z0-9._%+-]*@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
+RESET_PATH = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/|/p/)[^\s/?\"']+")
+PATH = re.compile(r"(?<![\w/.])/(?:home|root|Users|var|tmp|srv|opt|mnt|data|app)(?:/[\w.@+-]+)*/([\w.@+-]+)")
+LONGEST = 4000
+
+
+def redact_text(text: str) -> str:
+    """Mask tokens, URL passwords, query secrets, e-mail addresses (`a***@domain`) and folders (`<path>/file`)."""
+    text = text[:LONGEST]
+    text = URL_PASSWORD.sub(rf"\1{MASK}@", text)
+    text = QUERY_SECRET.sub(rf"\1{MASK}", text)
+    text = BEARER.sub(rf"\1 {MASK}", text)
+    text = SECRET_VALUE.sub(MASK, text)
+    text = RESET_PATH.sub(rf"\1{MASK}", text)
+    text = EMAIL.sub(r"\1***@\2", text)
+    return PATH.sub(r"<path>/\1", text)
+
+
+def redact(value: Any, depth: int = 0) -> Any:
+    """The same value with every secret and personal part masked; walks mappings, sequences, bytes and exceptions."""
+    if depth > 8:
+        return "[deep]"
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"[{len(bytes(value))} bytes]"
+    if isinstance(value, Mapping):
+        return {
+            redact_text(str(key)): MASK if SECRET_KEY.search(str(key)) else redact(item, depth + 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redact(item, depth + 1) for item in value]
+    if isinstance(value, BaseException):
+        return f"{type(value).__name__}: {redact_text(str(value))}"
+    return redact_text(str(value))

@@ -1,0 +1,456 @@
+"""All settings, from the environment (DESIGN §4). In production every missing or weak value is listed at once, by name."""
+
+import os
+import sys
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from csp.constants import NONCE, NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from aaperture.lib.env import Env, parse_key_ring, weak_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+ENVIRONMENT = env.choice("ENVIRONMENT", ("development", "test", "staging", "production"), "development")
+PRODUCTION = ENVIRONMENT in {"production", "staging"}
+LOCAL = not PRODUCTION
+DEBUG = False
+
+DISABLED_INTEGRATIONS = env.words("DISABLED_INTEGRATIONS", allowed=frozenset({"google", "stripe", "s3", "email"}))
+ALLOW_UNENCRYPTED = env.words("ALLOW_UNENCRYPTED", allowed=frozenset({"database", "cache", "smtp"}))
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+if LOCAL:  # without them, a development instance makes its own and keeps them beside its data
+    from aaperture.lib.local_secrets import local_secret
+else:
+
+    def local_secret(name: str) -> str:
+        return ""
+
+
+SECRET_KEY = env.text("SECRET_KEY") or local_secret("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+ENCRYPTION_KEYS, _fault = parse_key_ring(env.text("ENCRYPTION_KEYS") or local_secret("ENCRYPTION_KEYS"))
+if _fault:
+    env.fault("ENCRYPTION_KEYS", _fault)
+FERNET_KEYS = env.words("FERNET_KEYS")
+GEMINI_API_KEY = env.text("GEMINI_API_KEY")
+SENTRY_DSN = env.text("SENTRY_DSN")
+BACKUP_KEY = env.text("BACKUP_KEY")
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+AUDIT_HEADS = env.text("AUDIT_HEADS")
+
+# --- where we are ----------------------------------------------------------------------------------------------------
+PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000" if LOCAL else "").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+HTTPS = _public.scheme == "https"
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver" if LOCAL else _public.hostname or "")
+CORS_ORIGINS = env.words("CORS_ORIGINS")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
+for _net in TRUSTED_PROXIES:
+    try:
+        ip_network(_net, strict=False)
+    except ValueError:
+        env.fault("TRUSTED_PROXIES", "must list addresses or networks")
+if HTTPS and TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- database, cache, broker -----------------------------------------------------------------------------------------
+DATABASE_URL = env.text("DATABASE_URL")
+MIGRATION_DATABASE_URL = env.text("MIGRATION_DATABASE_URL")
+REDIS_URL = env.text("REDIS_URL")
+if LOCAL and not (DATABASE_URL and REDIS_URL):
+    from aaperture.lib import embedded
+
+    _database, _migration, _redis = embedded.urls()
+    if not DATABASE_URL:
+        DATABASE_URL, MIGRATION_DATABASE_URL = _database, _migration
+    REDIS_URL = REDIS_URL or _redis
+MIGRATION_DATABASE_URL = MIGRATION_DATABASE_URL or DATABASE_URL
+
+
+WEB_PROCESS = os.environ.get("AAPERTURE_PROCESS") == "web"  # said by aaperture.wsgi
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's settings for `postgresql://user:password@host:port/name?sslmode=…` (`host=` in the query: a socket folder)."""
+    parts = urlsplit(url)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    host = query.pop("host", "") or unquote(parts.hostname or "")
+    options: dict[str, Any] = {"connect_timeout": "5", **query}
+    if WEB_PROCESS:  # threads share a bounded pool; workers and commands hold one connection each
+        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+DATABASES = {"default": database(DATABASE_URL)}
+MIGRATION_DATABASE = database(MIGRATION_DATABASE_URL)
+APPLICATION_ROLE: str = DATABASES["default"]["USER"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+def redis_url(number: int, *, broker: bool = False) -> str:
+    """`REDIS_URL` with the database number `number`; Celery writes a unix socket differently from redis-py."""
+    parts = urlsplit(REDIS_URL)
+    if parts.scheme in {"unix", "redis+socket"}:
+        path = f"redis+socket://{parts.path}?virtual_host={number}" if broker else f"unix://{parts.path}?db={number}"
+        return path
+    return parts._replace(path=f"/{number}").geturl()
+
+
+# one Valkey database each, so that emptying the page cache unlocks nobody
+CACHES = {
+    alias: {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_url(number), "KEY_PREFIX": alias}
+    for alias, number in (("default", 1), ("limits", 2), ("locks", 3))
+}
+CELERY_BROKER_URL = redis_url(0, broker=True)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600, "socket_connect_timeout": 2, "socket_timeout": 30}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 2 * 3600
+CELERY_BEAT_SCHEDULE_FILENAME = str(BASE_DIR / ".data" / "beat") if LOCAL else "/tmp/aaperture-beat"  # noqa: S108  # nosec B108 - rebuilt from code at start
+# a short static list of ticks; what is due stands in tables
+CELERY_BEAT_SCHEDULE = {
+    "pipelines": {"task": "integrations.tasks.tick", "schedule": 15.0, "options": {"expires": 15}},
+    "tokens": {"task": "integrations.tasks.refresh_due_tokens", "schedule": 60.0, "options": {"expires": 60}},
+    "activity-partitions": {"task": "audit.tasks.make_partitions", "schedule": 12 * 3600.0},
+    "expired-sessions": {"task": "accounts.tasks.clear_expired_sessions", "schedule": 3600.0},
+}
+
+# --- apps ------------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "operations",
+    "tracker",
+    "integrations",
+    "billing",
+    "accounts",
+    "accounts.openid",
+    "audit",
+    "vault",
+    "aaperture.lib.console_config.ConsoleConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "django_htmx",
+    "template_partials",
+    "lucide",
+]
+MIDDLEWARE = [
+    "accounts.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "accounts.middleware.SecurityHeadersMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "accounts.middleware.LanguageMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.SessionLifetimeMiddleware",
+    "audit.middleware.ActivityMiddleware",
+    "accounts.middleware.note_limit",
+    "aaperture.lib.limits.LimitsMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "aaperture.urls"
+WSGI_APPLICATION = "aaperture.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "accounts.context_processors.site",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "aaperture.lib.form_renderer.FormRenderer"
+HOME_URL = "tracker:board"
+
+# --- the hooks by which a lower app reaches a higher one ---------------------------------------------------------------
+PIPELINE_CLASSIFIER = "tracker.classify.classify"
+PIPELINE_DESTINATIONS = {"opportunities": "tracker.destination.OpportunityDestination"}
+
+# --- sign-in ---------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.RoleBackend", "allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["accounts.passwords.BCryptSHA256TwelveRounds"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "accounts.passwords.LengthValidator"},
+    {"NAME": "accounts.passwords.CharacterClassesValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.passwords.ContextWordsValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+PASSWORD_RESET_TIMEOUT = 3600
+
+SESSION_IDLE = timedelta(minutes=30)
+SESSION_ABSOLUTE = timedelta(hours=12)
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = int(SESSION_ABSOLUTE.total_seconds())
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = "__Secure-sessionid" if HTTPS else "sessionid"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the session on the way back from Google
+SESSION_EXPIRE_AT_BROWSER_CLOSE = False
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "accounts.views.errors.csrf_failed"
+
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupExtras"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_PREVENT_ENUMERATION = "strict"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_CONFIRM_EMAIL_ON_GET = False
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "mandatory"
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
+SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
+
+# --- Google ----------------------------------------------------------------------------------------------------------
+GOOGLE_ISSUER = env.text("GOOGLE_ISSUER", "https://accounts.google.com").rstrip("/")
+GOOGLE_API_ROOT = env.text("GOOGLE_API_ROOT", "https://www.googleapis.com").rstrip("/")
+GOOGLE_CLIENT_ID = env.text("GOOGLE_CLIENT_ID")
+GOOGLE_CLIENT_SECRET = env.text("GOOGLE_CLIENT_SECRET")
+GOOGLE_ENABLED = bool(GOOGLE_CLIENT_ID) and "google" not in DISABLED_INTEGRATIONS
+SOCIALACCOUNT_PROVIDERS = {
+    "openid": {
+        "APPS": [
+            {
+                "provider_id": "google",
+                "name": "Google",
+                "client_id": GOOGLE_CLIENT_ID,
+                "secret": GOOGLE_CLIENT_SECRET,
+                "settings": {
+                    "server_url": GOOGLE_ISSUER,
+                    "token_auth_method": "client_secret_post",
+                    "scope": ["openid", "email", "profile"],
+                    "oauth_pkce_enabled": True,
+                    "fetch_userinfo": False,
+                },
+            }
+        ]
+        if GOOGLE_ENABLED
+        else [],
+    }
+}
+
+# --- e-mail ----------------------------------------------------------------------------------------------------------
+EMAIL_URL = env.text("EMAIL_URL", "smtp://127.0.0.1:8011" if LOCAL else "")
+_mail = urlsplit(EMAIL_URL)
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = _mail.hostname or "localhost"
+EMAIL_PORT = _mail.port or {"smtps": 465, "smtp+starttls": 587}.get(_mail.scheme, 25)
+EMAIL_HOST_USER = unquote(_mail.username or "")
+EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
+EMAIL_USE_SSL = _mail.scheme == "smtps"
+EMAIL_USE_TLS = _mail.scheme == "smtp+starttls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Aaperture <aaperture@localhost>" if LOCAL else "")
+SECURITY_ALERT_EMAILS = env.words("SECURITY_ALERT_EMAILS")
+
+# --- Stripe and object storage (their apps come later; their names are fixed) ------------------------------------------
+STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRET = env.words("STRIPE_WEBHOOK_SECRET")
+STRIPE_API_BASE = env.text("STRIPE_API_BASE", "https://api.stripe.com")
+S3_BUCKET = env.text("S3_BUCKET")
+S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL")
+S3_ACCESS_KEY_ID = env.text("S3_ACCESS_KEY_ID")
+S3_SECRET_ACCESS_KEY = env.text("S3_SECRET_ACCESS_KEY")
+ALLOW_DEV_ROLE_IN_PRODUCTION = env.flag("ALLOW_DEV_ROLE_IN_PRODUCTION")
+CREATE_DEV_USER = env.flag("CREATE_DEV_USER")
+
+# --- language, time, files -------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("fr", _("French"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_HTTPONLY = True
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / ".data" / "static" if LOCAL else BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if ENVIRONMENT == "test"
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = ENVIRONMENT == "test"
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+
+# --- headers ---------------------------------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
+X_FRAME_OPTIONS = "DENY"
+_google_origin = "{0.scheme}://{0.netloc}".format(urlsplit(GOOGLE_ISSUER))
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF, _google_origin, "https://checkout.stripe.com"],
+        "frame-ancestors": [NONE],
+        **({"upgrade-insecure-requests": True} if HTTPS else {}),
+    }
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+# --- logs ------------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "aaperture.lib.logs.formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django": {"level": "INFO", "handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "celery": {"level": "INFO"},
+        "googleapiclient": {"level": "ERROR"},
+        "urllib3": {"level": "WARNING"},
+    },
+}
+
+
+# --- refuse to start with a wrong configuration ----------------------------------------------------------------------
+def _check_production() -> None:
+    for name, value in (("SECRET_KEY", SECRET_KEY), *(("SECRET_KEY_FALLBACKS", key) for key in SECRET_KEY_FALLBACKS)):
+        if fault := weak_secret(value):
+            env.fault(name, fault)
+    if not env.text("ENCRYPTION_KEYS"):
+        env.fault("ENCRYPTION_KEYS", "is missing")
+    if not HTTPS or not _public.hostname:
+        env.fault("PUBLIC_URL", "must be the https:// address of this instance")
+    if "*" in ALLOWED_HOSTS or not ALLOWED_HOSTS:
+        env.fault("ALLOWED_HOSTS", "must list the host names of this instance, and may not be *")
+    if any("*" in origin or origin == "null" for origin in CORS_ORIGINS):
+        env.fault("CORS_ORIGINS", "must list origins, and may not contain *")
+    _check_transport()
+    _check_integrations()
+
+
+def _check_transport() -> None:
+    for name, url in (("DATABASE_URL", DATABASE_URL), ("MIGRATION_DATABASE_URL", MIGRATION_DATABASE_URL)):
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+        if not url:
+            env.fault(name, "is missing")
+        elif "database" not in ALLOW_UNENCRYPTED and not query.get("host", [""])[0].startswith("/"):
+            if query.get("sslmode", [""])[-1] not in {"require", "verify-ca", "verify-full"}:
+                env.fault(name, "must say sslmode=require, verify-ca or verify-full (or list database in ALLOW_UNENCRYPTED)")
+        if url and (fault := weak_secret(unquote(parts.password or ""), least=12)) and "regular" not in fault:
+            env.fault(name, f"has a password that {fault}")
+    if not REDIS_URL:
+        env.fault("REDIS_URL", "is missing")
+    elif urlsplit(REDIS_URL).scheme not in {"rediss", "unix"} and "cache" not in ALLOW_UNENCRYPTED:
+        env.fault("REDIS_URL", "must be rediss:// or a unix socket (or list cache in ALLOW_UNENCRYPTED)")
+    if "email" not in DISABLED_INTEGRATIONS:
+        if not EMAIL_URL:
+            env.fault("EMAIL_URL", "is missing (or list email in DISABLED_INTEGRATIONS)")
+        elif _mail.scheme not in {"smtps", "smtp+starttls"} and "smtp" not in ALLOW_UNENCRYPTED:
+            env.fault("EMAIL_URL", "must be smtps:// or smtp+starttls:// (or list smtp in ALLOW_UNENCRYPTED)")
+        if not DEFAULT_FROM_EMAIL:
+            env.fault("DEFAULT_FROM_EMAIL", "is missing")
+
+
+def _check_integrations() -> None:
+    needed = {
+        "google": {"GOOGLE_CLIENT_ID": GOOGLE_CLIENT_ID, "GOOGLE_CLIENT_SECRET": GOOGLE_CLIENT_SECRET},
+        "stripe": {"STRIPE_SECRET_KEY": STRIPE_SECRET_KEY, "STRIPE_WEBHOOK_SECRET": ",".join(STRIPE_WEBHOOK_SECRET)},
+        "s3": {"S3_BUCKET": S3_BUCKET, "S3_ACCESS_KEY_ID": S3_ACCESS_KEY_ID, "S3_SECRET_ACCESS_KEY": S3_SECRET_ACCESS_KEY},
+    }
+    for integration, variables in needed.items():
+        for name, value in variables.items():
+            if integration in DISABLED_INTEGRATIONS:
+                continue
+            secret = "SECRET" in name
+            if not value:
+                env.fault(name, f"is missing (or list {integration} in DISABLED_INTEGRATIONS)")
+            elif secret and (fault := weak_secret(value, least=16)):
+                env.fault(name, fault)
+    for name, url in (("GOOGLE_ISSUER", GOOGLE_ISSUER), ("GOOGLE_API_ROOT", GOOGLE_API_ROOT), ("STRIPE_API_BASE", STRIPE_API_BASE)):
+        if urlsplit(url).scheme != "https":
+            env.fault(name, "must be https://")
+
+
+if PRODUCTION:
+    _check_production()
+if env.faults:
+    print("Aaperture cannot start; please correct:", file=sys.stderr)
+    for _name, _sentence in sorted(env.faults.items()):
+        print(f"  {_name} {_sentence}", file=sys.stderr)
+    raise SystemExit(78)  # EX_CONFIG

@@ -1,0 +1,91 @@
+"""Where allauth asks us: sign-up, addresses, mail, and what a refused sign-in leaves on record."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest
+from django.shortcuts import render
+from django.utils import translation
+
+from aaperture.lib.client_address import client_address
+from accounts import services
+from accounts.forms import current_language
+from accounts.models import InstanceSettings, User, canonical_email
+from audit.services import record_after
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return InstanceSettings.current().registration_open
+
+    def clean_email(self, email: str) -> str:
+        return canonical_email(email)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_address(request)
+
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+        user.name = form.cleaned_data.get("name", "").strip()
+        user.language = current_language()
+        with transaction.atomic():
+            user = super().save_user(request, user, form, commit=commit)
+            if commit:
+                services.complete_sign_up(user, request=request, method="password")
+        return user
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        super().authentication_failed(request, **credentials)
+        record_after(request, "user.login.failed", account=str(credentials.get("email", ""))[:254], reason="credentials")
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """In the recipient's language, not in the language of whoever pressed the button."""
+        user = context.get("user")
+        language = user.language if isinstance(user, User) else current_language()
+        with translation.override(language):
+            super().send_mail(template_prefix, email, context)
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        return InstanceSettings.current().registration_open
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """Only an address that the provider has verified counts (R-065)."""
+        if not sociallogin.is_existing and not any(address.verified for address in sociallogin.email_addresses):
+            self._refuse(request, reason="email_not_verified")
+
+    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
+        sociallogin.user.language = current_language()
+        with transaction.atomic():
+            user = super().save_user(request, sociallogin, form)
+            services.complete_sign_up(user, request=request, method=sociallogin.account.provider)
+        return user
+
+    def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> User:
+        user = sociallogin.user
+        user.email = canonical_email(data.get("email") or "")
+        user.name = (data.get("name") or "")[:150]
+        return user
+
+    def validate_disconnect(self, account: Any, accounts: list[Any]) -> None:
+        if len(accounts) == 1 and not account.user.has_usable_password():
+            raise ValidationError(translation.gettext("Set a password first, or you could not sign in any more."))
+        if not EmailAddress.objects.filter(user=account.user, verified=True).exists():
+            raise ValidationError(translation.gettext("Verify your e-mail address first."))
+
+    def on_authentication_error(
+        self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
+    ) -> None:
+        """A flow that comes back without its own state or with an unfit token is refused and recorded (R-064, R-065)."""
+        if str(error) == "cancelled" or getattr(error, "value", "") == "cancelled":
+            return
+        self._refuse(request, reason=type(exception).__name__ if exception else "state")
+
+    def _refuse(self, request: HttpRequest, *, reason: str) -> None:
+        record_after(request, "oauth.state_refused", provider="google", reason=reason)
+        raise ImmediateHttpResponse(render(request, "socialaccount/authentication_error.html", status=400))

@@ -1,0 +1,40 @@
+"""What every page's shell needs."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
+
+
+def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The pages that exist for this person, each {url, label, icon, active}."""
+    entries = [
+        ("tracker:board", _("Opportunities"), "kanban"),
+        ("integrations:connections", _("Connections"), "plug"),
+        ("integrations:run_list", _("Scans"), "radar"),
+        ("settings_profile", _("Settings"), "settings"),
+    ]
+    found = []
+    for name, label, icon in entries:
+        try:
+            url = reverse(name)
+        except NoReverseMatch:
+            continue
+        prefix = "/settings/" if name == "settings_profile" else url
+        found.append({"url": url, "label": label, "icon": icon, "active": request.path.startswith(prefix)})
+    return found
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    user = getattr(request, "user", None)
+    signed_in = user is not None and user.is_authenticated
+    return {
+        "CSP_NONCE": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
+        "csp_nonce": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
+        "nav": SimpleLazyObject(lambda: _navigation(request)) if signed_in else [],
+        "google_enabled": settings.GOOGLE_ENABLED,
+        "request_id": getattr(request, "request_id", ""),
+    }

@@ -1,0 +1,36 @@
+import getpass
+import os
+import sys
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts import services
+
+
+class Command(BaseCommand):
+    help = "Makes the primary administrator. No account exists after install; this one is made here and nowhere else."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument("--name", default="")
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="read the password from standard input instead of asking for it"
+        )
+
+    def handle(self, *args: Any, email: str, name: str, password_stdin: bool, **options: Any) -> None:
+        password = sys.stdin.readline().rstrip("\n") if password_stdin else self._ask()
+        try:
+            user = services.create_admin(email=email, password=password, name=name)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        self.stdout.write(self.style.SUCCESS(f"{user.email} is the primary administrator."))
+
+    def _ask(self) -> str:
+        if not sys.stdin.isatty() and not os.environ.get("TERM"):
+            raise CommandError("There is no terminal to ask for the password on; use --password-stdin.")
+        first = getpass.getpass("Password (8 to 128 characters, upper and lower case, a digit): ")
+        if first != getpass.getpass("Once more: "):
+            raise CommandError("The two passwords differ.")
+        return first

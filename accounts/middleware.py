@@ -1,0 +1,114 @@
+"""What every request passes through: an id, headers, a language, the limits of its session."""
+
+import time
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
+
+from aaperture.lib import logs
+from audit.services import record, record_after
+
+Handler = Callable[[HttpRequest], HttpResponse]
+POLLING = frozenset({"integrations:processing_status"})  # asking "how far is it?" is not being there
+TOUCH_AFTER = 60  # seconds between two writes of "last seen"
+
+
+class RequestContextMiddleware:
+    """Gives the request an id that logs, errors and the activity log share."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
+        token = logs.request_id.set(request.request_id)  # type: ignore[attr-defined]
+        try:
+            response = self.get_response(request)
+        finally:
+            logs.request_id.reset(token)
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class SecurityHeadersMiddleware:
+    """The headers Django has no setting for (R-138, R-140, R-142)."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", "geolocation=(), camera=(), microphone=(), payment=()")
+        response.headers.setdefault("X-XSS-Protection", "1; mode=block")
+        if not request.path.startswith(settings.STATIC_URL):
+            add_never_cache_headers(response)
+        return response
+
+
+class LanguageMiddleware:
+    """The signed-in person's language, else the cookie's, else the browser's."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        language = request.session.get("language") or translation.get_language_from_request(request)
+        with translation.override(language):
+            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+            response = self.get_response(request)
+        patch_vary_headers(response, ("Accept-Language",))
+        response.headers.setdefault("Content-Language", language)
+        return response
+
+
+class SessionLifetimeMiddleware:
+    """Ends a session after 30 idle minutes or 12 hours, and at once when its account is no longer active."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.session.session_key and request.user.is_authenticated:
+            self._check(request)
+        if not request.user.is_authenticated:
+            return self.get_response(request)
+        token = logs.user_id.set(str(request.user.pk))
+        try:
+            with timezone.override(request.user.timezone):
+                return self.get_response(request)
+        finally:
+            logs.user_id.reset(token)
+
+    def _check(self, request: HttpRequest) -> None:
+        now = int(time.time())
+        started = request.session.setdefault("started_at", now)
+        seen = request.session.setdefault("seen_at", now)
+        idle = now - seen > settings.SESSION_IDLE.total_seconds()
+        if idle or now - started > settings.SESSION_ABSOLUTE.total_seconds():
+            record("session.expired", request.user, request=request, reason="idle" if idle else "absolute")
+            logout(request)
+
+    def process_view(self, request: HttpRequest, _view: object, _args: object, _kwargs: object) -> None:
+        match = request.resolver_match
+        if not request.user.is_authenticated or (match and match.view_name in POLLING):
+            return
+        now = int(time.time())
+        if now - request.session.get("seen_at", 0) >= TOUCH_AFTER:
+            request.session["seen_at"] = now
+
+
+def note_limit(get_response: Handler) -> Handler:
+    """Puts a refused request on record (`aaperture.lib.limits` may not know the activity log)."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if name := getattr(request, "limit_exceeded", ""):
+            record_after(request, "rate_limit.exceeded", view=name)
+        return response
+
+    return middleware

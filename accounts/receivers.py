@@ -1,0 +1,52 @@
+"""What Django and allauth tell us about sign-ins, turned into session times and activity."""
+
+import time
+from typing import Any
+
+from allauth.account.signals import email_confirmed, password_changed, password_reset, password_set
+from allauth.socialaccount.signals import social_account_added, social_account_removed
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from accounts.models import User
+from audit.services import record
+
+
+@receiver(user_logged_in)
+def start_session(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    request.session["started_at"] = request.session["seen_at"] = int(time.time())
+    request.session["language"] = user.language
+    record("user.login", user, actor=user, request=request)
+
+
+@receiver(user_logged_out)
+def end_session(request: HttpRequest, user: User | None, **_kwargs: Any) -> None:
+    if user is not None:
+        record("user.logout", user, actor=user, request=request)
+
+
+@receiver(password_changed)
+@receiver(password_set)
+def note_password_changed(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    record("password.changed", user, actor=user, request=request)
+
+
+@receiver(password_reset)
+def note_password_reset(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    record("password.reset", user, actor=user, request=request)
+
+
+@receiver(email_confirmed)
+def note_email_verified(request: HttpRequest, email_address: Any, **_kwargs: Any) -> None:
+    record("user.email.verified", email_address.user, actor=email_address.user, request=request)
+
+
+@receiver(social_account_added)
+def note_identity_connected(request: HttpRequest, sociallogin: Any, **_kwargs: Any) -> None:
+    record("identity.connected", sociallogin.user, actor=sociallogin.user, request=request, provider=sociallogin.account.provider)
+
+
+@receiver(social_account_removed)
+def note_identity_disconnected(request: HttpRequest, socialaccount: Any, **_kwargs: Any) -> None:
+    record("identity.disconnected", socialaccount.user, request=request, provider=socialaccount.provider)

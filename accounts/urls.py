@@ -1,0 +1,28 @@
+from django.urls import include, path
+
+from accounts.views import settings as own
+from accounts.views import site
+
+site_urls = (
+    [
+        path("privacy/", site.privacy, name="privacy"),
+        path("terms/", site.terms, name="terms"),
+        path("security/", site.security, name="security"),
+        path(".well-known/security.txt", site.security_txt, name="security_txt"),
+    ],
+    "site",
+)
+urlpatterns = [
+    path("", site.home, name="home"),
+    path("", include(site_urls)),
+    path("auth/google", site.google_login, name="google_login"),
+    path("accounts/", include("accounts.openid.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("accounts/social/", include("allauth.socialaccount.urls")),
+    path("settings/", own.settings_index, name="settings"),
+    path("settings/profile/", own.profile, name="settings_profile"),
+    path("settings/studio/", own.studio, name="settings_studio"),
+    path("settings/security/", own.security, name="settings_security"),
+    path("health/live", site.health_live, name="health_live"),
+    path("health/ready", site.health_ready, name="health_ready"),
+]

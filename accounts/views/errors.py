@@ -1,0 +1,46 @@
+"""Error pages: what went wrong in one sentence, what to do, and the id to quote; never any detail."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import get_template
+
+from audit.services import record_after
+
+
+def _page(request: HttpRequest, status: int) -> HttpResponse:
+    if not request.accepts("text/html"):
+        body = {"detail": CODES[status][1], "code": CODES[status][0], "request_id": getattr(request, "request_id", "")}
+        return JsonResponse(body, status=status)
+    return render(request, f"{status}.html", {"request_id": getattr(request, "request_id", "")}, status=status)
+
+
+CODES = {
+    400: ("bad_request", "Bad request"),
+    403: ("forbidden", "Access denied"),
+    404: ("not_found", "Not found"),
+}
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(request, 400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Needs neither database nor session: either may be what failed."""
+    request_id = getattr(request, "request_id", "")
+    if not request.accepts("text/html"):
+        return JsonResponse({"detail": "Server error", "code": "server_error", "request_id": request_id}, status=500)
+    return HttpResponse(get_template("500.html").render({"request_id": request_id}), status=500)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    record_after(request, "csrf.failed", method=request.method, path=request.path[:200])
+    return render(request, "403_csrf.html", {"request_id": getattr(request, "request_id", "")}, status=403)

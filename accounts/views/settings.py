@@ -1,0 +1,53 @@
+"""`/settings/…`: one's own profile, studio and sign-in."""
+
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts import services
+from accounts.forms import ProfileForm, StudioForm
+from accounts.models import Membership
+
+
+@require_GET
+def settings_index(request: HttpRequest) -> HttpResponse:
+    return redirect("settings_profile")
+
+
+@require_http_methods(["GET", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    form = ProfileForm(request.POST or None, instance=request.user)
+    if request.method == "POST" and form.is_valid():
+        user = type(request.user).objects.get(pk=request.user.pk)  # the form has written into request.user already
+        services.update_profile(user, changes=form.cleaned_data, request=request)
+        request.session["language"] = user.language
+        with override(user.language):
+            messages.success(request, _("Saved."))
+        return redirect("settings_profile")
+    return render(request, "settings/profile.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+def studio(request: HttpRequest) -> HttpResponse:
+    membership = Membership.objects.current().filter(user=request.user, role=Membership.Role.OWNER).select_related("organization").first()
+    form = StudioForm(request.POST or None, instance=membership.organization) if membership else None
+    if form and request.method == "POST" and form.is_valid():
+        services.rename_organization(membership.organization, name=form.cleaned_data["name"], actor=request.user, request=request)
+        messages.success(request, _("Saved."))
+        return redirect("settings_studio")
+    return render(request, "settings/studio.html", {"form": form})
+
+
+@require_GET
+def security(request: HttpRequest) -> HttpResponse:
+    context = {
+        "identities": SocialAccount.objects.filter(user=request.user),
+        "emails": EmailAddress.objects.filter(user=request.user),
+        "has_password": request.user.has_usable_password(),
+    }
+    return render(request, "settings/security.html", context)

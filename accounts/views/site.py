@@ -1,0 +1,83 @@
+"""The front door, the public pages, and whether we are alive."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.cache import caches
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+from redis.exceptions import RedisError
+
+from allauth.socialaccount.adapter import get_adapter
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    return redirect(settings.HOME_URL)
+
+
+@login_not_required
+@require_POST
+def google_login(request: HttpRequest) -> HttpResponse:
+    """`/auth/google`: start the sign-in flow at Google. Only by POST, so that no link can start it for somebody."""
+    if not settings.GOOGLE_ENABLED:
+        return redirect("account_login")
+    provider = get_adapter().get_provider(request, "google")
+    return provider.redirect_from_request(request)
+
+
+@login_not_required
+@require_GET
+def privacy(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/privacy.html")
+
+
+@login_not_required
+@require_GET
+def terms(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/terms.html")
+
+
+@login_not_required
+@require_GET
+def security(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/security.html")
+
+
+@login_not_required
+@require_GET
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """RFC 9116."""
+    expires = (timezone.now() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
+    contacts = settings.SECURITY_ALERT_EMAILS or []
+    lines = [f"Contact: mailto:{email}" for email in contacts] or [f"Contact: {settings.PUBLIC_URL}/security/"]
+    lines += [
+        f"Expires: {expires}",
+        "Preferred-Languages: en, fr",
+        f"Canonical: {settings.PUBLIC_URL}/.well-known/security.txt",
+        f"Policy: {settings.PUBLIC_URL}/security/",
+    ]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
+
+
+@login_not_required
+@require_GET
+def health_live(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"status": "ok"})
+
+
+@login_not_required
+@require_GET
+def health_ready(request: HttpRequest) -> HttpResponse:
+    """200 when database and cache answer, else 503; says no more to strangers (R-149)."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        caches["default"]._cache.get_client("ready").ping()  # type: ignore[attr-defined]
+    except (DatabaseError, RedisError, OSError):
+        return JsonResponse({"status": "unavailable"}, status=503)
+    return JsonResponse({"status": "ok"})
