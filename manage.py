@@ -28,12 +28,13 @@ def provide_servers(command: str) -> None:
     """Outside production, use this clone's embedded servers, or start them, for whatever is not configured."""
     if os.environ.get("ENVIRONMENT", "development") not in {"development", "test"} or command in WITHOUT_SERVERS:
         return
-    if all(os.environ.get(name) or os.environ.get(f"{name}_FILE") for name in ("DATABASE_URL", "REDIS_URL")):
+    missing = {name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name) and not os.environ.get(f"{name}_FILE")}
+    if not missing:
         return
     from aaperture.lib import embedded
 
     try:
-        embedded.ensure()
+        embedded.ensure(postgres="DATABASE_URL" in missing, valkey="REDIS_URL" in missing)
     except embedded.EmbeddedServerError as error:
         sys.exit(str(error))
 

@@ -63,7 +63,9 @@ if not WORKER:
     _provide_servers()
 else:
     base, _, _ = os.environ["REDIS_URL"].partition("?")
-    os.environ["REDIS_URL"] = f"{base}?db={NUMBER * CACHES_PER_WORKER}" if base.startswith("unix") else f"{base}/{NUMBER * CACHES_PER_WORKER}"
+    os.environ["REDIS_URL"] = (
+        f"{base}?db={NUMBER * CACHES_PER_WORKER}" if base.startswith("unix") else f"{base}/{NUMBER * CACHES_PER_WORKER}"
+    )
 os.environ["DJANGO_SETTINGS_MODULE"] = "aaperture.settings"
 
 
@@ -177,7 +179,9 @@ def page(page: Any, live_server: Any) -> Iterator[Any]:
     )
     page.on("console", lambda message: problems.append(("console", message.text)) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(("script", str(error))))
-    page.on("response", lambda response: problems.append(("server", f"{response.status} {response.url}")) if response.status >= 500 else None)
+    page.on(
+        "response", lambda response: problems.append(("server", f"{response.status} {response.url}")) if response.status >= 500 else None
+    )
 
     def check_origin(request: Any) -> None:
         if not request.url.startswith((*page.allowed_origins, "data:", "blob:", "about:")):

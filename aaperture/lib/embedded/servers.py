@@ -34,10 +34,11 @@ FAST = {
 
 
 class Servers:
-    """The embedded servers of one state; the caller holds the state's lock."""
+    """The embedded servers of one state, or one of them; the caller holds the state's lock."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, *, postgres: bool = True, valkey: bool = True) -> None:
         self.state = state
+        self.wanted = {"valkey": valkey, "postgres": postgres}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -48,8 +49,10 @@ class Servers:
         self.stop()
 
     def start(self) -> None:
-        """Start both and return when both answer; raises EmbeddedServerError, with the log's end, when one does not."""
+        """Start them and return when they answer; raises EmbeddedServerError, with the log's end, when one does not."""
         self.state.prepare()
+        if not any(self.wanted.values()):
+            return
         self.state.prepare_sockets()
         self.place = place.find(self.state)
         for name in ("pg", "valkey"):
@@ -58,8 +61,10 @@ class Servers:
             os.chown(self.state.sockets, 0, self.place.identity)
             self.state.sockets.chmod(0o710)
         try:
-            self._start_valkey()
-            self._start_postgres()
+            if self.wanted["valkey"]:
+                self._start_valkey()
+            if self.wanted["postgres"]:
+                self._start_postgres()
         except BaseException:
             self.stop()
             raise
@@ -71,6 +76,12 @@ class Servers:
                 child.stop(self.processes[name], first=number)
         self.processes.clear()
         shutil.rmtree(self.state.sockets, ignore_errors=True)
+
+    def check(self) -> None:
+        """Raise EmbeddedServerError if a server has ended."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise EmbeddedServerError(f"{name} ended with status {process.returncode}. The end of its log:\n{self._tail(name)}")
 
     def _start_valkey(self) -> None:
         folder = self.state.sockets / "valkey"
@@ -196,9 +207,11 @@ class Servers:
         end = time.monotonic() + patience
         while not answers():
             if self.processes[name].poll() is not None or time.monotonic() > end:
-                tail = "\n".join((self.state.logs / f"{name}.log").read_text(errors="replace").splitlines()[-12:])
-                raise EmbeddedServerError(f"{name} did not start. The end of its log:\n{tail}")
+                raise EmbeddedServerError(f"{name} did not start. The end of its log:\n{self._tail(name)}")
             time.sleep(0.02)
+
+    def _tail(self, name: str) -> str:
+        return "\n".join((self.state.logs / f"{name}.log").read_text(errors="replace").splitlines()[-12:])
 
 
 def accepts(path: Path) -> bool:

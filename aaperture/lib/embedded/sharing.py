@@ -9,25 +9,27 @@ from .servers import Servers, accepts
 from .state import DEFAULT_FOLDER, EmbeddedServerError, State, as_state, urls
 
 
-def running(folder: State | Path = DEFAULT_FOLDER) -> bool:
-    """Whether both servers of a state accept connections."""
+def running(folder: State | Path = DEFAULT_FOLDER, *, postgres: bool = True, valkey: bool = True) -> bool:
+    """Whether the servers of a state (those asked for) accept connections."""
     sockets = as_state(folder).sockets
-    return accepts(sockets / "pg" / ".s.PGSQL.5432") and accepts(sockets / "valkey" / "valkey.sock")
+    return (not postgres or accepts(sockets / "pg" / ".s.PGSQL.5432")) and (not valkey or accepts(sockets / "valkey" / "valkey.sock"))
 
 
-def ensure(folder: State | Path = DEFAULT_FOLDER, *, patience: float = 60) -> tuple[str, str, str]:
-    """Use the running servers of a state, or start them until this process ends; returns its `urls()`."""
+def ensure(
+    folder: State | Path = DEFAULT_FOLDER, *, postgres: bool = True, valkey: bool = True, patience: float = 60
+) -> tuple[str, str, str]:
+    """Use the running servers of a state, or start the wanted ones until this process ends; returns its `urls()`."""
     state = as_state(folder)
     end = time.monotonic() + patience
     while True:
         if state.try_lock():
-            servers = Servers(state)
+            servers = Servers(state, postgres=postgres, valkey=valkey)
             servers.start()
             state.join_users()
             atexit.register(_stop_when_unused, servers)
             return urls(state)
         state.join_users()  # first: it waits while those servers are being stopped
-        if running(state):
+        if running(state, postgres=postgres, valkey=valkey):
             return urls(state)
         state.leave_users()
         if time.monotonic() > end:
