@@ -62,10 +62,9 @@ _servers: Any = None
 if not WORKER:
     _provide_servers()
 else:
-    base, _, _ = os.environ["REDIS_URL"].partition("?")
-    os.environ["REDIS_URL"] = (
-        f"{base}?db={NUMBER * CACHES_PER_WORKER}" if base.startswith("unix") else f"{base}/{NUMBER * CACHES_PER_WORKER}"
-    )
+    base = os.environ["REDIS_URL"].partition("?")[0]
+    cache = NUMBER * CACHES_PER_WORKER
+    os.environ["REDIS_URL"] = f"{base}?db={cache}" if base.startswith("unix:") else f"{base.rstrip('/')}/{cache}"
 os.environ["DJANGO_SETTINGS_MODULE"] = "aaperture.settings"
 
 
@@ -179,14 +178,16 @@ def page(page: Any, live_server: Any) -> Iterator[Any]:
     )
     page.on("console", lambda message: problems.append(("console", message.text)) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(("script", str(error))))
-    page.on(
-        "response", lambda response: problems.append(("server", f"{response.status} {response.url}")) if response.status >= 500 else None
-    )
+
+    def check_status(response: Any) -> None:
+        if response.status >= 500:
+            problems.append(("server", f"{response.status} {response.url}"))
 
     def check_origin(request: Any) -> None:
         if not request.url.startswith((*page.allowed_origins, "data:", "blob:", "about:")):
             problems.append(("foreign", request.url))
 
+    page.on("response", check_status)
     page.on("request", check_origin)
     yield page
     if not page.is_closed():

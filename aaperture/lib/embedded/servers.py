@@ -156,7 +156,7 @@ class Servers:
             raise EmbeddedServerError(f"initdb failed:\n{done.stdout}{done.stderr}")
         if self.place.identity is not None:
             for folder, _, files in os.walk(draft):
-                for path in (folder, *(os.path.join(folder, name) for name in files)):
+                for path in (Path(folder), *(Path(folder, name) for name in files)):
                     os.chown(path, self.place.identity, self.place.identity, follow_symlinks=False)
         draft.rename(data)
 
@@ -175,7 +175,8 @@ class Servers:
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
 
     def _superuser(self) -> str:
-        return f"host={self.state.sockets / 'pg'} user={SUPERUSER} password={self.state.passwords()['superuser']} dbname=postgres connect_timeout=5"
+        password = self.state.passwords()["superuser"]
+        return f"host={self.state.sockets / 'pg'} user={SUPERUSER} password={password} dbname=postgres connect_timeout=5"
 
     def _connects(self) -> bool:
         if not (self.state.sockets / "pg" / ".s.PGSQL.5432").exists():

@@ -1,6 +1,7 @@
 """One process starts the servers, others of the same clone use them."""
 
 import atexit
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -38,12 +39,10 @@ def ensure(
 
 
 def _stop_when_unused(servers: Servers) -> None:
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         servers.state.wait_for_users(
             say=lambda: sys.stderr.write("Waiting for another command that uses the embedded database (Ctrl-C stops it now).\n")
         )
-    except KeyboardInterrupt:
-        pass
     servers.stop()
     servers.state.leave_users()
     servers.state.unlock()

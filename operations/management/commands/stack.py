@@ -122,8 +122,6 @@ class Command(BaseCommand):
     def _web_server(self, *, reload: bool) -> list[str]:
         options = ["--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4", "--graceful-timeout", "5"]
         options += ["--log-level", "warning", "--no-control-socket", *(["--reload"] if reload else [])]
-        if os.access("/dev/shm", os.W_OK):  # nosec B108: gunicorn makes its own unnamed file there
-            options += ["--worker-tmp-dir", "/dev/shm"]  # nosec B108
         return ["gunicorn", "aaperture.wsgi", *options]
 
     def _environment(self) -> dict[str, str]:
@@ -145,7 +143,7 @@ class Command(BaseCommand):
             self.tree.check()
             if time.monotonic() > end:
                 raise ChildEndedError(
-                    f"{name} did not answer within {START_PATIENCE} s. The end of its log:\n{tail(self.state.logs / name)}"
+                    f"{name} did not answer within {START_PATIENCE} s. The end of its log:\n{tail(self.state.logs / f'{name}.log')}"
                 )
             time.sleep(0.05)
 
