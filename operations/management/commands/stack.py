@@ -142,9 +142,8 @@ class Command(BaseCommand):
         while not ready():
             self.tree.check()
             if time.monotonic() > end:
-                raise ChildEndedError(
-                    f"{name} did not answer within {START_PATIENCE} s. The end of its log:\n{tail(self.state.logs / f'{name}.log')}"
-                )
+                end_of_log = tail(self.state.logs / f"{name}.log")
+                raise ChildEndedError(f"{name} did not answer within {START_PATIENCE} s. The end of its log:\n{end_of_log}")
             time.sleep(0.05)
 
     def _web_answers(self) -> bool:
