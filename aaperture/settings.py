@@ -105,12 +105,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
 def redis_url(number: int, *, broker: bool = False) -> str:
-    """`REDIS_URL` with the database number `number`; Celery writes a unix socket differently from redis-py."""
+    """`REDIS_URL`, its database number raised by `number`; Celery writes a unix socket differently from redis-py."""
     parts = urlsplit(REDIS_URL)
     if parts.scheme in {"unix", "redis+socket"}:
-        path = f"redis+socket://{parts.path}?virtual_host={number}" if broker else f"unix://{parts.path}?db={number}"
-        return path
-    return parts._replace(path=f"/{number}").geturl()
+        number += int(parse_qs(parts.query).get("db", ["0"])[0])
+        return f"redis+socket://{parts.path}?virtual_host={number}" if broker else f"unix://{parts.path}?db={number}"
+    base = parts.path.strip("/")
+    return parts._replace(path=f"/{number + int(base if base.isdecimal() else 0)}").geturl()
 
 
 # one Valkey database each, so that emptying the page cache unlocks nobody
@@ -269,6 +270,10 @@ GOOGLE_ISSUER = env.text("GOOGLE_ISSUER", "https://accounts.google.com").rstrip(
 GOOGLE_API_ROOT = env.text("GOOGLE_API_ROOT", "https://www.googleapis.com").rstrip("/")
 GOOGLE_CLIENT_ID = env.text("GOOGLE_CLIENT_ID")
 GOOGLE_CLIENT_SECRET = env.text("GOOGLE_CLIENT_SECRET")
+GMAIL_UNITS_PER_SECOND = 250.0  # Google's budget per mailbox, where a message costs 5; 0 switches it off
+GMAIL_ATTEMPTS = 5
+GMAIL_FIRST_WAIT = 0.5  # seconds, doubled with every further attempt
+GMAIL_CALL_TIMEOUT = 30.0
 GOOGLE_ENABLED = bool(GOOGLE_CLIENT_ID) and "google" not in DISABLED_INTEGRATIONS
 SOCIALACCOUNT_PROVIDERS = {
     "openid": {

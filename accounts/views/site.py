@@ -45,7 +45,7 @@ def terms(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_GET
 def security(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/security.html")
+    return render(request, "site/security.html", {"contacts": settings.SECURITY_ALERT_EMAILS})
 
 
 @login_not_required
