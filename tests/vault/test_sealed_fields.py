@@ -1,0 +1,61 @@
+"""Sealed fields as a developer meets them, on the activity log's address."""
+
+import pytest
+from django.core.exceptions import FieldError
+from django.db import connection
+from django.test import RequestFactory
+
+from audit.models import Activity
+from audit.services import record
+from tests.accounts.people import make_user
+from vault import services
+from vault.errors import SealedFieldUpdateError
+
+pytestmark = pytest.mark.django_db
+CANARY = "203.0.113.77"
+
+
+@pytest.fixture
+def activity():
+    request = RequestFactory().get("/", REMOTE_ADDR=CANARY, headers={"User-Agent": "CanaryBrowser/1"})
+    request.user = make_user()
+    record("user.login", request.user, request=request)
+    return Activity.objects.get(action="user.login")
+
+
+def test_the_column_holds_no_plain_text(activity):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT address, agent FROM audit_activity WHERE action = 'user.login'")
+        address, agent = cursor.fetchone()
+    assert CANARY.encode() not in bytes(address) and b"Canary" not in bytes(agent)
+
+
+def test_reading_the_attribute_opens_it_and_nothing_else_does(activity, monkeypatch):
+    calls = []
+    real = services.open_sealed
+    monkeypatch.setattr("vault.fields.services.open_sealed", lambda *args: calls.append(args) or real(*args))
+    found = Activity.objects.get(action="user.login")
+    assert repr(found.__dict__["address"]) == "<sealed>" and "<sealed>" in str(Activity.objects.filter(action="user.login").values("address")[0])
+    assert not calls
+    assert found.address == CANARY and len(calls) == 1
+
+
+def test_update_and_bulk_update_refuse_to_write_it(activity):
+    with pytest.raises(SealedFieldUpdateError):
+        Activity.objects.update(address="plain")
+    activity.address = "plain"
+    with pytest.raises(SealedFieldUpdateError):
+        Activity.objects.bulk_update([activity], ["address"])
+
+
+def test_it_can_only_be_filtered_by_isnull(activity):
+    assert Activity.objects.filter(address__isnull=False).count() == 1
+    with pytest.raises(FieldError):
+        Activity.objects.filter(address=CANARY).count()
+
+
+def test_it_is_never_serialised(activity):
+    from django.core import serializers
+
+    text = serializers.serialize("json", [Activity.objects.get(action="user.login")], fields=["address"])
+    assert CANARY not in text and "<sealed>" in text
