@@ -50,6 +50,7 @@ ACTIONS: dict[str, str] = {
     "pipeline.deleted": "Pipeline deleted",
     "transformation.created": "Transformation created",
     "transformation.updated": "Transformation changed",
+    "transformation.deleted": "Transformation deleted",
     "run.queued": "Run asked for",
     "run.finished": "Run ended",
     "run.cancelled": "Run cancelled",

@@ -1,0 +1,209 @@
+"""Runs one pipeline once: what is new is listed, what is unknown fetched, classified and stored page by page.
+
+A page and its cursor commit together, so a crash repeats a page and loses nothing; the destination knows what it
+has, so nothing doubles. Only this module's thread touches the database.
+"""
+
+import logging
+import threading
+import time
+import traceback
+from datetime import datetime
+from uuid import UUID
+
+from integrations.connectors import CONNECTORS, AccessToken, Connector
+from integrations.engine.cursor import MOST_RETRIES
+from integrations.engine.fetching import Enough, Fetched, Fetcher
+from integrations.engine.ledger import Ledger, Outcome, Page, claim
+from integrations.errors import (
+    AccessWithdrawn,
+    Gone,
+    LeaseLost,
+    NotConnected,
+    OAuthUnavailable,
+    Refused,
+    Unauthorized,
+    Unavailable,
+)
+from integrations.models import Connection, Run, RunEvent
+from integrations.services import tokens
+from integrations.steps import Dropped, compile_steps
+
+logger = logging.getLogger(__name__)
+
+STORM = 12
+
+
+class Cancelled(Exception):
+    """The owner asked to stop."""
+
+
+def execute(run_id: UUID) -> None:
+    """Run it if it is waiting; a second caller finds nothing to do."""
+    run = claim(run_id)
+    if run is None:
+        return
+    reading = Reading(run)
+    try:
+        outcome = reading.outcome()
+        reading.ledger.finish(outcome)
+    except LeaseLost:
+        logger.warning("run was taken away", extra={"run": str(run.pk)})
+        return
+    tokens.drop_unless_premium(run.pipeline.connection)
+
+
+class Reading:
+    """One run from listing to the last page."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.pipeline = run.pipeline
+        self.connection = run.pipeline.connection
+        self.actor = self.connection.owner or run.requested_by
+        self.ledger = Ledger(run)
+        self.stop = threading.Event()
+        self.started = time.monotonic()
+        self.failing_in_a_row = 0
+        self.latest: datetime | None = None
+
+    def outcome(self) -> Outcome:
+        """Read, and put whatever went wrong into a status and a reason a person can act upon."""
+        some = Run.Status.PARTIAL
+        try:
+            return self._read()
+        except (Cancelled, Enough):
+            return Outcome(Run.Status.CANCELLED, "cancelled")
+        except (NotConnected, AccessWithdrawn, Unauthorized) as error:
+            tokens.mark_needs_reauth(self.connection, code=error.code)
+            return Outcome(some if self.ledger.counts.read else Run.Status.FAILED, "needs_reauth")
+        except Refused as error:
+            Connection.objects.filter(pk=self.connection.pk).update(error_code=error.code)
+            return Outcome(some if self.ledger.counts.read else Run.Status.FAILED, error.code)
+        except (OAuthUnavailable, Unavailable):
+            return Outcome(some if self.ledger.counts.read else Run.Status.FAILED, "google_unavailable")
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - its message may hold content; its type and place may not
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            logger.error(
+                "run failed",
+                extra={"run": str(self.run.pk), "error": type(error).__name__, "at": f"{place.name}:{place.lineno}"},
+            )
+            return Outcome(some if self.ledger.counts.read else Run.Status.FAILED, "internal_error")
+
+    def _read(self) -> Outcome:
+        self.transform = compile_steps(self.pipeline.transformation.steps)
+        token = AccessToken(tokens.access_token_for(self.connection, acting_user=self.actor))
+        connector = CONNECTORS[self.connection.provider](
+            token, account=self.connection.provider_subject, stopping=self.stop.wait
+        )
+        fetcher = Fetcher(connector, renew=lambda refused: self._renew(token, refused), pulse=self._pulse)
+        try:
+            return self._read_with(connector, fetcher)
+        finally:
+            self.stop.set()
+            fetcher.close()
+            connector.close()
+
+    def _read_with(self, connector: Connector, fetcher: Fetcher) -> Outcome:
+        ledger, cursor = self.ledger, self.ledger.cursor
+        position = fetcher.ask(lambda: connector.position(cursor.mark if cursor.complete else ""))
+        if not position.changed and not cursor.retry:
+            return Outcome(Run.Status.SUCCEEDED, "nothing_new")
+        ids = self._unknown(connector, fetcher)
+        wanted = ids[: self.pipeline.max_messages]
+        ledger.counts.to_read = len(wanted)
+        cursor.complete = False
+        ledger.note()
+        for page in fetcher.pages(wanted):
+            storm = self._process(page)
+            if ledger.cancelled:
+                raise Cancelled
+            if storm:
+                raise Unavailable
+            if time.monotonic() - self.started > self.pipeline.max_seconds:
+                return Outcome(Run.Status.PARTIAL, "time_cap")
+        if ledger.cancelled:
+            raise Cancelled
+        if len(ids) > len(wanted):
+            return Outcome(Run.Status.PARTIAL, "message_cap")
+        cursor.settle(position.mark, self.latest)
+        return Outcome(Run.Status.PARTIAL, "some_failed") if ledger.counts.failed else Outcome(Run.Status.SUCCEEDED)
+
+    def _unknown(self, connector: Connector, fetcher: Fetcher) -> list[str]:
+        """The ids to fetch: earlier failures first, then what is listed and not known, oldest first."""
+        ledger, after, token = self.ledger, self.ledger.cursor.after, ""
+        fresh: dict[str, None] = {}
+        while True:
+            listing = fetcher.ask(lambda page=token: connector.list_ids(after, page=page))
+            known = ledger.known(listing.ids)
+            ledger.counts.listed += len(listing.ids)
+            ledger.counts.known += len(known)
+            fresh.update(dict.fromkeys(message_id for message_id in listing.ids if message_id not in known))
+            if not (token := listing.next_page):
+                break
+            ledger.note()
+        again = [message_id for message_id in ledger.cursor.retry if message_id not in fresh]
+        return again + list(reversed(fresh))
+
+    def _process(self, fetched: list[Fetched]) -> bool:
+        """Store one page. True when the provider fails so steadily that going on is no use.
+
+        The failures of such a storm are not set aside: the cursor stays before them, so the next run lists them.
+        """
+        ledger, cursor, page = self.ledger, self.ledger.cursor, Page()
+        streak = 0
+        for one in fetched:
+            streak = streak + 1 if isinstance(one.fault, Unavailable) else 0
+        self.failing_in_a_row = self.failing_in_a_row + streak if streak == len(fetched) else streak
+        storm = self.failing_in_a_row >= STORM or len(cursor.retry) > MOST_RETRIES
+        dealt_with = fetched[: len(fetched) - streak] if storm else fetched
+        for one in dealt_with:
+            self._take(one, page)
+        dates = [one.item.received_at for one in dealt_with if one.item]
+        self.latest = max([*dates, *([self.latest] if self.latest else [])], default=None)
+        cursor.advance(dates)
+        ledger.commit(page)
+        return storm
+
+    def _take(self, one: Fetched, page: Page) -> None:
+        """Count one message, and keep of it what the transformation keeps."""
+        counts, cursor = self.ledger.counts, self.ledger.cursor
+        if one.id in cursor.retry:
+            cursor.retry.remove(one.id)
+        if isinstance(one.fault, Gone):
+            counts.gone += 1
+        elif isinstance(one.fault, Unavailable):
+            counts.failed += 1
+            cursor.retry.append(one.id)
+        elif one.fault is not None:
+            self._quarantine(one, one.fault.detail, page)
+        else:
+            counts.read += 1
+            try:
+                result = self.transform(one.item)
+            except Exception as error:  # noqa: BLE001 - a mail the classifier stumbles over must not end the run
+                self._quarantine(one, type(error).__name__, page)
+                return
+            if isinstance(result, Dropped):
+                counts.drop(result.label, result.reason)
+            else:
+                counts.kept += 1
+                counts.find(result.label)
+                page.kept.append(result)
+
+    def _quarantine(self, one: Fetched, why: str, page: Page) -> None:
+        """A broken mail: counted, told with the kind of fault only, left alone."""
+        self.ledger.counts.quarantined += 1
+        page.events.append(
+            RunEvent(run=self.run, level=RunEvent.Level.WARNING, code="quarantined", text=f"{one.id}: {why}"[:200])
+        )
+
+    def _pulse(self) -> None:
+        self.ledger.beat()
+        if self.ledger.cancelled:
+            raise Enough
+
+    def _renew(self, token: AccessToken, refused: str) -> None:
+        token.value = tokens.renewed_after_refusal(self.connection, acting_user=self.actor, refused=refused)

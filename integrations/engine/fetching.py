@@ -1,0 +1,111 @@
+"""Fetching many messages at once and handing them over in order, while the pages before are being stored."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass
+from typing import TypeVar
+
+from integrations.connectors import Connector
+from integrations.errors import AccessWithdrawn, Gone, ProviderError, Refused, Unauthorized, Unavailable, Unreadable
+from integrations.items import Item
+
+PAGE = 50
+AHEAD = 2 * PAGE
+PULSE = 1.0
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One message, or why there is none."""
+
+    id: str
+    item: Item | None = None
+    fault: ProviderError | None = None
+    used_token: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Fetched {self.id}>"
+
+
+class Enough(Exception):
+    """Raised by `pulse` to end the waiting: what has arrived so far is handed over."""
+
+
+class Fetcher:
+    """Threads call the provider; the engine's thread, which alone owns the database connection, waits for them.
+
+    `renew(refused)` is called in the engine's thread when a token was refused; `pulse()` about once a second
+    while waiting, and may raise Enough.
+    """
+
+    def __init__(self, connector: Connector, *, renew: Callable[[str], None], pulse: Callable[[], None]) -> None:
+        self.connector, self.renew, self.pulse = connector, renew, pulse
+        self._pool = ThreadPoolExecutor(max_workers=connector.parallel, thread_name_prefix="fetch")
+
+    def ask(self, call: Callable[[], Answer]) -> Answer:
+        """One call other than a fetch, its token renewed once if need be; raises what the connector raises."""
+        used = self.connector.token.value
+        try:
+            return self._wait(self._pool.submit(call))
+        except Unauthorized:
+            self.renew(used)
+            return self._wait(self._pool.submit(call))
+
+    def pages(self, ids: list[str]) -> Iterator[list[Fetched]]:
+        """Lists of at most `PAGE` results, in the order of `ids`; never more than `AHEAD` messages in memory."""
+        waiting: deque[tuple[str, Future[Fetched]]] = deque()
+        left = iter(ids)
+        page: list[Fetched] = []
+        while True:
+            while len(waiting) < AHEAD and (message_id := next(left, None)) is not None:
+                waiting.append((message_id, self._submit(message_id)))
+            if not waiting:
+                break
+            try:
+                page.append(self._receive(*waiting.popleft()))
+            except Enough:
+                break
+            if len(page) == PAGE:
+                yield page
+                page = []
+        if page:
+            yield page
+
+    def close(self) -> None:
+        """Give up what is under way; back-offs end because the engine has said that it is stopping."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, message_id: str) -> Future[Fetched]:
+        return self._pool.submit(self._fetch, message_id)
+
+    def _receive(self, message_id: str, future: "Future[Fetched]") -> Fetched:
+        fetched = self._wait(future)
+        for _attempt in range(2):
+            if not isinstance(fetched.fault, Unauthorized):
+                break
+            if fetched.used_token == self.connector.token.value:
+                self.renew(fetched.used_token)
+            fetched = self._wait(self._submit(message_id))
+        if isinstance(fetched.fault, Unauthorized):
+            raise AccessWithdrawn
+        if isinstance(fetched.fault, (AccessWithdrawn, Refused)):
+            raise fetched.fault
+        return fetched
+
+    def _wait(self, future: "Future[Answer]") -> Answer:
+        while True:
+            try:
+                return future.result(timeout=PULSE)
+            except NotYet:
+                self.pulse()
+
+    def _fetch(self, message_id: str) -> Fetched:
+        used = self.connector.token.value
+        try:
+            return Fetched(message_id, item=self.connector.fetch(message_id))
+        except ProviderError as fault:
+            return Fetched(message_id, fault=fault, used_token=used)

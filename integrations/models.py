@@ -1,0 +1,277 @@
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from aaperture.lib.uuid7 import uuid7
+from integrations import schedule as schedules
+from vault.fields import SealedTextField
+from vault.models import DataKey
+from vault.services import Owner, person
+
+REFRESH_AHEAD = timedelta(minutes=5)
+
+
+class ConnectionQuerySet(models.QuerySet):
+    def visible_to(self, user) -> Self:
+        return self.filter(owner=user)
+
+    def usable(self) -> Self:
+        return self.filter(status=Connection.Status.ACTIVE)
+
+    def for_pages(self) -> Self:
+        """Without the tokens, which no page needs."""
+        return self.defer("access_token", "refresh_token").select_related("owner")
+
+    def due_for_refresh(self, now: datetime) -> Self:
+        return self.usable().filter(expires_at__lt=now + REFRESH_AHEAD, renewable=True)
+
+
+class Connection(models.Model):
+    """One owner's authorised account at another system."""
+
+    class Provider(models.TextChoices):
+        GMAIL = "gmail", "Gmail"
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Not connected yet")
+        ACTIVE = "active", _("Connected")
+        NEEDS_REAUTH = "needs_reauth", _("Needs your permission again")
+        PAUSED = "paused", _("Paused")
+        ERROR = "error", _("Failing")
+        REVOKED = "revoked", _("Disconnected")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="connections",
+        help_text=_("Empty: the connection belongs to the instance."),
+    )
+    provider = models.CharField(max_length=32, choices=Provider)
+    provider_subject = models.CharField(max_length=255, blank=True, editable=False)
+    account_email = models.EmailField(blank=True)
+    access_token = SealedTextField()
+    refresh_token = SealedTextField()
+    renewable = models.BooleanField(default=False, editable=False, help_text=_("Whether a refresh token is kept."))
+    expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    granted_scopes = models.JSONField(default=list, blank=True, editable=False)
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    error_code = models.CharField(max_length=64, blank=True)
+    last_synced_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("connection")
+        verbose_name_plural = _("connections")
+        ordering = ["-created_at"]
+        permissions = [("test_connection", "Can test connections")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "provider", "provider_subject"], nulls_distinct=False,
+                name="integrations_one_connection_per_account",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(status="active"), name="integrations_token_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_provider_display()} {self.pk}"
+
+    @property
+    def key_owner(self) -> Owner:
+        """Whose data key seals the tokens."""
+        return person(self.owner_id) if self.owner_id else Owner(DataKey.Kind.INSTANCE, self.pk)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a grant stands behind it, or one that only waits for the owner."""
+        return self.status not in (self.Status.REVOKED, self.Status.PENDING)
+
+
+class Transformation(models.Model):
+    """A named, versioned list of declarative steps; see `integrations.steps`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=80)
+    version = models.PositiveIntegerField(default=1)
+    steps = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("transformation")
+        verbose_name_plural = _("transformations")
+        ordering = ["name", "-version"]
+        permissions = [
+            ("execute_transformation", "Can execute transformations"),
+            ("test_transformation", "Can test transformations"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["name", "version"], name="integrations_transformation_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+    def clean(self) -> None:
+        from integrations.steps import compile_steps
+
+        try:
+            compile_steps(self.steps)
+        except ValueError as error:
+            raise ValidationError({"steps": str(error)}) from None
+
+
+class PipelineQuerySet(models.QuerySet):
+    def visible_to(self, user) -> Self:
+        return self.filter(connection__owner=user)
+
+    def due(self, now: datetime) -> Self:
+        return self.filter(enabled=True, next_run_at__lte=now)
+
+
+def validate_schedule(value: str) -> None:
+    try:
+        schedules.parse(value)
+    except ValueError:
+        raise ValidationError(_("Write times of day in UTC, like 03:00,15:00.")) from None
+
+
+class Pipeline(models.Model):
+    """What is read through a connection, what is done to it, where it goes, and when."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=80)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="pipelines")
+    transformation = models.ForeignKey(Transformation, on_delete=models.PROTECT, related_name="pipelines")
+    destination = models.CharField(max_length=64, default="opportunities")
+    enabled = models.BooleanField(default=True)
+    schedule = models.CharField(
+        max_length=120, default="03:00,15:00", blank=True, validators=[validate_schedule],
+        help_text=_("Times of day in UTC, like 03:00,15:00. Empty: by hand only."),
+    )
+    next_run_at = models.DateTimeField(null=True, blank=True)
+    max_messages = models.PositiveIntegerField(default=10_000, help_text=_("Messages read per run at most."))
+    max_seconds = models.PositiveIntegerField(default=900, help_text=_("Seconds per run at most."))
+    cursor = models.JSONField(default=dict, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = PipelineQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("pipeline")
+        verbose_name_plural = _("pipelines")
+        ordering = ["-created_at"]
+        permissions = [("execute_pipeline", "Can execute pipelines")]
+        indexes = [models.Index(fields=["next_run_at"], condition=Q(enabled=True), name="integrations_pipeline_due")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RunQuerySet(models.QuerySet):
+    def visible_to(self, user) -> Self:
+        return self.filter(pipeline__connection__owner=user)
+
+    def live(self) -> Self:
+        return self.filter(status__in=Run.LIVE)
+
+    def newest_per_pipeline(self) -> Self:
+        return self.order_by("pipeline", "-queued_at").distinct("pipeline").select_related("pipeline__connection")
+
+    def lost(self, now: datetime) -> Self:
+        """Running, but nobody has been heard of for too long."""
+        return self.filter(status=Run.Status.RUNNING, heartbeat_at__lt=now - Run.LOST_AFTER)
+
+
+class Run(models.Model):
+    """One execution of a pipeline."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Waiting")
+        RUNNING = "running", _("Reading")
+        SUCCEEDED = "succeeded", _("Finished")
+        PARTIAL = "partial", _("Finished in part")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Stopped by you")
+
+    class Trigger(models.TextChoices):
+        MANUAL = "manual", _("by hand")
+        CONNECTED = "connected", _("first read")
+        SCHEDULE = "schedule", _("on schedule")
+        CONTINUATION = "continuation", _("continued")
+
+    LIVE = (Status.QUEUED, Status.RUNNING)
+    LOST_AFTER = timedelta(seconds=90)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="runs")
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
+    trigger = models.CharField(max_length=16, choices=Trigger, default=Trigger.MANUAL)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    lease = models.UUIDField(null=True, blank=True, editable=False, help_text=_("Token of the process that runs it."))
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    counts = models.JSONField(default=dict, blank=True)
+    cursor_before = models.JSONField(default=dict, blank=True)
+    cursor_after = models.JSONField(default=dict, blank=True)
+    stop_reason = models.CharField(max_length=64, blank=True)
+    queued_at = models.DateTimeField(default=timezone.now, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ["-queued_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pipeline"], condition=Q(status__in=["queued", "running"]), name="integrations_one_live_run"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["pipeline", "-queued_at"], name="integrations_run_history"),
+            models.Index(fields=["queued_at"], condition=Q(status="queued"), name="integrations_run_queue"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Run {self.pk}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in self.LIVE
+
+
+class RunEvent(models.Model):
+    """Something worth telling about a run: a code and numbers, never content."""
+
+    class Level(models.TextChoices):
+        INFO = "info", _("Info")
+        WARNING = "warning", _("Warning")
+        ERROR = "error", _("Error")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=timezone.now)
+    level = models.CharField(max_length=8, choices=Level, default=Level.INFO)
+    code = models.CharField(max_length=64)
+    text = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("run event")
+        verbose_name_plural = _("run events")
+        ordering = ["at", "id"]
+        indexes = [models.Index(fields=["run", "at"], name="integrations_event_order")]
+
+    def __str__(self) -> str:
+        return self.code

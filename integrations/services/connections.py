@@ -1,0 +1,76 @@
+"""Ending a connection."""
+
+from dataclasses import dataclass
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import Consent, User
+from audit.services import record
+from integrations import google
+from integrations.connectors import CONNECTORS, AccessToken
+from integrations.errors import NotConnected, OAuthUnavailable, ProviderError, Unauthorized
+from integrations.models import Connection, Run
+from integrations.services import tokens
+from integrations.services.grants import PURPOSE
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """What became of the grant: `confirmed` when Google withdrew it, or still serves another account here."""
+
+    confirmed: bool
+
+
+def disconnect(connection: Connection, *, actor: User, request: HttpRequest | None = None) -> Disconnected:
+    """Delete the tokens here, end its runs, then revoke at Google; the connection stays as `revoked` (R-072)."""
+    token = _forget(connection, actor=actor, request=request)
+    others = Connection.objects.usable().filter(
+        provider=connection.provider, provider_subject=connection.provider_subject
+    )
+    if not token or others.exists():
+        return Disconnected(confirmed=True)  # Google revokes an account's grants together: another person's must live
+    try:
+        return Disconnected(confirmed=google.revoke(token))
+    except OAuthUnavailable:
+        return Disconnected(confirmed=False)
+
+
+@transaction.atomic
+def _forget(connection: Connection, *, actor: User, request: HttpRequest | None) -> str:
+    row = Connection.objects.select_for_update().get(pk=connection.pk)
+    if row.owner_id != actor.pk and not (row.owner_id is None and actor.has_perm("integrations.delete_connection")):
+        raise PermissionDenied
+    if row.status == Connection.Status.REVOKED:
+        return ""
+    token = row.refresh_token or row.access_token or ""
+    tokens.forget_tokens(row, status=Connection.Status.REVOKED)
+    now = timezone.now()
+    Run.objects.live().filter(pipeline__connection=row).update(
+        status=Run.Status.CANCELLED, stop_reason="disconnected", lease=None, finished_at=now
+    )
+    row.pipelines.update(next_run_at=None)
+    Consent.objects.filter(user=actor, purpose=PURPOSE, withdrawn_at=None).update(withdrawn_at=now)
+    record("connection.revoked", row, actor=actor, request=request)
+    return token
+
+
+def check_connection(connection: Connection, *, actor: User) -> str:
+    """"" when the account answers, else the code of what is wrong; reads no mail."""
+    try:
+        token = AccessToken(tokens.access_token_for(connection, acting_user=actor))
+        connector = CONNECTORS[connection.provider](
+            token, account=connection.provider_subject, stopping=lambda _seconds: True
+        )
+        try:
+            connector.check()
+        except Unauthorized:
+            token.value = tokens.renewed_after_refusal(connection, acting_user=actor, refused=token.value)
+            connector.check()
+        finally:
+            connector.close()
+    except (NotConnected, OAuthUnavailable, ProviderError) as error:
+        return error.code
+    return ""

@@ -1,0 +1,25 @@
+"""The alarm clock: tasks take ids, never content, and do nothing twice."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from aaperture.lib.nudge import nudge
+from integrations import engine
+from integrations.services import pipelines, tokens
+
+
+@shared_task(ignore_result=True)
+def execute_run(run_id: str) -> None:
+    engine.execute(UUID(run_id))
+
+
+@shared_task(ignore_result=True)
+def tick() -> None:
+    for run_id in pipelines.tick():
+        nudge(execute_run, run_id)
+
+
+@shared_task(ignore_result=True)
+def refresh_due_tokens() -> None:
+    tokens.refresh_due()

@@ -1,0 +1,16 @@
+from django.urls import path
+
+from integrations.views import connections, processing, runs
+
+app_name = "integrations"
+urlpatterns = [
+    path("connections/", connections.connection_list, name="connections"),
+    path("connections/gmail/connect/", connections.gmail_connect, name="gmail_connect"),
+    path("connections/google/callback/", connections.google_callback, name="google_callback"),
+    path("connections/<uuid:pk>/disconnect/", connections.disconnect, name="disconnect"),
+    path("processing/start", processing.start, name="processing_start"),
+    path("processing/status", processing.status, name="processing_status"),
+    path("runs/", runs.run_list, name="run_list"),
+    path("runs/<uuid:pk>/", runs.run_detail, name="run_detail"),
+    path("runs/<uuid:pk>/cancel/", runs.run_cancel, name="run_cancel"),
+]

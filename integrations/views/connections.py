@@ -1,0 +1,134 @@
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from aaperture.lib.nudge import nudge
+from audit.services import record_after
+from billing.services import is_premium
+from integrations import flows, google
+from integrations.errors import IdTokenInvalid, IntegrationError, OAuthUnavailable, StateInvalid
+from integrations.models import Connection, Run
+from integrations.progress import Progress
+from integrations.services import connections, grants, pipelines
+from integrations.tasks import execute_run
+from integrations.wording import CONNECTION_ADVICE, GRANT_FAILED, GRANT_FAULTS
+
+
+@require_GET
+def connection_list(request: HttpRequest) -> HttpResponse:
+    """Every mailbox of the person, how it is doing and what to do about it."""
+    own = list(Connection.objects.visible_to(request.user).for_pages())
+    newest = Run.objects.visible_to(request.user).newest_per_pipeline()
+    runs = {run.pipeline.connection_id: Progress(run) for run in newest}
+    cards = [
+        {
+            "connection": connection,
+            "advice": CONNECTION_ADVICE.get(connection.status, ""),
+            "progress": runs.get(connection.pk),
+        }
+        for connection in own
+    ]
+    context = {"cards": cards, "live": [card["connection"] for card in cards if card["connection"].is_live]}
+    return render(request, "integrations/connection_list.html", context | {"any_runs": bool(runs)})
+
+
+@require_http_methods(["GET", "POST"])
+def gmail_connect(request: HttpRequest) -> HttpResponse:
+    """GET explains what is read and kept; POST goes to Google for that grant alone."""
+    again = request.GET.get("again") or request.POST.get("again") or ""
+    connection = _own_connection(request, again)
+    premium = is_premium(request.user)
+    if request.method == "POST" and settings.GOOGLE_ENABLED:
+        pk = str(connection.pk) if connection else ""
+        flow = flows.start(request.session, keep=premium, text_version=grants.TEXT_VERSION, connection_id=pk)
+        try:
+            return redirect(_authorization_url(flow, connection))
+        except OAuthUnavailable:
+            messages.error(request, GRANT_FAULTS["oauth_unavailable"])
+    return render(request, "integrations/gmail_connect.html", {"connection": connection, "premium": premium})
+
+
+def _own_connection(request: HttpRequest, pk: str) -> Connection | None:
+    """The connection that is to be renewed, if the person owns it."""
+    try:
+        return Connection.objects.visible_to(request.user).for_pages().filter(pk=UUID(pk)).first()
+    except ValueError:
+        return None
+
+
+def _authorization_url(flow: flows.Flow, connection: Connection | None) -> str:
+    return google.authorization_url(
+        redirect_uri=_redirect_uri(), state=flow.state, nonce=flow.nonce, verifier=flow.verifier, keep=flow.keep,
+        login_hint=connection.account_email if connection else "",
+    )  # fmt: skip
+
+
+def _redirect_uri() -> str:
+    return settings.PUBLIC_URL.rstrip("/") + reverse("integrations:google_callback")
+
+
+@require_GET
+def google_callback(request: HttpRequest) -> HttpResponse:
+    """Where Google sends the browser back to, with a code or a refusal."""
+    try:
+        flow = flows.take(request.session, request.GET.get("state", ""))
+        if request.GET.get("iss", settings.GOOGLE_ISSUER).rstrip("/") != settings.GOOGLE_ISSUER.rstrip("/"):
+            raise StateInvalid("issuer_mismatch")
+    except StateInvalid as error:
+        record_after(request, "oauth.state_refused", reason=error.code)
+        return _refused(request)
+    if "code" not in request.GET:
+        return _denied(request, request.GET.get("error", ""))
+    try:
+        connection = grants.complete_grant(
+            request.user, flow, code=request.GET["code"], redirect_uri=_redirect_uri(), request=request
+        )
+    except IdTokenInvalid as error:
+        record_after(request, "oauth.state_refused", reason=error.code)
+        return _refused(request)
+    except IntegrationError as error:
+        return _denied(request, error.code)
+    return _connected(request, connection)
+
+
+def _connected(request: HttpRequest, connection: Connection) -> HttpResponse:
+    """Start the first read at once: that is what the person came for."""
+    pipeline = connection.pipelines.first()
+    run = pipelines.start_run(pipeline, actor=request.user, trigger=Run.Trigger.CONNECTED, request=request)
+    nudge(execute_run, run.pk)
+    messages.success(request, _("Connected. We are reading your mailbox now; you can leave this page."))
+    return redirect("integrations:connections")
+
+
+def _refused(request: HttpRequest) -> HttpResponse:
+    return render(request, "integrations/grant_refused.html", {"explanation": GRANT_FAILED}, status=400)
+
+
+def _denied(request: HttpRequest, code: str) -> HttpResponse:
+    known: dict[str, Any] = GRANT_FAULTS
+    record_after(request, "connection.denied", reason=code if code in known else "other")
+    messages.warning(request, known.get(code, GRANT_FAILED))
+    return redirect("integrations:gmail_connect" if code == "scopes_missing" else "integrations:connections")
+
+
+@require_http_methods(["GET", "POST"])
+def disconnect(request: HttpRequest, pk: UUID) -> HttpResponse:
+    connection = get_object_or_404(Connection.objects.visible_to(request.user).for_pages(), pk=pk)
+    if request.method == "GET":
+        return render(request, "integrations/connection_disconnect.html", {"connection": connection})
+    ended = connections.disconnect(connection, actor=request.user, request=request)
+    if ended.confirmed:
+        messages.success(request, _("Disconnected. Google has withdrawn our permission, and our keys to the mailbox are deleted."))
+    else:
+        messages.warning(request, _(
+            "Disconnected: our keys to the mailbox are deleted. Google did not confirm, so please also remove Aaperture "
+            "at myaccount.google.com/permissions."
+        ))  # fmt: skip
+    return redirect("integrations:connections")

@@ -1,0 +1,64 @@
+"""What codes mean, in words for the person whose mailbox it is."""
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+STOP_REASONS = {
+    "": _("Everything new was read."),
+    "nothing_new": _("Nothing new had arrived."),
+    "cancelled": _("You stopped it. What was found until then is kept."),
+    "disconnected": _("The mailbox was disconnected. What was found until then is kept."),
+    "needs_reauth": _("Google no longer accepts our permission. Give it again; reading then goes on where it stopped."),
+    "google_unavailable": _("Google did not answer. Reading goes on by itself where it stopped."),
+    "google_refused": _("Google refused to be read. If this lasts, ask whoever runs this site, or your Google administrator."),
+    "some_failed": _("Some messages could not be fetched. They are tried again next time."),
+    "time_cap": _("There was more than one run may read. The rest follows at once in a new run."),
+    "message_cap": _("There was more than one run may read. The rest follows at once in a new run."),
+    "worker_lost": _("The program that read was interrupted. What was found is kept, and reading goes on."),
+    "internal_error": _("Something went wrong on our side. What was found is kept; the next run goes on from there."),
+}
+
+CONNECTION_ADVICE = {
+    "pending": _("This connection was never finished."),
+    "needs_reauth": _("Google no longer accepts our permission: it was withdrawn, or it has expired. Give it again to go on."),
+    "paused": _("Without a contribution we keep no permission between scans. You can scan again at any time."),
+    "error": _("Reading fails. Give permission again, or ask whoever runs this site."),
+    "revoked": _("Disconnected. We can no longer read this mailbox; opportunities already found stay."),
+}
+
+GRANT_FAULTS = {
+    "scopes_missing": _(
+        "Google did not give permission to read mail: the box was not ticked. Nothing was stored. "
+        "Try again and leave the box ticked if you want opportunities found in this mailbox."
+    ),
+    "account_mismatch": _("That was another Google account. Choose the one this connection belongs to, or add it as a new one."),
+    "access_denied": _("You did not give permission, so nothing was connected."),
+    "oauth_unavailable": _("Google did not answer. Please try again in a moment."),
+    "invalid_grant": _("Google did not accept the answer any more. Please try again."),
+}
+GRANT_FAILED = _("Google’s answer could not be trusted, so nothing was connected. Please try again.")
+
+LABELS = {
+    "application_confirmation": _("Application received"),
+    "rejection": _("Refusal"),
+    "availability_request": _("Asks for your availability"),
+    "interview_invitation": _("Interview or meeting"),
+    "assessment_sent": _("Test or task"),
+    "information_request": _("Asks for information"),
+    "referral_action_required": _("Recommendation"),
+    "inbound_request": _("Approach by a recruiter"),
+    "action_required_from_company": _("They owe the next step"),
+    "hiring_freeze": _("Post on hold"),
+    "withdrew_application": _("You withdrew"),
+    "offer_made": _("Offer"),
+    "client_enquiry": _("Client enquiry"),
+    "quote_follow_up": _("About your quote"),
+    "call_for_entries": _("Call for entries"),
+    "not_relevant": pgettext_lazy("kind of mail", "Not relevant"),
+}
+
+EVENTS = {
+    "quarantined": _("A message could not be read and was left alone."),
+    "not_storable": _("A message’s details could not be stored."),
+    "worker_lost": _("The program that read was interrupted."),
+}
