@@ -11,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from aaperture.lib.local_secrets import STATE
+
 DATABASE, OWNER, APPLICATION, SUPERUSER = "aaperture", "aaperture_owner", "aaperture_app", "postgres"
 
 # Not `tempfile.gettempdir()`: every process must find the same sockets whatever its TMPDIR, and a path has 107 bytes.
 SOCKETS = Path("/tmp")  # nosec B108: the folder below is ours alone, and checked
 
-# Where a clone keeps everything that is not in the repository.
-DEFAULT_FOLDER = Path(os.environ.get("AAPERTURE_STATE") or Path(__file__).resolve().parents[3] / ".data")
+DEFAULT_FOLDER = STATE
 
 
 class EmbeddedServerError(Exception):

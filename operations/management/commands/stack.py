@@ -110,18 +110,19 @@ class Command(BaseCommand):
         python = sys.executable
         if self.demo:
             self.tree.start("sandbox", [python, "-m", "sandbox", "--port", str(self.sandbox_port)], env)
-            self._wait_for("sandbox", lambda: not is_free(self.sandbox_port))
         self.tree.start("web", [python, "-m", *self._web_server(reload=reload)], env)
-        celery = [python, "-m", "celery", "--app", "aaperture"]
+        self._wait_for("web", self._web_answers)
+        if self.demo:
+            self._wait_for("sandbox", lambda: not is_free(self.sandbox_port))
+        celery = [python, "-m", "celery", "--quiet", "--app", "aaperture"]
         quiet = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"} if os.geteuid() == 0 else {}
         self.tree.start("worker", [*celery, "worker", "--loglevel", "warning", "--concurrency", "2"], env | quiet)
         self.tree.start("clock", [*celery, "beat", "--loglevel", "warning", "--pidfile="], env)
-        self._wait_for("web", self._web_answers)
         self._greet()
 
     def _web_server(self, *, reload: bool) -> list[str]:
         options = ["--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4", "--graceful-timeout", "5"]
-        options += ["--log-level", "warning", "--no-control-socket", *(["--reload"] if reload else [])]
+        options += ["--log-level", "warning", "--no-control-socket", "--reload" if reload else "--preload"]
         return ["gunicorn", "aaperture.wsgi", *options]
 
     def _environment(self) -> dict[str, str]:
