@@ -22,6 +22,7 @@ urlpatterns = [
     path("settings/", own.settings_index, name="settings"),
     path("settings/profile/", own.profile, name="settings_profile"),
     path("settings/studio/", own.studio, name="settings_studio"),
+    path("language/", own.choose_language, name="set_language"),
     path("settings/security/", own.security, name="settings_security"),
     path("health/live", site.health_live, name="health_live"),
     path("health/ready", site.health_ready, name="health_ready"),

@@ -2,12 +2,15 @@
 
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import override
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.i18n import set_language
 
 from accounts import services
 from accounts.forms import ProfileForm, StudioForm
@@ -41,6 +44,17 @@ def studio(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("Saved."))
         return redirect("settings_studio")
     return render(request, "settings/studio.html", {"form": form})
+
+
+@login_not_required
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """The switch at the foot of every page: for this browser, and for the account of whoever is signed in."""
+    language = request.POST.get("language", "")
+    if request.user.is_authenticated and language in dict(settings.LANGUAGES):
+        services.update_profile(request.user, changes={"language": language}, request=request)
+        request.session["language"] = language
+    return set_language(request)
 
 
 @require_GET
