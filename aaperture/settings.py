@@ -26,7 +26,7 @@ ALLOW_UNENCRYPTED = env.words("ALLOW_UNENCRYPTED", allowed=frozenset({"database"
 
 # --- secrets ---------------------------------------------------------------------------------------------------------
 if LOCAL:  # without them, a development instance makes its own and keeps them beside its data
-    from aaperture.lib.local_secrets import local_secret
+    from aaperture.lib.local_secrets import STATE, local_secret
 else:
 
     def local_secret(name: str) -> str:
@@ -130,7 +130,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 2 * 3600
-CELERY_BEAT_SCHEDULE_FILENAME = str(BASE_DIR / ".data" / "beat") if LOCAL else "/tmp/aaperture-beat"  # noqa: S108  # nosec B108 - rebuilt from code at start
+CELERY_BEAT_SCHEDULE_FILENAME = str(STATE / "beat") if LOCAL else "/tmp/aaperture-beat"  # noqa: S108  # nosec B108 - rebuilt from code at start
 # a short static list of ticks; what is due stands in tables
 CELERY_BEAT_SCHEDULE = {
     "pipelines": {"task": "integrations.tasks.tick", "schedule": 15.0, "options": {"expires": 15}},
@@ -333,7 +333,7 @@ LANGUAGE_COOKIE_HTTPONLY = True
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / ".data" / "static" if LOCAL else BASE_DIR / "staticfiles"
+STATIC_ROOT = STATE / "static" if LOCAL else BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
