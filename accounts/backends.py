@@ -2,13 +2,22 @@
 
 from typing import Any
 
-from django.contrib.auth.backends import BaseBackend
+from allauth.account.auth_backends import AuthenticationBackend
 
 from accounts.roles import ROLE_PERMISSIONS
 
 
-class RoleBackend(BaseBackend):
-    """Permissions follow from the user's one role, read anew with the user on every request. No superuser bypass."""
+class RoleBackend(AuthenticationBackend):
+    """allauth signs people in; what they may follows from their one role, read anew with the user on every request.
+
+    No superuser bypass, no groups, no permissions of a single user.
+    """
+
+    def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        return self.get_all_permissions(user_obj, obj)
+
+    def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        return set()
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         if not user_obj.is_active or obj is not None:
@@ -16,9 +25,7 @@ class RoleBackend(BaseBackend):
         return set(ROLE_PERMISSIONS.get(user_obj.role, ()))
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        return user_obj.is_active and obj is None and perm in ROLE_PERMISSIONS.get(user_obj.role, ())
+        return perm in self.get_all_permissions(user_obj, obj)
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
-        return user_obj.is_active and any(
-            perm.startswith(f"{app_label}.") for perm in ROLE_PERMISSIONS.get(user_obj.role, ())
-        )
+        return any(perm.startswith(f"{app_label}.") for perm in self.get_all_permissions(user_obj))

@@ -12,9 +12,7 @@ from accounts.models import Organization, User
 class SignupExtras(forms.Form):
     """What our sign-up asks beside allauth's e-mail address and password."""
 
-    name = forms.CharField(
-        label=_("Your name"), max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
-    )
+    name = forms.CharField(label=_("Your name"), max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"}))
 
     field_order = ["name", "email", "password1"]
 

@@ -79,9 +79,7 @@ class User(AbstractBaseUser):
         return all(self.has_perm(perm, obj) for perm in perms)
 
     def has_module_perms(self, app_label: str) -> bool:
-        return any(
-            hasattr(backend, "has_module_perms") and backend.has_module_perms(self, app_label) for backend in get_backends()
-        )
+        return any(hasattr(backend, "has_module_perms") and backend.has_module_perms(self, app_label) for backend in get_backends())
 
 
 class Organization(models.Model):

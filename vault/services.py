@@ -146,7 +146,5 @@ def keyed_hash(purpose: str, value: str) -> bytes:
 @transaction.atomic
 def destroy_key(owner: Owner) -> None:
     """Destroy the owner's data key; what it sealed can never be read again."""
-    DataKey.objects.filter(kind=owner.kind, owner_id=owner.id, destroyed_at=None).update(
-        wrapped=b"", destroyed_at=timezone.now()
-    )
+    DataKey.objects.filter(kind=owner.kind, owner_id=owner.id, destroyed_at=None).update(wrapped=b"", destroyed_at=timezone.now())
     transaction.on_commit(lambda: opened.forget(owner))

@@ -35,5 +35,3 @@ def render_account_mail(name: str, *, to: str, language: str, context: Mapping[s
 def send_account_mail(name: str, *, to: str, language: str, context: Mapping[str, Any]) -> None:
     """Send at once; an SMTP error is the caller's to handle (OSError, smtplib.SMTPException)."""
     render_account_mail(name, to=to, language=language, context=context).send()
-
-

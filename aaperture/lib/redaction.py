@@ -47,10 +47,7 @@ def redact(value: Any, depth: int = 0) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return f"[{len(bytes(value))} bytes]"
     if isinstance(value, Mapping):
-        return {
-            redact_text(str(key)): MASK if SECRET_KEY.search(str(key)) else redact(item, depth + 1)
-            for key, item in value.items()
-        }
+        return {redact_text(str(key)): MASK if SECRET_KEY.search(str(key)) else redact(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [redact(item, depth + 1) for item in value]
     if isinstance(value, BaseException):

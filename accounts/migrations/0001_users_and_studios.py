@@ -9,88 +9,143 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=150, verbose_name='name')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("id", models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=150, verbose_name="name")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
-                'verbose_name': 'studio',
-                'verbose_name_plural': 'studios',
+                "verbose_name": "studio",
+                "verbose_name_plural": "studios",
             },
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('id', models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail address')),
-                ('name', models.CharField(blank=True, max_length=150, verbose_name='name')),
-                ('language', models.CharField(choices=[('en', 'English'), ('fr', 'French')], default='en', max_length=5, verbose_name='language')),
-                ('timezone', models.CharField(default='Europe/Paris', max_length=64, verbose_name='time zone')),
-                ('role', models.CharField(choices=[('admin', 'Administrator'), ('developer', 'Developer'), ('designer', 'Designer'), ('executor', 'Executor'), ('executive', 'Executive'), ('viewer', 'Viewer'), ('coach', 'Coach'), ('member', 'Member')], default='member', max_length=12, verbose_name='role')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('is_primary_admin', models.BooleanField(default=False, editable=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                ("id", models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("email", models.EmailField(max_length=254, unique=True, verbose_name="e-mail address")),
+                ("name", models.CharField(blank=True, max_length=150, verbose_name="name")),
+                (
+                    "language",
+                    models.CharField(choices=[("en", "English"), ("fr", "French")], default="en", max_length=5, verbose_name="language"),
+                ),
+                ("timezone", models.CharField(default="Europe/Paris", max_length=64, verbose_name="time zone")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("admin", "Administrator"),
+                            ("developer", "Developer"),
+                            ("designer", "Designer"),
+                            ("executor", "Executor"),
+                            ("executive", "Executive"),
+                            ("viewer", "Viewer"),
+                            ("coach", "Coach"),
+                            ("member", "Member"),
+                        ],
+                        default="member",
+                        max_length=12,
+                        verbose_name="role",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("is_primary_admin", models.BooleanField(default=False, editable=False)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created at")),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'permissions': [('change_role_user', "Can change a user's role"), ('activate_user', 'Can activate and deactivate users'), ('reset_password_user', 'Can send a password reset to users')],
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='accounts_one_account_per_email'), models.UniqueConstraint(condition=models.Q(('is_primary_admin', True)), fields=('is_primary_admin',), name='accounts_one_primary_admin')],
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "permissions": [
+                    ("change_role_user", "Can change a user's role"),
+                    ("activate_user", "Can activate and deactivate users"),
+                    ("reset_password_user", "Can send a password reset to users"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(django.db.models.functions.text.Lower("email"), name="accounts_one_account_per_email"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_primary_admin", True)), fields=("is_primary_admin",), name="accounts_one_primary_admin"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='InstanceSettings',
+            name="InstanceSettings",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
-                ('registration_open', models.BooleanField(default=True, verbose_name='sign-up open')),
-                ('premium_for', models.CharField(choices=[('everyone', 'Everyone'), ('contributors', 'Contributors'), ('nobody', 'Nobody')], default='everyone', max_length=12, verbose_name='premium for')),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ("registration_open", models.BooleanField(default=True, verbose_name="sign-up open")),
+                (
+                    "premium_for",
+                    models.CharField(
+                        choices=[("everyone", "Everyone"), ("contributors", "Contributors"), ("nobody", "Nobody")],
+                        default="everyone",
+                        max_length=12,
+                        verbose_name="premium for",
+                    ),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name': 'instance settings',
-                'verbose_name_plural': 'instance settings',
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='accounts_one_settings_row')],
+                "verbose_name": "instance settings",
+                "verbose_name_plural": "instance settings",
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="accounts_one_settings_row")],
             },
         ),
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(max_length=40)),
-                ('text_version', models.CharField(max_length=20)),
-                ('scopes', models.JSONField(default=list)),
-                ('granted_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('withdrawn_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("purpose", models.CharField(max_length=40)),
+                ("text_version", models.CharField(max_length=20)),
+                ("scopes", models.JSONField(default=list)),
+                ("granted_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="consents", to=settings.AUTH_USER_MODEL),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['user', 'purpose'], name='accounts_consent_of_user')],
+                "indexes": [models.Index(fields=["user", "purpose"], name="accounts_consent_of_user")],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('manager', 'Manager'), ('assistant', 'Assistant'), ('accountant', 'Accountant')], default='owner', max_length=12)),
-                ('joined_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='accounts.organization')),
+                ("id", models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("owner", "Owner"), ("manager", "Manager"), ("assistant", "Assistant"), ("accountant", "Accountant")],
+                        default="owner",
+                        max_length=12,
+                    ),
+                ),
+                ("joined_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to=settings.AUTH_USER_MODEL),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="accounts.organization"),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('organization', 'user'), name='accounts_one_membership_per_studio')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)), fields=("organization", "user"), name="accounts_one_membership_per_studio"
+                    )
+                ],
             },
         ),
     ]

@@ -88,18 +88,14 @@ class Migration(migrations.Migration):
                     fields=[
                         (
                             "id",
-                            models.UUIDField(
-                                default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False
-                            ),
+                            models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False),
                         ),
                         ("recorded_at", models.DateTimeField()),
                         ("tx", models.BigIntegerField(editable=False)),
                         ("action", models.CharField(max_length=64)),
                         (
                             "actor_kind",
-                            models.CharField(
-                                choices=[("user", "User"), ("anonymous", "Anonymous"), ("system", "System")], max_length=12
-                            ),
+                            models.CharField(choices=[("user", "User"), ("anonymous", "Anonymous"), ("system", "System")], max_length=12),
                         ),
                         ("actor_id", models.UUIDField(null=True)),
                         ("credential", models.CharField(max_length=12)),

@@ -35,7 +35,9 @@ def test_reading_the_attribute_opens_it_and_nothing_else_does(activity, monkeypa
     real = services.open_sealed
     monkeypatch.setattr("vault.fields.services.open_sealed", lambda *args: calls.append(args) or real(*args))
     found = Activity.objects.get(action="user.login")
-    assert repr(found.__dict__["address"]) == "<sealed>" and "<sealed>" in str(Activity.objects.filter(action="user.login").values("address")[0])
+    assert repr(found.__dict__["address"]) == "<sealed>" and "<sealed>" in str(
+        Activity.objects.filter(action="user.login").values("address")[0]
+    )
     assert not calls
     assert found.address == CANARY and len(calls) == 1
 

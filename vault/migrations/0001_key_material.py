@@ -5,35 +5,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='KeySalt',
+            name="KeySalt",
             fields=[
-                ('kid', models.CharField(max_length=32, primary_key=True, serialize=False)),
-                ('salt', models.BinaryField(max_length=32)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("kid", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("salt", models.BinaryField(max_length=32)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='DataKey',
+            name="DataKey",
             fields=[
-                ('id', models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('person', 'Person'), ('organization', 'Organization'), ('instance', 'Instance')], max_length=12)),
-                ('owner_id', models.UUIDField()),
-                ('kid', models.CharField(max_length=32)),
-                ('wrapped', models.BinaryField(max_length=128)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('destroyed_at', models.DateTimeField(null=True)),
+                ("id", models.UUIDField(default=aaperture.lib.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("person", "Person"), ("organization", "Organization"), ("instance", "Instance")], max_length=12
+                    ),
+                ),
+                ("owner_id", models.UUIDField()),
+                ("kid", models.CharField(max_length=32)),
+                ("wrapped", models.BinaryField(max_length=128)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("destroyed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['kid'], name='vault_datakey_kid')],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'owner_id'), name='vault_one_key_per_owner')],
+                "indexes": [models.Index(fields=["kid"], name="vault_datakey_kid")],
+                "constraints": [models.UniqueConstraint(fields=("kind", "owner_id"), name="vault_one_key_per_owner")],
             },
         ),
     ]

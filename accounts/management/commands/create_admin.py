@@ -15,9 +15,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
         parser.add_argument("--name", default="")
-        parser.add_argument(
-            "--password-stdin", action="store_true", help="read the password from standard input instead of asking for it"
-        )
+        parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input instead of asking for it")
 
     def handle(self, *args: Any, email: str, name: str, password_stdin: bool, **options: Any) -> None:
         password = sys.stdin.readline().rstrip("\n") if password_stdin else self._ask()
