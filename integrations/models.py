@@ -183,7 +183,7 @@ class RunQuerySet(models.QuerySet):
         return self.filter(status__in=Run.LIVE)
 
     def newest_per_pipeline(self) -> Self:
-        return self.order_by("pipeline", "-queued_at").distinct("pipeline").select_related("pipeline__connection")
+        return self.order_by("pipeline_id", "-queued_at").distinct("pipeline_id").select_related("pipeline__connection")
 
     def lost(self, now: datetime) -> Self:
         """Running, but nobody has been heard of for too long."""

@@ -10,6 +10,7 @@ from functools import cache
 from threading import Lock, local
 from typing import Any
 
+import googleapiclient.http
 import httplib2
 from django.conf import settings
 from googleapiclient.discovery import Resource, build_from_document
@@ -26,6 +27,8 @@ from integrations.errors import AccessWithdrawn, Gone, OAuthUnavailable, Refused
 from integrations.items import Item
 
 PAGE = 500
+# The library turns a longer GET into a POST with an override header; Google takes long addresses, and others only those.
+googleapiclient.http.MAX_URI_LENGTH = 8000
 RATE_REASONS = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded", "backendError"}
 BROKEN_LINE = (OSError, socket.timeout, ssl.SSLError, httplib2.HttpLib2Error, ConnectionError)
 LONGEST_WAIT = 32.0
