@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth import logout
@@ -11,6 +12,7 @@ from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
 from aaperture.lib import logs
+from accounts.http import UserRequest
 from audit.services import record, record_after
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -59,7 +61,7 @@ class LanguageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         language = request.session.get("language") or translation.get_language_from_request(request)
         with translation.override(language):
-            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = translation.get_language()
             response = self.get_response(request)
         patch_vary_headers(response, ("Accept-Language",))
         response.headers.setdefault("Content-Language", language)
@@ -74,7 +76,7 @@ class SessionLifetimeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.session.session_key and request.user.is_authenticated:
-            self._check(request)
+            self._check(cast(UserRequest, request))
         if not request.user.is_authenticated:
             return self.get_response(request)
         token = logs.user_id.set(str(request.user.pk))
@@ -84,7 +86,7 @@ class SessionLifetimeMiddleware:
         finally:
             logs.user_id.reset(token)
 
-    def _check(self, request: HttpRequest) -> None:
+    def _check(self, request: UserRequest) -> None:
         now = int(time.time())
         started = request.session.setdefault("started_at", now)
         seen = request.session.setdefault("seen_at", now)

@@ -133,9 +133,8 @@ def _add_origin(activity: Activity, request: HttpRequest) -> None:
     address = client_address(request)
     activity.address_hash = keyed_hash("address", address)
     for name, text in (("address", address), ("agent", request.headers.get("User-Agent", "")[:LONGEST_AGENT])):
-        field = Activity._meta.get_field(name)
         setattr(activity, name, text)
-        activity.__dict__[name] = field.pre_save(activity, True)
+        activity.__dict__[name] = Activity._meta.get_field(name).pre_save(activity, True)  # type: ignore[union-attr]
 
 
 def _stored(activity: Activity, column: str) -> Any:

@@ -32,7 +32,7 @@ def _salt_of(kid: str) -> bytes:
 
 @cache
 def _stretched(kid: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(dict(settings.ENCRYPTION_KEYS)[kid], salt=salt, **SCRYPT)  # type: ignore[arg-type]
+    return hashlib.scrypt(dict(settings.ENCRYPTION_KEYS)[kid], salt=salt, **SCRYPT)
 
 
 @cache

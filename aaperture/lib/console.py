@@ -1,6 +1,5 @@
 """The operator console: the stock Django admin, with our sign-in, our permissions and no side door round the services."""
 
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -27,7 +26,7 @@ class ConsoleSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and getattr(request.user, "is_staff", False) and request.user.has_perm("pages.dashboard")
 
-    def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)
 
         @wraps(view)
@@ -43,7 +42,7 @@ class ConsoleSite(admin.AdminSite):
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next", reverse("admin:index")), reverse("account_login"))
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return redirect("account_change_password")
 
 
@@ -83,11 +82,14 @@ class ConsoleModelAdmin(admin.ModelAdmin):
         actions.pop("delete_selected", None)  # it would bypass the services
         return actions
 
-    def log_addition(self, *args: Any, **kwargs: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Nothing: the service that made the change has recorded it."""
 
-    log_change = log_addition
-    log_deletions = log_addition
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing either."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Nothing either."""
 
 
 class ReadOnlyAdmin(ConsoleModelAdmin):

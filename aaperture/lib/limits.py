@@ -75,7 +75,7 @@ class LimitsMiddleware:
             return None
         if number <= limit.times:
             return None
-        request.limit_exceeded = name  # type: ignore[attr-defined] - the activity log's middleware records it
+        request.limit_exceeded = name  # type: ignore[attr-defined]  # `accounts.middleware.note_limit` records it
         return too_many_requests(request, left)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from collections.abc import MutableMapping
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
@@ -10,13 +11,15 @@ import structlog
 
 from aaperture.lib.redaction import redact, redact_text
 
+Event = MutableMapping[str, Any]
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 user_id: ContextVar[str] = ContextVar("user_id", default="")
 # what the logging module puts on every record; anything else came in through `extra=`
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "_record", "_from_structlog"}
 
 
-def add_extra(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def add_extra(_logger: Any, _name: str, event: Event) -> Event:
     """Copy `extra=` values of a standard record into the event, but objects such as requests never."""
     record = event.get("_record")
     if record is not None:
@@ -26,7 +29,7 @@ def add_extra(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]
     return event
 
 
-def add_context(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def add_context(_logger: Any, _name: str, event: Event) -> Event:
     if request_id.get():
         event["request_id"] = request_id.get()
     if user_id.get():
@@ -34,12 +37,12 @@ def add_context(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, An
     return event
 
 
-def redact_event(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def redact_event(_logger: Any, _name: str, event: Event) -> Event:
     kept = {key: event.pop(key) for key in ("timestamp", "level", "_record", "_from_structlog", "exc_info") if key in event}
-    return redact(event) | kept
+    return {**redact(event), **kept}
 
 
-def add_exception(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def add_exception(_logger: Any, _name: str, event: Event) -> Event:
     """The traceback's frames and the redacted message, without local variables and without the source's folders."""
     info: tuple[type, BaseException, TracebackType | None] | None = event.pop("exc_info", None)
     if isinstance(info, tuple) and info[1] is not None:
@@ -54,7 +57,7 @@ def add_exception(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, 
 
 def formatter() -> structlog.stdlib.ProcessorFormatter:
     """The formatter that `settings.LOGGING` names; every handler of ours uses it, so nothing is written unredacted."""
-    before = [
+    before: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -14,7 +14,7 @@ def nudge(task: Task, pk: UUID) -> None:
 
     def send() -> None:
         try:
-            task.apply_async(args=[str(pk)], retry=False)
+            task.apply_async(args=(str(pk),), retry=False)
         except Exception as error:  # noqa: BLE001 - kombu wraps broker faults in many types; the tick will find the row
             logger.warning("nudge failed", extra={"task": task.name, "error": type(error).__name__})
 

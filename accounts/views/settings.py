@@ -5,7 +5,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -14,19 +14,20 @@ from django.views.i18n import set_language
 
 from accounts import services
 from accounts.forms import ProfileForm, StudioForm
-from accounts.models import Membership
+from accounts.http import UserRequest
+from accounts.models import Membership, User
 
 
 @require_GET
-def settings_index(request: HttpRequest) -> HttpResponse:
+def settings_index(request: UserRequest) -> HttpResponse:
     return redirect("settings_profile")
 
 
 @require_http_methods(["GET", "POST"])
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: UserRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
-        user = type(request.user).objects.get(pk=request.user.pk)  # the form has written into request.user already
+        user = User.objects.get(pk=request.user.pk)  # the form has written into request.user already
         services.update_profile(user, changes=form.cleaned_data, request=request)
         request.session["language"] = user.language
         with override(user.language):
@@ -36,10 +37,10 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def studio(request: HttpRequest) -> HttpResponse:
+def studio(request: UserRequest) -> HttpResponse:
     membership = Membership.objects.current().filter(user=request.user, role=Membership.Role.OWNER).select_related("organization").first()
     form = StudioForm(request.POST or None, instance=membership.organization) if membership else None
-    if form and request.method == "POST" and form.is_valid():
+    if membership and form and request.method == "POST" and form.is_valid():
         services.rename_organization(membership.organization, name=form.cleaned_data["name"], actor=request.user, request=request)
         messages.success(request, _("Saved."))
         return redirect("settings_studio")
@@ -48,7 +49,7 @@ def studio(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_POST
-def choose_language(request: HttpRequest) -> HttpResponse:
+def choose_language(request: UserRequest) -> HttpResponse:
     """The switch at the foot of every page: for this browser, and for the account of whoever is signed in."""
     language = request.POST.get("language", "")
     if request.user.is_authenticated and language in dict(settings.LANGUAGES):
@@ -58,7 +59,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def security(request: HttpRequest) -> HttpResponse:
+def security(request: UserRequest) -> HttpResponse:
     context = {
         "identities": SocialAccount.objects.filter(user=request.user),
         "emails": EmailAddress.objects.filter(user=request.user),

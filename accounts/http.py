@@ -1,0 +1,11 @@
+"""The request as our views know it, for type checkers."""
+
+from django.http import HttpRequest
+
+from accounts.models import User
+
+
+class UserRequest(HttpRequest):
+    """A request whose sender is signed in (`LoginRequiredMiddleware` sees to it)."""
+
+    user: User
