@@ -39,7 +39,7 @@ class SandboxServer:
         refuse_production()
         command = [sys.executable, "-m", "sandbox", "--die-with-parent", f"--port={self.port}"]
         command += [f"--smtp-port={self.wanted_smtp_port}", *([] if self.demo else ["--no-demo"])]
-        self.process = subprocess.Popen(  # noqa: S603 (our own module)
+        self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ.copy()
         )
         timer = threading.Timer(PATIENCE, self.process.kill)
@@ -81,14 +81,14 @@ class SandboxServer:
     def control(self, method: str, path: str, json: Any = None) -> Any:
         """Call `/_control/<path>` and return the answer's JSON; raises RuntimeError with the sandbox's words."""
         data = None if json is None else dumps(json).encode()
-        request = urllib.request.Request(  # noqa: S310 (our own loopback address)
+        request = urllib.request.Request(
             f"{self.url}/_control/{path.removeprefix('/_control/').lstrip('/')}",
             data=data,
             method=method,
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=120) as response:
                 return loads(response.read() or b"null")
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{method} {path}: {error.code} {error.read().decode()}") from None

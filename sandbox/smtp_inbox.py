@@ -32,7 +32,7 @@ class ReceivedMail:
 
     @cached_property
     def message(self) -> EmailMessage:
-        return cast(EmailMessage, message_from_bytes(self.raw, policy=policy.default))
+        return cast("EmailMessage", message_from_bytes(self.raw, policy=policy.default))
 
     @property
     def subject(self) -> str:

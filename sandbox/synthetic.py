@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HOUR = 3600
-COMPANIES = "Atelier Nord,Studio Brise,Maison Perrin,Halden & Co,Lumen Works,Orchard Labs,Galerie Ouest,Fern Media".split(",")
-ROLES = "Photographer,Photo Editor,Art Director,Photographe,Retoucheur,Studio Manager,Designer,Picture Researcher".split(",")
-PEOPLE = "Lena Brandt,Hugo Petit,Maya Osei,Tom Ridley,Inès Caron,Noor Haddad,Paul Vidal,Ruth Keller".split(",")
+COMPANIES = ["Atelier Nord", "Studio Brise", "Maison Perrin", "Halden & Co", "Lumen Works", "Orchard Labs", "Galerie Ouest", "Fern Media"]
+ROLES = ["Photographer", "Photo Editor", "Art Director", "Photographe", "Retoucheur", "Studio Manager", "Designer", "Picture Researcher"]
+PEOPLE = ["Lena Brandt", "Hugo Petit", "Maya Osei", "Tom Ridley", "Inès Caron", "Noor Haddad", "Paul Vidal", "Ruth Keller"]
 # (subject, body) with {company}, {role}, {person}; what the product looks for …
 RELEVANT = [
     (
@@ -103,7 +103,7 @@ def fill(mailbox: Mailbox, fields: Mapping[str, Any]) -> list[StoredMessage]:
 
     `body_bytes` pads bodies to a size; `canary` is a text put into each body, to prove that no body is stored.
     """
-    chance = random.Random(fields.get("seed", 1))  # noqa: S311 (no secret)
+    chance = random.Random(fields.get("seed", 1))
     count, minutes = int(fields["count"]), float(fields.get("every_minutes", 10))
     now = time.time()
     messages = []

@@ -11,11 +11,51 @@ from sandbox.google_errors import ApiError
 Mask = dict[str, "Mask"]  # an empty mask keeps everything below
 TOKEN = re.compile(r"[A-Za-z_*]\w*|[(),/]")
 KNOWN = set(
-    "* messages id threadId labelIds snippet historyId internalDate payload sizeEstimate raw partId mimeType filename "
-    "headers name value body attachmentId size data parts nextPageToken resultSizeEstimate history messagesAdded "
-    "messagesDeleted labelsAdded labelsRemoved message emailAddress messagesTotal threadsTotal labels type "
-    "messageListVisibility labelListVisibility messagesUnread threadsUnread color textColor backgroundColor "
-    "classificationLabelValues".split()
+    [
+        "*",
+        "messages",
+        "id",
+        "threadId",
+        "labelIds",
+        "snippet",
+        "historyId",
+        "internalDate",
+        "payload",
+        "sizeEstimate",
+        "raw",
+        "partId",
+        "mimeType",
+        "filename",
+        "headers",
+        "name",
+        "value",
+        "body",
+        "attachmentId",
+        "size",
+        "data",
+        "parts",
+        "nextPageToken",
+        "resultSizeEstimate",
+        "history",
+        "messagesAdded",
+        "messagesDeleted",
+        "labelsAdded",
+        "labelsRemoved",
+        "message",
+        "emailAddress",
+        "messagesTotal",
+        "threadsTotal",
+        "labels",
+        "type",
+        "messageListVisibility",
+        "labelListVisibility",
+        "messagesUnread",
+        "threadsUnread",
+        "color",
+        "textColor",
+        "backgroundColor",
+        "classificationLabelValues",
+    ]
 )
 
 

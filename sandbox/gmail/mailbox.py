@@ -19,10 +19,22 @@ from sandbox.gmail.headers import header
 from sandbox.gmail.payload import Payload
 from sandbox.gmail.query import Entry, compile_query, words
 
-SYSTEM_LABELS = (
-    "INBOX SPAM TRASH UNREAD STARRED IMPORTANT SENT DRAFT CHAT CATEGORY_PERSONAL CATEGORY_SOCIAL "
-    "CATEGORY_PROMOTIONS CATEGORY_UPDATES CATEGORY_FORUMS"
-).split()
+SYSTEM_LABELS = [
+    "INBOX",
+    "SPAM",
+    "TRASH",
+    "UNREAD",
+    "STARRED",
+    "IMPORTANT",
+    "SENT",
+    "DRAFT",
+    "CHAT",
+    "CATEGORY_PERSONAL",
+    "CATEGORY_SOCIAL",
+    "CATEGORY_PROMOTIONS",
+    "CATEGORY_UPDATES",
+    "CATEGORY_FORUMS",
+]
 HEADERS = BytesHeaderParser()
 MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 REMEMBERED_SEARCHES = 16

@@ -53,7 +53,7 @@ class Payload:
 
     def body(self, mail: Message, part_id: str, mime: str, name: str) -> dict[str, Any]:
         content = decoded_content(mail)
-        if name or not (mime.startswith("text/") or mime == "application/octet-stream" and not part_id):
+        if name or not (mime.startswith("text/") or (mime == "application/octet-stream" and not part_id)):
             return self.attachment(part_id, content, name)
         text, data = as_utf8(content, mail)
         if mime in ("text/plain", "text/html"):

@@ -127,7 +127,7 @@ class Parser:
             if text in "({":
                 return self.expression(stop=")" if text == "(" else "}", field=field, any_of=text == "{")
             return None
-        if kind == "end" or kind == "word" and text in ("AND", "OR"):
+        if kind == "end" or (kind == "word" and text in ("AND", "OR")):
             return None
         return self.leaf(field, text)
 
