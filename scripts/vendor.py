@@ -56,9 +56,7 @@ def differing() -> list[str]:
         there = {path.name for path in (ROOT / folder).iterdir()} - {"vendor.json"}
         wrong += [f"{folder}/{name}" for name in there ^ set(notes)]
         wrong += [
-            f"{folder}/{name}"
-            for name in there & set(notes)
-            if integrity((ROOT / folder / name).read_bytes()) != notes[name]["integrity"]
+            f"{folder}/{name}" for name in there & set(notes) if integrity((ROOT / folder / name).read_bytes()) != notes[name]["integrity"]
         ]
     return sorted(wrong)
 
