@@ -1,7 +1,6 @@
 """All settings, from the environment (DESIGN §4). In production every missing or weak value is listed at once, by name."""
 
 import os
-import sys
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -11,7 +10,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from aaperture.lib.env import Env, parse_key_ring, weak_secret
+from aaperture.lib.env import Env, parse_key_ring
+from aaperture.lib.error_reports import start_error_reports
+from aaperture.lib.production import check_production
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -130,7 +131,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 2 * 3600
-CELERY_BEAT_SCHEDULE_FILENAME = str(STATE / "beat") if LOCAL else "/tmp/aaperture-beat"  # noqa: S108  # nosec B108 - rebuilt from code at start
+CELERY_BEAT_SCHEDULE_FILENAME = str(STATE / "beat") if LOCAL else "/tmp/aaperture-beat"  # nosec B108 - rebuilt from code at start
 # a short static list of ticks; what is due stands in tables
 CELERY_BEAT_SCHEDULE = {
     "pipelines": {"task": "integrations.tasks.tick", "schedule": 15.0, "options": {"expires": 15}},
@@ -392,70 +393,7 @@ LOGGING = {
 
 
 # --- refuse to start with a wrong configuration ----------------------------------------------------------------------
-def _check_production() -> None:
-    for name, value in (("SECRET_KEY", SECRET_KEY), *(("SECRET_KEY_FALLBACKS", key) for key in SECRET_KEY_FALLBACKS)):
-        if fault := weak_secret(value):
-            env.fault(name, fault)
-    if not env.text("ENCRYPTION_KEYS"):
-        env.fault("ENCRYPTION_KEYS", "is missing")
-    if not HTTPS or not _public.hostname:
-        env.fault("PUBLIC_URL", "must be the https:// address of this instance")
-    if "*" in ALLOWED_HOSTS or not ALLOWED_HOSTS:
-        env.fault("ALLOWED_HOSTS", "must list the host names of this instance, and may not be *")
-    if any("*" in origin or origin == "null" for origin in CORS_ORIGINS):
-        env.fault("CORS_ORIGINS", "must list origins, and may not contain *")
-    _check_transport()
-    _check_integrations()
-
-
-def _check_transport() -> None:
-    for name, url in (("DATABASE_URL", DATABASE_URL), ("MIGRATION_DATABASE_URL", MIGRATION_DATABASE_URL)):
-        parts = urlsplit(url)
-        query = parse_qs(parts.query)
-        if not url:
-            env.fault(name, "is missing")
-        elif "database" not in ALLOW_UNENCRYPTED and not query.get("host", [""])[0].startswith("/"):
-            if query.get("sslmode", [""])[-1] not in {"require", "verify-ca", "verify-full"}:
-                env.fault(name, "must say sslmode=require, verify-ca or verify-full (or list database in ALLOW_UNENCRYPTED)")
-        if url and (fault := weak_secret(unquote(parts.password or ""), least=12)) and "regular" not in fault:
-            env.fault(name, f"has a password that {fault}")
-    if not REDIS_URL:
-        env.fault("REDIS_URL", "is missing")
-    elif urlsplit(REDIS_URL).scheme not in {"rediss", "unix"} and "cache" not in ALLOW_UNENCRYPTED:
-        env.fault("REDIS_URL", "must be rediss:// or a unix socket (or list cache in ALLOW_UNENCRYPTED)")
-    if "email" not in DISABLED_INTEGRATIONS:
-        if not EMAIL_URL:
-            env.fault("EMAIL_URL", "is missing (or list email in DISABLED_INTEGRATIONS)")
-        elif _mail.scheme not in {"smtps", "smtp+starttls"} and "smtp" not in ALLOW_UNENCRYPTED:
-            env.fault("EMAIL_URL", "must be smtps:// or smtp+starttls:// (or list smtp in ALLOW_UNENCRYPTED)")
-        if not DEFAULT_FROM_EMAIL:
-            env.fault("DEFAULT_FROM_EMAIL", "is missing")
-
-
-def _check_integrations() -> None:
-    needed = {
-        "google": {"GOOGLE_CLIENT_ID": GOOGLE_CLIENT_ID, "GOOGLE_CLIENT_SECRET": GOOGLE_CLIENT_SECRET},
-        "stripe": {"STRIPE_SECRET_KEY": STRIPE_SECRET_KEY, "STRIPE_WEBHOOK_SECRET": ",".join(STRIPE_WEBHOOK_SECRET)},
-        "s3": {"S3_BUCKET": S3_BUCKET, "S3_ACCESS_KEY_ID": S3_ACCESS_KEY_ID, "S3_SECRET_ACCESS_KEY": S3_SECRET_ACCESS_KEY},
-    }
-    for integration, variables in needed.items():
-        for name, value in variables.items():
-            if integration in DISABLED_INTEGRATIONS:
-                continue
-            secret = "SECRET" in name
-            if not value:
-                env.fault(name, f"is missing (or list {integration} in DISABLED_INTEGRATIONS)")
-            elif secret and (fault := weak_secret(value, least=16)):
-                env.fault(name, fault)
-    for name, url in (("GOOGLE_ISSUER", GOOGLE_ISSUER), ("GOOGLE_API_ROOT", GOOGLE_API_ROOT), ("STRIPE_API_BASE", STRIPE_API_BASE)):
-        if urlsplit(url).scheme != "https":
-            env.fault(name, "must be https://")
-
-
 if PRODUCTION:
-    _check_production()
-if env.faults:
-    print("Aaperture cannot start; please correct:", file=sys.stderr)
-    for _name, _sentence in sorted(env.faults.items()):
-        print(f"  {_name} {_sentence}", file=sys.stderr)
-    raise SystemExit(78)  # EX_CONFIG
+    check_production(env, globals())
+env.refuse_to_start_if_wrong()
+start_error_reports(SENTRY_DSN, environment=ENVIRONMENT)

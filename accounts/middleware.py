@@ -76,7 +76,7 @@ class SessionLifetimeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.session.session_key and request.user.is_authenticated:
-            self._check(cast(UserRequest, request))
+            self._check(cast("UserRequest", request))
         if not request.user.is_authenticated:
             return self.get_response(request)
         token = logs.user_id.set(str(request.user.pk))

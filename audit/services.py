@@ -17,13 +17,13 @@ from aaperture.lib.redaction import SECRET_KEY
 from audit.actions import ACTIONS
 from audit.models import Activity
 from vault.errors import SealedDataError
-from vault.services import keyed_hash, seal
+from vault.services import keyed_hash
 
 COLUMNS = (
     "id", "recorded_at", "action", "actor_kind", "actor_id", "credential", "credential_id", "organization_id", "target_type",
     "target_id", "request_id", "details", "address", "agent", "address_hash", "account_hash", "canonical",
 )  # fmt: skip
-INSERT = f"INSERT INTO audit_activity ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"  # noqa: S608  # nosec B608 - constants only
+INSERT = f"INSERT INTO audit_activity ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"  # nosec B608 - constants only
 LONGEST_AGENT = 400
 
 

@@ -38,6 +38,7 @@ def main() -> int:
     django.setup()
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from django.core.management import call_command
+
     from vault.services import open_sealed, person, seal
 
     call_command("migrate", verbosity=0)

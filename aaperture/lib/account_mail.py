@@ -3,6 +3,7 @@
 A mail named `name` is `templates/emails/<name>.subject.txt`, `.txt` and, where it exists, `.html`.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,10 +26,8 @@ def render_account_mail(name: str, *, to: str, language: str, context: Mapping[s
             to=[to],
             headers={"Auto-Submitted": "auto-generated"},
         )
-        try:
+        with contextlib.suppress(TemplateDoesNotExist):
             message.attach_alternative(render_to_string(f"emails/{name}.html", values), "text/html")
-        except TemplateDoesNotExist:
-            pass
     return message
 
 

@@ -8,11 +8,14 @@ import binascii
 import math
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-EXAMPLE = re.compile(r"change[-_ ]?me|example|insecure|placeholder|your[-_ ]|^secret$|^password$|^test$|^x+$|^0+$", re.I)
+EXAMPLE = re.compile(r"change[-_ ]?me|example|insecure|placeholder|your[-_ ]|^secret$|^password$|^test$|^x+$|^0+$", re.IGNORECASE)
+
+EX_CONFIG = 78
 
 
 class Env:
@@ -58,6 +61,13 @@ class Env:
             self.fault(name, f"must be one of {', '.join(choices)}")
             return default
         return value
+
+    def refuse_to_start_if_wrong(self) -> None:
+        """Print every fault, by name and never by value, and exit with EX_CONFIG."""
+        if self.faults:
+            lines = [f"  {name} {sentence}" for name, sentence in sorted(self.faults.items())]
+            sys.stderr.write("\n".join(["Aaperture cannot start; please correct:", *lines, ""]))
+            raise SystemExit(EX_CONFIG)
 
 
 def weak_secret(value: str, *, least: int = 32) -> str:

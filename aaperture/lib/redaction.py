@@ -8,16 +8,16 @@ MASK = "[redacted]"
 SECRET_KEY = re.compile(
     r"authorization|cookie|token|secret|password|passwd|otp|api[-_]?key|signing|private|credential|dsn|session[-_]?id|"
     r"code_verifier|id_token|encryption|signature",
-    re.I,
+    re.IGNORECASE,
 )
 SECRET_VALUE = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]+\.?[\w-]*"  # JWT
     r"|\b(?:sk|rk|pk)_(?:live|test)_\w+|\bwhsec_\w+|\bAIza[\w-]{10,}|\bya29\.[\w.-]+|\b1//[\w-]{10,}|\bGOCSPX-[\w-]+"
     r"|\baap_(?:live|test)_\w+|\baap1\.[\w.-]+",
 )
-QUERY_SECRET = re.compile(r"([?&](?:code|state|token|key|access_token|refresh_token|id_token|signature|sig|password)=)[^&\s\"']+", re.I)
-URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@", re.I)
-BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.I)
+QUERY_SECRET = re.compile(r"([?&](?:code|state|token|key|access_token|refresh_token|id_token|signature|sig|password)=)[^&\s\"']+", re.IGNORECASE)
+URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@", re.IGNORECASE)
+BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 EMAIL = re.compile(r"\b([A-Za-z0-9])[A-Za-z0-9._%+-]*@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
 RESET_PATH = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/|/p/)[^\s/?\"']+")
 PATH = re.compile(r"(?<![\w/.])/(?:home|root|Users|var|tmp|srv|opt|mnt|data|app)(?:/[\w.@+-]+)*/([\w.@+-]+)")

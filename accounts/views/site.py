@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from allauth.socialaccount.adapter import get_adapter
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import caches
@@ -11,8 +12,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from redis.exceptions import RedisError
-
-from allauth.socialaccount.adapter import get_adapter
 
 
 @require_GET
