@@ -2,3 +2,10 @@
 
 Nothing here is imported by the product. See README.md for what is faithful and how tests steer it.
 """
+
+import os
+
+
+def refuse_production() -> None:
+    if os.environ.get("ENVIRONMENT", "").strip().lower() == "production":
+        raise SystemExit("The sandbox hands out tokens to anybody; it does not run with ENVIRONMENT=production.")

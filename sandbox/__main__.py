@@ -12,7 +12,8 @@ import sys
 
 import uvicorn
 
-from sandbox.app import create_app, refuse_production
+from sandbox import refuse_production
+from sandbox.app import create_app
 from sandbox.smtp_inbox import smtp_session
 
 PR_SET_PDEATHSIG = 1
@@ -55,7 +56,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        print(self.ready, flush=True)
+        sys.stdout.write(self.ready + "\n")
+        sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.smtp.close()

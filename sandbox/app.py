@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sandbox import console, control, mail_pages, oauth
+from sandbox import console, control, mail_pages, oauth, refuse_production
 from sandbox.gate import Gate, send_reply
 from sandbox.gmail.api import answer
 from sandbox.gmail.batch import answer_batch
@@ -54,11 +53,6 @@ async def read_body(receive: Receive) -> bytes:
         body += message.get("body", b"")
         if not message.get("more_body"):
             return body
-
-
-def refuse_production() -> None:
-    if os.environ.get("ENVIRONMENT", "").strip().lower() == "production":
-        raise SystemExit("The sandbox hands out tokens to anybody; it does not run with ENVIRONMENT=production.")
 
 
 def create_app(base_url: str, *, demo_mail: bool = True) -> tuple[ASGIApp, World]:

@@ -25,7 +25,7 @@ class OAuthError(Exception):
         self.status, self.error, self.description = status, error, description
 
 
-class TokenRefused(Exception):
+class TokenError(Exception):
     """The bearer token is missing, unknown, expired or revoked."""
 
 
@@ -141,7 +141,7 @@ class Authority:
         scheme, _, value = authorization.partition(" ")
         token = self.access.get(value.strip()) if scheme.lower() == "bearer" else None
         if token is None or token.expires_at < time.time():
-            raise TokenRefused
+            raise TokenError
         return token
 
     def revoke(self, value: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -40,7 +41,7 @@ async def home(request: Request) -> Response:
     world = world_of(request)
     context = {
         "accounts": list(world.accounts.values()),
-        "recent": [entry for entry in reversed(world.requests.entries)][:RECENT],
+        "recent": list(islice(reversed(world.requests.entries), RECENT)),
         "fault_paths": FAULT_PATHS,
         "said": request.query_params.get("said", ""),
         "tokens": {email: count_tokens(world, email) for email in world.accounts},

@@ -25,7 +25,7 @@ Handler = Callable[["World", Body, Request], Any]
 SHOWN = 1000
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What was asked makes no sense; the text says why."""
 
     def __init__(self, text: str, status: int = 400) -> None:
@@ -41,9 +41,9 @@ def route(path: str, **handlers: Handler) -> Route:
             content = await request.body()
             body = json.loads(content) if content else {}
             if not isinstance(body, dict):
-                raise Refused("The body must be a JSON object.")
+                raise RefusedError("The body must be a JSON object.")
             return JSONResponse(handlers[request.method](request.app.state.world, body, request))
-        except Refused as refusal:
+        except RefusedError as refusal:
             return JSONResponse({"error": str(refusal)}, status_code=refusal.status)
         except (KeyError, TypeError, ValueError) as error:
             return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
@@ -54,7 +54,7 @@ def route(path: str, **handlers: Handler) -> Route:
 def account_of(world: World, email: str | None) -> Account:
     account = world.account(email or "camille@example.test")
     if account is None:
-        raise Refused(f"No account {email}.", 404)
+        raise RefusedError(f"No account {email}.", 404)
     return account
 
 
@@ -62,7 +62,7 @@ def message_at(world: World, request: Request) -> tuple[Account, StoredMessage]:
     account = account_of(world, request.path_params["email"])
     message = account.mailbox.messages.get(request.path_params["id"])
     if message is None:
-        raise Refused("No such message.", 404)
+        raise RefusedError("No such message.", 404)
     return account, message
 
 
@@ -137,7 +137,7 @@ def decide(world: World, body: Body, request: Request) -> Body:
     try:
         wanted = read_request(world, dict(parse_qsl(urlsplit(body["url"]).query, keep_blank_values=True)))
     except PageError as error:
-        raise Refused(f"{error.error}: {error}") from None
+        raise RefusedError(f"{error.error}: {error}") from None
     if body.get("deny"):
         return {"redirect": refuse(world, wanted, "access_denied").headers["location"]}
     ticked = canonical_scopes(" ".join(body["scopes"])) | SIGN_IN if "scopes" in body else wanted.scopes
@@ -166,7 +166,7 @@ def list_faults(world: World, body: Body, request: Request) -> Body:
 def add_fault(world: World, body: Body, request: Request) -> Body:
     status = int(body["status"])
     if not 400 <= status <= 599:
-        raise Refused("A fault has a status from 400 to 599.")
+        raise RefusedError("A fault has a status from 400 to 599.")
     fault = world.faults.add(
         status=status,
         path=body.get("path", "/"),
@@ -184,8 +184,8 @@ def clear_faults(world: World, body: Body, request: Request) -> Body:
 
 
 def remove_fault(world: World, body: Body, request: Request) -> Body:
-    id = request.path_params["id"]
-    world.faults.faults = [fault for fault in world.faults.faults if fault.id != id]
+    number = request.path_params["id"]
+    world.faults.faults = [fault for fault in world.faults.faults if fault.id != number]
     return list_faults(world, body, request)
 
 
@@ -212,7 +212,7 @@ def show_quota(world: World, body: Body, request: Request) -> Body:
 def spoil_id_tokens(world: World, body: Body, request: Request) -> Body:
     kind = body.get("defect", "")
     if kind and kind not in DEFECTS:
-        raise Refused(f"Defects are {', '.join(DEFECTS)}.")
+        raise RefusedError(f"Defects are {', '.join(DEFECTS)}.")
     world.id_tokens.defect = Defect(kind, body.get("claims", {}), body.get("count"))
     return {"defect": kind, "meaning": DEFECTS.get(kind, "other claims")}
 

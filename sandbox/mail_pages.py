@@ -27,8 +27,8 @@ def world_of(request: Request) -> World:
 
 
 def find(request: Request) -> ReceivedMail | None:
-    id = request.path_params["id"]
-    return next((mail for mail in world_of(request).received if mail.id == id), None)
+    number = request.path_params["id"]
+    return next((mail for mail in world_of(request).received if mail.id == number), None)
 
 
 async def mail_list(request: Request) -> Response:

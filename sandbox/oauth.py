@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.authority import CODE_LIFETIME, Client, Code, Issued, OAuthError, TokenRefused, canonical_scopes
+from sandbox.authority import CODE_LIFETIME, Client, Code, Issued, OAuthError, TokenError, canonical_scopes
 from sandbox.id_tokens import personal_claims
 from sandbox.pages import render
 
@@ -270,10 +270,10 @@ def client_credentials(authorization: str, form: dict[str, str]) -> tuple[str, s
     """Read client id and secret from HTTP Basic or, failing that, from the form."""
     if authorization.lower().startswith("basic "):
         try:
-            id, _, secret = base64.b64decode(authorization[6:]).decode().partition(":")
+            client_id, _, secret = base64.b64decode(authorization[6:]).decode().partition(":")
         except ValueError:
             raise OAuthError(401, "invalid_client", "Unauthorized") from None
-        return unquote(id), unquote(secret)
+        return unquote(client_id), unquote(secret)
     if not form.get("client_id"):
         raise OAuthError(400, "invalid_request", "Could not determine client ID from request.")
     if not form.get("client_secret"):
@@ -329,7 +329,7 @@ async def userinfo(request: Request) -> Response:
     world = world_of(request)
     try:
         access = world.authority.bearer(request.headers.get("authorization", ""))
-    except TokenRefused:
+    except TokenError:
         challenge = 'Bearer realm="https://accounts.google.com/", error="invalid_request"'
         document = {"error": "invalid_request", "error_description": "Invalid Credentials"}
         return JSONResponse(document, status_code=401, headers={"WWW-Authenticate": challenge})

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sandbox.app import refuse_production
+from sandbox import refuse_production
 
 ROOT = Path(__file__).parent.parent
 READY = re.compile(r"Sandbox ready on (http://[\d.:]+) \(mail on [\d.]+:(\d+)\)")
@@ -51,13 +51,12 @@ class SandboxServer:
         return self
 
     def read_ready_line(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
         said = ""
-        for line in process.stdout:
+        for line in process.stdout or ():
             ready = READY.search(line)
             if ready:
                 self.url, self.smtp_port = ready[1], int(ready[2])
-                threading.Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would stop it
+                threading.Thread(target=drain, args=(process,), daemon=True).start()
                 return
             said += line
         raise RuntimeError(f"The sandbox did not start: {said.strip() or 'no output'}")
@@ -92,3 +91,9 @@ class SandboxServer:
                 return loads(response.read() or b"null")
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{method} {path}: {error.code} {error.read().decode()}") from None
+
+
+def drain(process: subprocess.Popen[str]) -> None:
+    """Read on and forget: a full pipe would stop the sandbox."""
+    for _ in process.stdout or ():
+        pass

@@ -15,35 +15,61 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HOUR = 3600
-COMPANIES = ["Atelier Nord", "Studio Brise", "Maison Perrin", "Halden & Co", "Lumen Works", "Orchard Labs", "Galerie Ouest", "Fern Media"]
+COMPANIES = (
+    "Atelier Nord", "Studio Brise", "Maison Perrin", "Halden & Co",
+    "Lumen Works", "Orchard Labs", "Galerie Ouest", "Fern Media",
+)  # fmt: skip
 ROLES = ["Photographer", "Photo Editor", "Art Director", "Photographe", "Retoucheur", "Studio Manager", "Designer", "Picture Researcher"]
 PEOPLE = ["Lena Brandt", "Hugo Petit", "Maya Osei", "Tom Ridley", "Inès Caron", "Noor Haddad", "Paul Vidal", "Ruth Keller"]
 # (subject, body) with {company}, {role}, {person}; what the product looks for …
 RELEVANT = [
     (
         "Your application for {role} at {company}",
-        "Hello,\n\nThank you for applying for the position of {role} at {company}. We have received your application "
-        "and our team will review it.\n\nKind regards,\n{person}\n{company}",
+        """Hello,
+
+Thank you for applying for the position of {role} at {company}. We have received your application and our team will
+review it.
+
+Kind regards,
+{person}, {company}""",
     ),
     (
         "Interview invitation: {role}",
-        "Hello,\n\nWe would like to invite you to an interview for the {role} position on Tuesday at 10:30. It will take "
-        "about 45 minutes by video.\n\nBest,\n{person}, {company}",
+        """Hello,
+
+We would like to invite you to an interview for the {role} position on Tuesday at 10:30. It will take about 45 minutes
+by video.
+
+Best,
+{person}, {company}""",
     ),
     (
         "Votre candidature au poste de {role}",
-        "Bonjour,\n\nNous avons bien reçu votre candidature au poste de {role} chez {company} et nous vous en remercions."
-        "\n\nCordialement,\n{person}",
+        """Bonjour,
+
+Nous avons bien reçu votre candidature au poste de {role} chez {company} et nous vous en remercions.
+
+Cordialement,
+{person}""",
     ),
     (
         "Suite à votre candidature chez {company}",
-        "Bonjour,\n\nMalgré l'intérêt de votre parcours, nous sommes au regret de ne pas pouvoir donner une suite "
-        "favorable à votre candidature au poste de {role}.\n\nBien à vous,\n{person}",
+        """Bonjour,
+
+Malgré l'intérêt de votre parcours, nous sommes au regret de ne pas pouvoir donner une suite favorable à votre
+candidature au poste de {role}.
+
+Bien à vous,
+{person}""",
     ),
     (
         "Demande de devis pour un mariage",
-        "Bonjour,\n\nNous nous marions au printemps et cherchons un photographe. Pourriez-vous nous envoyer un devis pour "
-        "la journée ?\n\nMerci,\n{person}",
+        """Bonjour,
+
+Nous nous marions au printemps et cherchons un photographe. Pourriez-vous nous envoyer un devis pour la journée ?
+
+Merci,
+{person}""",
     ),
 ]
 # … and what it should leave alone.
@@ -64,9 +90,9 @@ def raw_from(fields: Mapping[str, Any]) -> bytes:
 def compose(to: str, fields: Mapping[str, Any]) -> bytes:
     """Make a mail from `from`, `to`, `subject`, `text`, `html`, `headers`, `attachments` (name → base64)."""
     mail = EmailMessage()
-    mail["From"] = fields.get("from") or "Somebody <somebody@example.net>"
-    mail["To"] = fields.get("to") or to
-    mail["Subject"] = str(fields.get("subject", "")).replace("\r", " ").replace("\n", " ")
+    mail["From"] = one_line(fields.get("from") or "Somebody <somebody@example.net>")
+    mail["To"] = one_line(fields.get("to") or to)
+    mail["Subject"] = one_line(fields.get("subject", ""))
     mail["Date"] = formatdate(instant(fields) or time.time())
     mail["Message-ID"] = make_msgid(domain="sandbox.example")
     for name, value in fields.get("headers", {}).items():
@@ -78,6 +104,10 @@ def compose(to: str, fields: Mapping[str, Any]) -> bytes:
     for name, content in fields.get("attachments", {}).items():
         mail.add_attachment(base64.b64decode(content), "application", "octet-stream", filename=name)
     return mail.as_bytes()
+
+
+def one_line(text: object) -> str:
+    return " ".join(str(text).split())
 
 
 def instant(fields: Mapping[str, Any]) -> float | None:

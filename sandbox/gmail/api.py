@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
-from sandbox.authority import Token, TokenRefused
+from sandbox.authority import Token, TokenError
 from sandbox.gmail.fields import select
 from sandbox.gmail.mailbox import SYSTEM_LABELS, Mailbox, StoredMessage, date_of
 from sandbox.google_errors import ApiError, Reply, insufficient_scope, json_reply, unauthenticated
@@ -117,7 +117,7 @@ def bearer(world: World, authorization: str) -> Token:
         raise unauthenticated(missing=True)
     try:
         token = world.authority.bearer(authorization)
-    except TokenRefused:
+    except TokenError:
         raise unauthenticated(missing=False) from None
     if token.email not in world.accounts:
         raise unauthenticated(missing=False)
@@ -174,10 +174,10 @@ def position_after(found: list[StoredMessage], token: str) -> int:
 
 
 def message_of(call: Call) -> StoredMessage:
-    id = call.ids[0]
-    if not MESSAGE_ID.fullmatch(id):
+    message_id = call.ids[0]
+    if not MESSAGE_ID.fullmatch(message_id):
         raise ApiError(400, "Invalid id value", reason="invalidArgument")
-    message = call.mailbox.messages.get(id)
+    message = call.mailbox.messages.get(message_id)
     if message is None:
         raise ApiError(404)
     return message
@@ -271,7 +271,7 @@ def history_record(record: Any) -> dict[str, Any]:
 
 def list_labels(call: Call) -> dict[str, Any]:
     labels = [{"id": name, "name": name, "type": "system"} for name in SYSTEM_LABELS]
-    labels += [{"id": id, "name": name, "type": "user"} for id, name in call.mailbox.user_labels.items()]
+    labels += [{"id": label_id, "name": name, "type": "user"} for label_id, name in call.mailbox.user_labels.items()]
     return {"labels": labels}
 
 

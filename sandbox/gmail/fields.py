@@ -10,53 +10,14 @@ from sandbox.google_errors import ApiError
 
 Mask = dict[str, "Mask"]  # an empty mask keeps everything below
 TOKEN = re.compile(r"[A-Za-z_*]\w*|[(),/]")
-KNOWN = set(
-    [
-        "*",
-        "messages",
-        "id",
-        "threadId",
-        "labelIds",
-        "snippet",
-        "historyId",
-        "internalDate",
-        "payload",
-        "sizeEstimate",
-        "raw",
-        "partId",
-        "mimeType",
-        "filename",
-        "headers",
-        "name",
-        "value",
-        "body",
-        "attachmentId",
-        "size",
-        "data",
-        "parts",
-        "nextPageToken",
-        "resultSizeEstimate",
-        "history",
-        "messagesAdded",
-        "messagesDeleted",
-        "labelsAdded",
-        "labelsRemoved",
-        "message",
-        "emailAddress",
-        "messagesTotal",
-        "threadsTotal",
-        "labels",
-        "type",
-        "messageListVisibility",
-        "labelListVisibility",
-        "messagesUnread",
-        "threadsUnread",
-        "color",
-        "textColor",
-        "backgroundColor",
-        "classificationLabelValues",
-    ]
-)
+KNOWN = {
+    "*", "messages", "id", "threadId", "labelIds", "snippet", "historyId", "internalDate", "payload",
+    "sizeEstimate", "raw", "partId", "mimeType", "filename", "headers", "name", "value", "body", "attachmentId",
+    "size", "data", "parts", "nextPageToken", "resultSizeEstimate", "history", "messagesAdded", "messagesDeleted",
+    "labelsAdded", "labelsRemoved", "message", "emailAddress", "messagesTotal", "threadsTotal", "labels", "type",
+    "messageListVisibility", "labelListVisibility", "messagesUnread", "threadsUnread", "color", "textColor",
+    "backgroundColor", "classificationLabelValues",
+}  # fmt: skip
 
 
 def select(document: Any, fields: str) -> Any:

@@ -19,22 +19,10 @@ from sandbox.gmail.headers import header
 from sandbox.gmail.payload import Payload
 from sandbox.gmail.query import Entry, compile_query, words
 
-SYSTEM_LABELS = [
-    "INBOX",
-    "SPAM",
-    "TRASH",
-    "UNREAD",
-    "STARRED",
-    "IMPORTANT",
-    "SENT",
-    "DRAFT",
-    "CHAT",
-    "CATEGORY_PERSONAL",
-    "CATEGORY_SOCIAL",
-    "CATEGORY_PROMOTIONS",
-    "CATEGORY_UPDATES",
-    "CATEGORY_FORUMS",
-]
+SYSTEM_LABELS = (
+    "INBOX", "SPAM", "TRASH", "UNREAD", "STARRED", "IMPORTANT", "SENT", "DRAFT", "CHAT", "CATEGORY_PERSONAL",
+    "CATEGORY_SOCIAL", "CATEGORY_PROMOTIONS", "CATEGORY_UPDATES", "CATEGORY_FORUMS",
+)  # fmt: skip
 HEADERS = BytesHeaderParser()
 MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 REMEMBERED_SEARCHES = 16
@@ -44,8 +32,8 @@ Change = Literal["messagesAdded", "messagesDeleted", "labelsAdded", "labelsRemov
 class StoredMessage:
     """One message; what is costly to know (payload, search entry) is worked out once, when it is first asked for."""
 
-    def __init__(self, id: str, thread_id: str, raw: bytes, labels: Iterable[str], internal_date: int, history_id: int) -> None:
-        self.id, self.thread_id, self.raw = id, thread_id, raw
+    def __init__(self, message_id: str, thread_id: str, raw: bytes, labels: Iterable[str], internal_date: int, history_id: int) -> None:
+        self.id, self.thread_id, self.raw = message_id, thread_id, raw
         self.labels = list(dict.fromkeys(labels))
         self.internal_date, self.history_id = internal_date, history_id
 
@@ -113,15 +101,15 @@ class Mailbox:
     ) -> StoredMessage:
         """Deliver a mail. `internal_date` is in milliseconds; it defaults to now. Answers join their thread."""
         when = int(time.time() * 1000) if internal_date is None else internal_date
-        id = f"{(when << 20) + next(self.serial) % (1 << 20):016x}"
+        message_id = f"{(when << 20) + next(self.serial) % (1 << 20):016x}"
         self.history_id += 1
-        message = StoredMessage(id, "", raw, [self.label_id(name) for name in labels], when, self.history_id)
+        message = StoredMessage(message_id, "", raw, [self.label_id(name) for name in labels], when, self.history_id)
         headers = HEADERS.parsebytes(raw)
-        message.thread_id = thread_id or self.thread_of(headers) or id
+        message.thread_id = thread_id or self.thread_of(headers) or message_id
         for reference in MESSAGE_ID.findall(header(headers, "Message-ID")):
             self.threads.setdefault(reference, message.thread_id)
-        self.messages[id] = message
-        insort(self.order, (when, id))
+        self.messages[message_id] = message
+        insort(self.order, (when, message_id))
         self.changed(message, "messagesAdded")
         return message
 
@@ -129,18 +117,19 @@ class Mailbox:
         references = MESSAGE_ID.findall(f"{header(mail, 'In-Reply-To')} {header(mail, 'References')}")
         return next((self.threads[reference] for reference in references if reference in self.threads), None)
 
-    def remove(self, id: str) -> None:
-        message = self.messages.pop(id)
-        self.order.remove((message.internal_date, id))
+    def remove(self, message_id: str) -> None:
+        message = self.messages.pop(message_id)
+        self.order.remove((message.internal_date, message_id))
         self.history_id += 1
         self.changed(message, "messagesDeleted")
 
-    def relabel(self, id: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> StoredMessage:
-        message = self.messages[id]
+    def relabel(self, message_id: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> StoredMessage:
+        message = self.messages[message_id]
         gone = [name for name in map(self.label_id, remove) if name in message.labels]
         new = [name for name in map(self.label_id, add) if name not in message.labels]
         message.labels[:] = [name for name in message.labels if name not in gone] + new
-        for change, names in (("labelsAdded", new), ("labelsRemoved", gone)):
+        changes: tuple[tuple[Change, list[str]], ...] = (("labelsAdded", new), ("labelsRemoved", gone))
+        for change, names in changes:
             if names:
                 self.history_id += 1
                 message.history_id = self.history_id
@@ -168,7 +157,7 @@ class Mailbox:
         """Return the id of a system label or, by id or name, of a user's label, made when it is new."""
         if name.upper() in SYSTEM_LABELS:
             return name.upper()
-        known = next((id for id, label in self.user_labels.items() if name in (id, label)), None)
+        known = next((key for key, label in self.user_labels.items() if name in (key, label)), None)
         if known is None:
             known = f"Label_{len(self.user_labels) + 1}"
             self.user_labels[known] = name
@@ -187,8 +176,8 @@ class Mailbox:
         matches, reaches_hidden = compile_query(query, self.user_labels)
         hidden = set() if include_spam_trash or reaches_hidden else {"SPAM", "TRASH"} - set(label_ids)
         found = []
-        for _, id in reversed(self.order):
-            message = self.messages[id]
+        for _, message_id in reversed(self.order):
+            message = self.messages[message_id]
             if hidden and not hidden.isdisjoint(message.labels):
                 continue
             if all(label in message.labels for label in label_ids) and (matches is None or matches(message.entry)):

@@ -156,7 +156,7 @@ class Parser:
             wanted = CATEGORIES.get(name, f"CATEGORY_{name.upper()}")
         else:
             plain = name.replace(" ", "-").replace("/", "-")
-            own = (id for id, label in self.user_labels.items() if plain == re.sub(r"[ /]", "-", label.lower()))
+            own = (key for key, label in self.user_labels.items() if plain == re.sub(r"[ /]", "-", label.lower()))
             wanted = next(own, MAILBOX_WORDS.get(name, name.upper()))
         return lambda entry: wanted in entry.labels
 
