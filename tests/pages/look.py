@@ -1,0 +1,49 @@
+"""What every page must be: reachable, complete, inside its width, without an accessibility fault, in every look."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SIZES = (1280, 390)
+SCHEMES = ("light", "dark")
+LANGUAGES = ("en", "fr")
+PICTURES = os.environ.get("PICTURES", "")  # a folder: keep a picture of every page looked at
+
+
+def _overflow(page: Any) -> str:
+    """The elements that stick out on the right, or nothing."""
+    return page.evaluate(
+        """() => document.documentElement.scrollWidth <= innerWidth ? "" :
+        [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+        .slice(0, 5).map(e => e.tagName + "." + e.className).join(", ") || "yes" """
+    )
+
+
+def speak(page: Any, url: str, language: str) -> None:
+    page.context.add_cookies([{"name": "language", "value": language, "url": url}])
+
+
+def look_at(
+    page: Any, axe: Callable[..., list[Any]], url: str, *, status: int = 200, known: frozenset[str] = frozenset(), **options: Any
+) -> list[str]:
+    """Open `url` in both sizes and both colour schemes; returns faults.
+
+    `known` names accessibility rules to pass over; `options` go to axe.
+    """
+    faults = []
+    name = url.partition("//")[2].partition("/")[2].strip("/").replace("/", "_").replace("?", "_") or "home"
+    for width in SIZES:
+        page.set_viewport_size({"width": width, "height": 844})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            response = page.goto(url)
+            seen = f"{name} at {width} px, {scheme}"
+            if response.status != status:
+                faults.append(f"{seen}: answered {response.status}")
+            if sticking := _overflow(page):
+                faults.append(f"{seen}: too wide because of {sticking}")
+            faults += [f"{seen}: {rule} {elements}" for rule, _impact, elements in axe(**options) if rule not in known]
+            if PICTURES:
+                page.screenshot(path=Path(PICTURES) / f"{name}-{width}-{scheme}.png", full_page=True)
+    return faults

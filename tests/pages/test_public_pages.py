@@ -1,0 +1,87 @@
+"""The pages for people who are not signed in."""
+
+import pytest
+
+from accounts.models import InstanceSettings
+from tests.pages.look import LANGUAGES, look_at, speak
+
+PUBLIC = [
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/accounts/password/reset/done/",
+    "/accounts/password/reset/key/done/",
+    "/accounts/password/reset/key/abc-def/",
+    "/accounts/confirm-email/",
+    "/accounts/confirm-email/expired/",
+    "/accounts/inactive/",
+    "/accounts/social/login/cancelled/",
+    "/privacy/",
+    "/terms/",
+    "/security/",
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("path", PUBLIC)
+def test_a_public_page_is_sound_in_every_look(page, axe, live_server, path, language):
+    speak(page, live_server.url, language)
+    assert look_at(page, axe, live_server.url + path) == []
+    assert page.locator("html").get_attribute("lang") == language
+
+
+def test_closed_sign_up_says_so(page, axe, live_server, transactional_db):
+    settings = InstanceSettings.current()
+    settings.registration_open = False
+    settings.save()
+    assert look_at(page, axe, live_server.url + "/accounts/signup/") == []
+    assert page.get_by_role("heading", level=1).inner_text() == "New accounts are closed for now"
+
+
+def test_an_address_that_does_not_exist_answers_404_with_a_reference(page, axe, live_server):
+    page.on("console", lambda _message: None)
+    faults = look_at(page, axe, live_server.url + "/nothing/here/", status=404)
+    page.problems[:] = [problem for problem in page.problems if "404" not in problem[1]]  # the browser's own line about it
+    assert faults == []
+    assert page.locator("code").inner_text().count("-") == 4
+
+
+def test_the_chosen_theme_stays_on_the_next_page(page, live_server):
+    page.goto(live_server.url + "/accounts/login/")
+    page.get_by_role("button", name="Dark theme").click()
+    page.goto(live_server.url + "/privacy/")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert page.get_by_role("button", name="Dark theme").get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="Theme of the system").click()
+    assert page.locator("html").get_attribute("data-theme") is None
+
+
+def test_the_language_switch_translates_the_page(page, live_server):
+    page.goto(live_server.url + "/accounts/login/")
+    page.get_by_role("button", name="FR").click()
+    assert page.locator("html").get_attribute("lang") == "fr"
+    assert page.get_by_role("heading", level=1).inner_text() == "Bon retour"
+
+
+def test_a_password_can_be_shown(page, live_server):
+    page.goto(live_server.url + "/accounts/login/")
+    page.get_by_label("Password", exact=True).fill("secret")
+    page.get_by_role("button", name="Show the password").click()
+    assert page.get_by_label("Password", exact=True).get_attribute("type") == "text"
+
+
+def test_a_refused_form_names_its_fields_and_links_to_them(page, axe, live_server):
+    page.goto(live_server.url + "/accounts/signup/")
+    page.get_by_role("button", name="Create my account").click()
+    assert page.evaluate("document.activeElement.className").startswith("form-errors")
+    described = page.get_by_label("Email").get_attribute("aria-describedby")
+    assert "This field is required" in page.locator(f"#{described.split()[-1]}").inner_text()
+    assert axe() == []
+
+
+def test_the_keyboard_reaches_the_content_first(page, live_server):
+    page.goto(live_server.url + "/privacy/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
