@@ -116,13 +116,14 @@ class Reading:
         ledger.counts.to_read = len(wanted)
         cursor.complete = False
         ledger.note()
+        left = len(wanted)
         for page in fetcher.pages(wanted):
-            storm = self._process(page)
+            storm, left = self._process(page), left - len(page)
             if ledger.cancelled:
                 raise Cancelled
             if storm:
                 raise Unavailable
-            if time.monotonic() - self.started > self.pipeline.max_seconds:
+            if left and time.monotonic() - self.started > self.pipeline.max_seconds:
                 return Outcome(Run.Status.PARTIAL, "time_cap")
         if ledger.cancelled:
             raise Cancelled

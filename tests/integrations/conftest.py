@@ -1,0 +1,87 @@
+"""A person, a mailbox at the sandbox, and the steps between them.
+
+pytest reads this file before Django is set up, so models are imported where they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.test import Client
+
+from sandbox.server import SandboxServer
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from integrations.models import Connection
+
+CAMILLE = "camille@example.test"
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[SandboxServer]:
+    with SandboxServer(demo=False) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(sandbox_server: SandboxServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> SandboxServer:
+    """An empty Google: no mail, no tokens, no faults."""
+    from integrations import google
+
+    sandbox_server.control("POST", "/reset", {"demo": False})
+    for name in ("GOOGLE_ISSUER", "GOOGLE_API_ROOT"):
+        setattr(settings, name, sandbox_server.url)
+        monkeypatch.setenv(name, sandbox_server.url)
+    settings.EMAIL_PORT = sandbox_server.smtp_port
+    settings.GMAIL_FIRST_WAIT = 0.02
+    google.documents.clear()
+    return sandbox_server
+
+
+@pytest.fixture(autouse=True)
+def _keys_of_this_database(request: pytest.FixtureRequest) -> None:
+    """Other processes read the key salts from the database; a transactional test begins with none stored."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker and marker.kwargs.get("transaction"):
+        from vault import ring, services
+
+        ring.forget_keys()
+        services.opened.forget()
+
+
+@pytest.fixture
+def member(db: None) -> User:
+    from tests.accounts.people import make_user
+
+    return make_user(email="camille@studio.example")
+
+
+@pytest.fixture
+def web(client: Client, member: User) -> Client:
+    client.force_login(member)
+    return client
+
+
+@pytest.fixture
+def connect(sandbox: SandboxServer, web: Client, member: User) -> Callable[..., Connection]:
+    from integrations.models import Connection
+    from tests.integrations.journey import decide
+
+    def go(**decision: Any) -> Connection:
+        response = decide(sandbox, web, **decision)
+        assert response.status_code == 302, response.content
+        return Connection.objects.filter(owner=member).latest("created_at")
+
+    return go
+
+
+@pytest.fixture(autouse=True)
+def opportunities(settings: Any) -> None:
+    settings.PIPELINE_CLASSIFIER = "tests.integrations.smoke_fake.classify"
+    settings.PIPELINE_DESTINATIONS = {"opportunities": "tests.integrations.smoke_fake.Mem"}
+    from tests.integrations import smoke_fake
+
+    smoke_fake.STORED.clear()
