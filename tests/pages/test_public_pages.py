@@ -38,14 +38,6 @@ def test_closed_sign_up_says_so(page, axe, live_server, transactional_db):
     assert page.get_by_role("heading", level=1).inner_text() == "New accounts are closed for now"
 
 
-def test_an_address_that_does_not_exist_answers_404_with_a_reference(page, axe, live_server):
-    page.on("console", lambda _message: None)
-    faults = look_at(page, axe, live_server.url + "/nothing/here/", status=404)
-    page.problems[:] = [problem for problem in page.problems if "404" not in problem[1]]  # the browser's own line about it
-    assert faults == []
-    assert page.locator("code").inner_text().count("-") == 4
-
-
 def test_the_chosen_theme_stays_on_the_next_page(page, live_server):
     page.goto(live_server.url + "/accounts/login/")
     page.get_by_role("button", name="Dark theme").click()
