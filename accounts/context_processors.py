@@ -23,7 +23,7 @@ def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
             url = reverse(name)
         except NoReverseMatch:
             continue
-        prefix = "/settings/" if name == "settings_profile" else url
+        prefix = ("/settings/", "/accounts/") if name == "settings_profile" else url
         found.append({"url": url, "label": label, "icon": icon, "active": request.path.startswith(prefix)})
     return found
 
