@@ -173,7 +173,7 @@ class Mailbox:
         return self.searches[key]
 
     def find(self, query: str, label_ids: tuple[str, ...], include_spam_trash: bool) -> list[StoredMessage]:
-        matches, reaches_hidden = compile_query(query, self.user_labels)
+        matches, reaches_hidden = compile_query(query, self.user_labels, self.email)
         hidden = set() if include_spam_trash or reaches_hidden else {"SPAM", "TRASH"} - set(label_ids)
         found = []
         for _, message_id in reversed(self.order):

@@ -24,6 +24,7 @@ SIZES = {"": 1, "k": 1024, "m": 1024 * 1024}
 HOURS = {"h": 1, "d": 24, "m": 24 * 30, "y": 24 * 365}
 MAILBOX_WORDS = {"drafts": "DRAFT", "draft": "DRAFT", "chats": "CHAT", "chat": "CHAT", "bin": "TRASH"}
 CATEGORIES = {"primary": "CATEGORY_PERSONAL", "reservations": "CATEGORY_UPDATES", "purchases": "CATEGORY_UPDATES"}
+PEOPLE = {"from", "to", "cc", "bcc"}
 HIDDEN = re.compile(r"(?i)\b(?:in|label|is):[({\"]*(?:anywhere|spam|trash|bin)\b")
 
 
@@ -60,9 +61,12 @@ FIELDS = {
 }
 
 
-def compile_query(query: str, user_labels: Mapping[str, str]) -> tuple[Predicate | None, bool]:
-    """Return a test for messages (None: everything) and whether the query asks for spam or trash itself."""
-    predicate = Parser(query, user_labels).expression(stop="")
+def compile_query(query: str, user_labels: Mapping[str, str], owner: str = "") -> tuple[Predicate | None, bool]:
+    """Return a test for messages (None: everything) and whether the query asks for spam or trash itself.
+
+    `owner` is whom `from:me` means.
+    """
+    predicate = Parser(query, user_labels, owner).expression(stop="")
     return predicate, bool(HIDDEN.search(query))
 
 
@@ -78,8 +82,8 @@ def fold(text: str) -> str:
 
 
 class Parser:
-    def __init__(self, query: str, user_labels: Mapping[str, str]) -> None:
-        self.user_labels = user_labels
+    def __init__(self, query: str, user_labels: Mapping[str, str], owner: str) -> None:
+        self.user_labels, self.owner = user_labels, owner
         self.tokens = [token for token in map(kind_and_text, TOKEN.finditer(query)) if token[1]]
         self.position = 0
 
@@ -133,6 +137,8 @@ class Parser:
 
     def leaf(self, field: str, text: str) -> Predicate | None:
         text = text.strip('"')
+        if field in PEOPLE and text.lower() == "me":
+            return phrase(field, self.owner)
         if not field or field in FIELDS:
             return phrase(field, text)
         if field == "rfc822msgid":
@@ -192,8 +198,6 @@ def phrase(field: str, text: str) -> Predicate | None:
     if not field:
         return lambda entry: wanted in entry.text
     attribute = FIELDS[field]
-    if field == "filename":  # `filename:pdf` is the end of a name
-        return lambda entry: wanted in entry.files
     return lambda entry: wanted in getattr(entry, attribute)
 
 
