@@ -36,7 +36,7 @@ def sandbox(sandbox_server: SandboxServer, settings: Any, monkeypatch: pytest.Mo
         setattr(settings, name, sandbox_server.url)
         monkeypatch.setenv(name, sandbox_server.url)
     settings.EMAIL_PORT = sandbox_server.smtp_port
-    settings.GMAIL_FIRST_WAIT = 0.02
+    settings.GMAIL_FIRST_WAIT, settings.GMAIL_UNITS_PER_SECOND = 0.02, 0
     google.documents.clear()
     return sandbox_server
 

@@ -1,0 +1,110 @@
+"""The operator console: who sees what of connections and pipelines, and what nobody sees."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.roles import Role
+from audit.models import Activity
+from integrations.models import Connection, Pipeline, Run, Transformation
+from tests.accounts.people import make_user
+
+pytestmark = pytest.mark.django_db
+LISTS = {
+    "connection": {Role.ADMIN, Role.DEVELOPER, Role.DESIGNER, Role.VIEWER},
+    "pipeline": {Role.ADMIN, Role.DEVELOPER, Role.DESIGNER, Role.VIEWER},
+    "transformation": {Role.ADMIN, Role.DEVELOPER, Role.DESIGNER, Role.VIEWER},
+    "run": {Role.ADMIN, Role.DEVELOPER, Role.DESIGNER, Role.EXECUTOR},
+}
+
+
+def staff(role: str) -> Client:
+    client = Client()
+    client.force_login(make_user(role=role, timezone="UTC"))
+    return client
+
+
+def page(model: str, what: str = "changelist", *args) -> str:
+    return reverse(f"admin:integrations_{model}_{what}", args=args)
+
+
+@pytest.mark.parametrize("model", LISTS)
+@pytest.mark.parametrize("role", Role.values)
+def test_who_sees_which_list(sandbox, model, role):
+    assert staff(role).get(page(model)).status_code == (200 if role in LISTS[model] else 403)
+
+
+def test_no_page_shows_a_token_or_whose_mailbox_it_is(sandbox, connect, member):
+    row = connect()
+    pipeline, run = row.pipelines.get(), Run.objects.get()
+    admin = staff("admin")
+    paths = [page(model) for model in LISTS] + [
+        page("connection", "change", row.pk), page("pipeline", "change", pipeline.pk), page("run", "change", run.pk),
+    ]  # fmt: skip
+    for path in paths:
+        response = admin.get(path)
+        text = response.content.decode()
+        assert response.status_code == 200
+        for secret in (row.access_token, row.refresh_token, row.account_email, row.provider_subject, member.email):
+            assert secret not in text, path
+
+
+def test_the_next_run_can_be_edited_and_leaves_a_record(sandbox, connect):
+    pipeline = connect().pipelines.get()
+    form = {
+        "name": pipeline.name, "transformation": pipeline.transformation_id, "enabled": "on", "schedule": "04:30",
+        "next_run_at_0": "2030-01-02", "next_run_at_1": "04:30:00", "max_messages": 100, "max_seconds": 60,
+    }  # fmt: skip
+    response = staff("designer").post(page("pipeline", "change", pipeline.pk), form)
+    assert response.status_code == 302, response.context["errors"]
+    pipeline.refresh_from_db()
+    assert pipeline.next_run_at.isoformat() == "2030-01-02T04:30:00+00:00" and pipeline.schedule == "04:30"
+    assert Activity.objects.get(action="pipeline.updated").target_id == str(pipeline.pk)
+
+
+def test_a_viewer_changes_nothing(sandbox, connect):
+    pipeline = connect().pipelines.get()
+    viewer = staff("viewer")
+    assert viewer.post(page("pipeline", "change", pipeline.pk), {"name": "x"}).status_code == 403
+    assert viewer.get(page("pipeline", "add")).status_code == 403
+
+
+def test_nobody_runs_or_tests_what_belongs_to_a_member(sandbox, connect):
+    row = connect()
+    Run.objects.all().delete()
+    admin = staff("admin")
+    chosen = {"_selected_action": [str(row.pipelines.get().pk)], "action": "execute"}
+    assert "run by its owner only" in admin.post(page("pipeline"), chosen, follow=True).content.decode()
+    sandbox.control("DELETE", "/requests")
+    admin.post(page("connection"), {"_selected_action": [str(row.pk)], "action": "test"})
+    assert not Run.objects.exists() and not sandbox.control("GET", "/requests")["total"]
+
+
+def test_a_pipeline_of_the_instance_is_run_by_whoever_the_matrix_allows(sandbox):
+    granted = sandbox.control("POST", "/grant", {})
+    row = Connection(provider="gmail", provider_subject=granted["sub"], status="active", renewable=True)
+    row.access_token, row.refresh_token = granted["access_token"], granted["refresh_token"]
+    row.expires_at = timezone.now() + timedelta(hours=1)
+    row.save()
+    pipeline = Pipeline.objects.create(name="Studio inbox", connection=row, transformation=Transformation.objects.get())
+    chosen = {"_selected_action": [str(pipeline.pk)], "action": "execute"}
+    staff("viewer").post(page("pipeline"), chosen)
+    assert not Run.objects.exists()
+    staff("designer").post(page("pipeline"), chosen)
+    from integrations import engine
+
+    engine.execute(Run.objects.get().pk)
+    assert Run.objects.get().status == "succeeded"
+
+
+def test_steps_that_would_keep_a_body_are_refused(sandbox):
+    row = Transformation(name="Careless", steps=[{"do": "classify"}])
+    with pytest.raises(Exception, match="The last step is redact"):
+        row.full_clean()
+    for steps in ([], [{"do": "redact"}], [{"do": "classify", "how": 1}, {"do": "redact"}], [{"do": "mail"}], "classify"):
+        row.steps = steps
+        with pytest.raises(Exception, match=r"steps|Steps"):
+            row.full_clean()
