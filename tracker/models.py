@@ -53,6 +53,7 @@ class Opportunity(models.Model):
     notes = models.TextField(_("notes"), max_length=10_000, blank=True)
     is_manual = models.BooleanField(default=False, editable=False)
     stage_set_manually_at = models.DateTimeField(null=True, editable=False)
+    task_set_manually_at = models.DateTimeField(null=True, editable=False)
     stage_changed_at = models.DateTimeField(default=timezone.now, editable=False)
     first_signal_at = models.DateTimeField(null=True, editable=False)
     last_signal_at = models.DateTimeField(null=True, editable=False)
