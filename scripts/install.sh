@@ -27,5 +27,5 @@ if [ ! -d .venv ]; then
 fi
 .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --default-pip >/dev/null
 echo "Installing the pinned packages of $requirements …"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --requirement "$requirements"
+.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes --requirement "$requirements"
 printf '%s\n' "$digest" >"$stamp"

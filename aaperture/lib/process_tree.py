@@ -17,6 +17,7 @@ from aaperture.lib import child
 
 LOG_SIZE, LOGS_KEPT = 5_000_000, 3
 QUIET_LEVELS = {"debug", "info"}
+EXPECTED = {"worker: Warm shutdown (MainProcess)"}
 
 # The kernel ends our children when we are killed, but not theirs (a worker's pool). This reads the number of each process
 # group from a pipe; when the pipe closes because we are gone, it ends those groups.
@@ -110,7 +111,7 @@ class ProcessTree:
 def for_terminal(line: str) -> str:
     """What of a log line a person at the terminal should see: warnings and worse, and what is not a log line at all."""
     if not line.startswith("{"):
-        return line
+        return "" if line in EXPECTED else line
     try:
         entry = json.loads(line)
         level, event = str(entry.get("level", "")).lower(), str(entry.get("event") or entry.get("message") or line)
