@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sandbox.world import Account, World
 
 PER_PAGE = 50
-RECENT = 60
+RECENT = 30
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#b4632d"/>'
     '<path d="M8 20c3-9 13-9 16 0" stroke="#fff" stroke-width="3" fill="none" stroke-linecap="round"/></svg>'
@@ -92,7 +92,7 @@ async def message(request: Request) -> Response:
     if account is None or found is None:
         return render(request, "not_found.html", {}, status=404)
     raw = found.raw.decode("utf-8", "replace")
-    context = {"account": account, "message": found, "summary": summary(found), "text": found.payload.searchable}
+    context = {"account": account, "message": found, "summary": summary(found), "text": found.payload.readable}
     return render(request, "message.html", context | {"raw": raw, "headers": found.payload.tree["headers"]})
 
 

@@ -79,6 +79,13 @@ class Payload:
         rendered = [strip_tags(text) for mime, text in self.texts if mime == "text/html"]
         return SPACES.sub(" ", " ".join(plain or rendered)).strip()
 
+    @property
+    def readable(self) -> str:
+        """The text for people: the plain part, else the HTML's words, line by line."""
+        plain = [text for mime, text in self.texts if mime == "text/plain" and text.strip()]
+        html_lines = (" ".join(line.split()) for mime, text in self.texts for line in strip_tags(text).splitlines())
+        return "\n\n".join(plain) or "\n".join(line for line in html_lines if line)
+
     @cached_property
     def searchable(self) -> str:
         return " ".join(text if mime == "text/plain" else strip_tags(text) for mime, text in self.texts)
