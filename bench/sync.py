@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("ENVIRONMENT", "test")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aaperture.settings")
 
-from bench.report import Report
+from bench.report import Report  # noqa: E402
 
 LATENCY_MS = 50
 BUDGET = 250.0
@@ -126,7 +126,9 @@ class Mailboxes:
         from integrations.models import Pipeline
 
         email = Pipeline.objects.get(pk=pipeline_id).connection.account_email
-        mails = [{"subject": f"Your application {n}", "text": "Thank you for applying. We received your application."} for n in range(count)]
+        mails = [
+            {"subject": f"Your application {n}", "text": "Thank you for applying. We received your application."} for n in range(count)
+        ]
         for mail in mails:
             self.sandbox.control("POST", "/messages", {"email": email, **mail})
 

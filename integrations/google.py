@@ -110,9 +110,7 @@ def code_challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def authorization_url(
-    *, redirect_uri: str, state: str, nonce: str, verifier: str, keep: bool, login_hint: str = ""
-) -> str:
+def authorization_url(*, redirect_uri: str, state: str, nonce: str, verifier: str, keep: bool, login_hint: str = "") -> str:
     """Where the browser goes to grant reading; `keep` asks for a refresh token."""
     query = {
         "client_id": settings.GOOGLE_CLIENT_ID,
@@ -156,9 +154,7 @@ def _token_request(form: dict[str, str]) -> TokenAnswer:
 
 
 def exchange_code(*, code: str, verifier: str, redirect_uri: str) -> TokenAnswer:
-    return _token_request(
-        {"grant_type": "authorization_code", "code": code, "code_verifier": verifier, "redirect_uri": redirect_uri}
-    )
+    return _token_request({"grant_type": "authorization_code", "code": code, "code_verifier": verifier, "redirect_uri": redirect_uri})
 
 
 def refresh(refresh_token: str) -> TokenAnswer:
@@ -193,8 +189,12 @@ def verify_id_token(id_token: str, *, nonce: str) -> Identity:
     issuer = settings.GOOGLE_ISSUER.rstrip("/")
     try:
         claims = jwt.decode(
-            id_token, _signing_key(id_token), algorithms=["RS256"], audience=settings.GOOGLE_CLIENT_ID,
-            issuer=[issuer, issuer.removeprefix("https://")], leeway=CLOCK_SKEW,
+            id_token,
+            _signing_key(id_token),
+            algorithms=["RS256"],
+            audience=settings.GOOGLE_CLIENT_ID,
+            issuer=[issuer, issuer.removeprefix("https://")],
+            leeway=CLOCK_SKEW,
             options={"require": ["exp", "iat", "sub", "aud", "iss"]},
         )
     except jwt.PyJWTError as error:

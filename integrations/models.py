@@ -1,5 +1,5 @@
 from datetime import datetime, timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -14,11 +14,14 @@ from vault.fields import SealedTextField
 from vault.models import DataKey
 from vault.services import Owner, person
 
+if TYPE_CHECKING:
+    from accounts.models import User
+
 REFRESH_AHEAD = timedelta(minutes=5)
 
 
 class ConnectionQuerySet(models.QuerySet):
-    def visible_to(self, user) -> Self:
+    def visible_to(self, user: "User") -> Self:
         return self.filter(owner=user)
 
     def usable(self) -> Self:
@@ -48,7 +51,11 @@ class Connection(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="connections",
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="connections",
         help_text=_("Empty: the connection belongs to the instance."),
     )
     provider = models.CharField(max_length=32, choices=Provider)
@@ -73,7 +80,8 @@ class Connection(models.Model):
         permissions = [("test_connection", "Can test connections")]
         constraints = [
             models.UniqueConstraint(
-                fields=["owner", "provider", "provider_subject"], nulls_distinct=False,
+                fields=["owner", "provider", "provider_subject"],
+                nulls_distinct=False,
                 name="integrations_one_connection_per_account",
             ),
         ]
@@ -129,7 +137,7 @@ class Transformation(models.Model):
 
 
 class PipelineQuerySet(models.QuerySet):
-    def visible_to(self, user) -> Self:
+    def visible_to(self, user: "User") -> Self:
         return self.filter(connection__owner=user)
 
     def due(self, now: datetime) -> Self:
@@ -153,7 +161,10 @@ class Pipeline(models.Model):
     destination = models.CharField(max_length=64, default="opportunities")
     enabled = models.BooleanField(default=True)
     schedule = models.CharField(
-        max_length=120, default="03:00,15:00", blank=True, validators=[validate_schedule],
+        max_length=120,
+        default="03:00,15:00",
+        blank=True,
+        validators=[validate_schedule],
         help_text=_("Times of day in UTC, like 03:00,15:00. Empty: by hand only."),
     )
     next_run_at = models.DateTimeField(null=True, blank=True)
@@ -176,7 +187,7 @@ class Pipeline(models.Model):
 
 
 class RunQuerySet(models.QuerySet):
-    def visible_to(self, user) -> Self:
+    def visible_to(self, user: "User") -> Self:
         return self.filter(pipeline__connection__owner=user)
 
     def live(self) -> Self:
@@ -214,9 +225,7 @@ class Run(models.Model):
     pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="runs")
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     trigger = models.CharField(max_length=16, choices=Trigger, default=Trigger.MANUAL)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     lease = models.UUIDField(null=True, blank=True, editable=False, help_text=_("Token of the process that runs it."))
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
@@ -235,9 +244,7 @@ class Run(models.Model):
         verbose_name_plural = _("runs")
         ordering = ["-queued_at"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["pipeline"], condition=Q(status__in=["queued", "running"]), name="integrations_one_live_run"
-            ),
+            models.UniqueConstraint(fields=["pipeline"], condition=Q(status__in=["queued", "running"]), name="integrations_one_live_run"),
         ]
         indexes = [
             models.Index(fields=["pipeline", "-queued_at"], name="integrations_run_history"),

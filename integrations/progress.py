@@ -34,7 +34,7 @@ class Progress:
 
     @property
     def reason(self) -> str:
-        return STOP_REASONS.get(self.run.stop_reason, STOP_REASONS["internal_error"])
+        return str(STOP_REASONS.get(self.run.stop_reason, STOP_REASONS["internal_error"]))
 
     def as_json(self) -> dict[str, Any]:
         """For machines: ids, states and numbers."""

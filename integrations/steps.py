@@ -36,7 +36,7 @@ Transform = Callable[[Item], KeptItem | Dropped]
 def validate(steps: Any) -> None:
     """Raises ValueError in words for the person editing the steps."""
     if not isinstance(steps, list) or not steps:
-        raise ValueError("Steps are a list of objects like {\"do\": \"classify\"}.")
+        raise ValueError('Steps are a list of objects like {"do": "classify"}.')
     for step in steps:
         if not isinstance(step, dict) or step.get("do") not in STEPS:
             raise ValueError(f"Every step names what to do: {', '.join(STEPS)}.")

@@ -74,9 +74,7 @@ class GmailConnector(Connector):
 
     def position(self, since: str) -> Position:
         if since:
-            request = self._users.history().list(
-                userId="me", startHistoryId=since, historyTypes="messageAdded", maxResults=1
-            )
+            request = self._users.history().list(userId="me", startHistoryId=since, historyTypes="messageAdded", maxResults=1)
             try:
                 answer = self._call(request, units=2)
                 return Position(str(answer["historyId"]), changed=bool(answer.get("history")))
@@ -86,9 +84,7 @@ class GmailConnector(Connector):
         return Position(str(profile["historyId"]), changed=True)
 
     def list_ids(self, after: datetime | None, *, page: str = "") -> Listing:
-        request = self._messages.list(
-            userId="me", q=narrow_query(after=after), maxResults=PAGE, pageToken=page or None
-        )
+        request = self._messages.list(userId="me", q=narrow_query(after=after), maxResults=PAGE, pageToken=page or None)
         answer = self._call(request, units=5)
         return Listing([message["id"] for message in answer.get("messages", [])], answer.get("nextPageToken", ""))
 
@@ -136,7 +132,7 @@ class GmailConnector(Connector):
             except BROKEN_LINE:
                 asked = 0.0
             wait = min(LONGEST_WAIT, settings.GMAIL_FIRST_WAIT * 2**attempt)
-            if self.stopping(max(asked, random.uniform(wait / 2, wait))):  # noqa: S311 - jitter, no secret
+            if self.stopping(max(asked, random.uniform(wait / 2, wait))):  # nosec B311 - jitter, no secret
                 break
         raise Unavailable
 

@@ -9,8 +9,10 @@ import threading
 import time
 import traceback
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+from accounts.models import User
 from integrations.connectors import CONNECTORS, AccessToken, Connector
 from integrations.engine.cursor import MOST_RETRIES
 from integrations.engine.fetching import Enough, Fetched, Fetcher
@@ -25,6 +27,7 @@ from integrations.errors import (
     Unauthorized,
     Unavailable,
 )
+from integrations.items import Item
 from integrations.models import Connection, Run, RunEvent
 from integrations.services import tokens
 from integrations.steps import Dropped, compile_steps
@@ -53,6 +56,14 @@ def execute(run_id: UUID) -> None:
     tokens.drop_unless_premium(run.pipeline.connection)
 
 
+def acting_user(run: Run) -> User:
+    """The owner, in whose name background work reads; for what the instance owns, whoever asked for the run."""
+    user = run.pipeline.connection.owner or run.requested_by
+    if user is None:
+        raise NotConnected("nobody_asked")
+    return user
+
+
 class Reading:
     """One run from listing to the last page."""
 
@@ -60,7 +71,7 @@ class Reading:
         self.run = run
         self.pipeline = run.pipeline
         self.connection = run.pipeline.connection
-        self.actor = self.connection.owner or run.requested_by
+        self.actor = acting_user(run)
         self.ledger = Ledger(run)
         self.stop = threading.Event()
         self.started = time.monotonic()
@@ -95,9 +106,7 @@ class Reading:
     def _read(self) -> Outcome:
         self.transform = compile_steps(self.pipeline.transformation.steps)
         token = AccessToken(tokens.access_token_for(self.connection, acting_user=self.actor))
-        connector = CONNECTORS[self.connection.provider](
-            token, account=self.connection.provider_subject, stopping=self.stop.wait
-        )
+        connector = CONNECTORS[self.connection.provider](token, account=self.connection.provider_subject, stopping=self.stop.wait)
         fetcher = Fetcher(connector, renew=lambda refused: self._renew(token, refused), pulse=self._pulse)
         try:
             return self._read_with(connector, fetcher)
@@ -137,7 +146,7 @@ class Reading:
         ledger, after, token = self.ledger, self.ledger.cursor.after, ""
         fresh: dict[str, None] = {}
         while True:
-            listing = fetcher.ask(lambda page=token: connector.list_ids(after, page=page))
+            listing = fetcher.ask(partial(connector.list_ids, after, page=token))
             known = ledger.known(listing.ids)
             ledger.counts.listed += len(listing.ids)
             ledger.counts.known += len(known)
@@ -178,28 +187,29 @@ class Reading:
         elif isinstance(one.fault, Unavailable):
             counts.failed += 1
             cursor.retry.append(one.id)
-        elif one.fault is not None:
-            self._quarantine(one, one.fault.detail, page)
+        elif one.item is None:
+            self._quarantine(one, one.fault.detail if one.fault else "", page)
         else:
             counts.read += 1
-            try:
-                result = self.transform(one.item)
-            except Exception as error:  # noqa: BLE001 - a mail the classifier stumbles over must not end the run
-                self._quarantine(one, type(error).__name__, page)
-                return
-            if isinstance(result, Dropped):
-                counts.drop(result.label, result.reason)
-            else:
-                counts.kept += 1
-                counts.find(result.label)
-                page.kept.append(result)
+            self._keep(one, one.item, page)
+
+    def _keep(self, one: Fetched, item: Item, page: Page) -> None:
+        try:
+            result = self.transform(item)
+        except Exception as error:  # noqa: BLE001 - a mail the classifier stumbles over must not end the run
+            self._quarantine(one, type(error).__name__, page)
+            return
+        if isinstance(result, Dropped):
+            self.ledger.counts.drop(result.label, result.reason)
+        else:
+            self.ledger.counts.kept += 1
+            self.ledger.counts.find(result.label)
+            page.kept.append(result)
 
     def _quarantine(self, one: Fetched, why: str, page: Page) -> None:
         """A broken mail: counted, told with the kind of fault only, left alone."""
         self.ledger.counts.quarantined += 1
-        page.events.append(
-            RunEvent(run=self.run, level=RunEvent.Level.WARNING, code="quarantined", text=f"{one.id}: {why}"[:200])
-        )
+        page.events.append(RunEvent(run=self.run, level=RunEvent.Level.WARNING, code="quarantined", text=f"{one.id}: {why}"[:200]))
 
     def _pulse(self) -> None:
         self.ledger.beat()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from integrations.connectors import Connector
-from integrations.errors import AccessWithdrawn, Gone, ProviderError, Refused, Unauthorized, Unavailable, Unreadable
+from integrations.errors import AccessWithdrawn, ProviderError, Refused, Unauthorized
 from integrations.items import Item
 
 PAGE = 50

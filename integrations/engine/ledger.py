@@ -161,7 +161,4 @@ class Ledger:
     def _set_aside(self, page: Page, item: KeptItem, error: Exception) -> None:
         self.counts.kept -= 1
         self.counts.quarantined += 1
-        page.events.append(
-            RunEvent(run=self.run, level=RunEvent.Level.WARNING, code="not_storable", text=type(error).__name__)
-        )
-
+        page.events.append(RunEvent(run=self.run, level=RunEvent.Level.WARNING, code="not_storable", text=type(error).__name__))

@@ -27,9 +27,7 @@ class Disconnected:
 def disconnect(connection: Connection, *, actor: User, request: HttpRequest | None = None) -> Disconnected:
     """Delete the tokens here, end its runs, then revoke at Google; the connection stays as `revoked` (R-072)."""
     token = _forget(connection, actor=actor, request=request)
-    others = Connection.objects.usable().filter(
-        provider=connection.provider, provider_subject=connection.provider_subject
-    )
+    others = Connection.objects.usable().filter(provider=connection.provider, provider_subject=connection.provider_subject)
     if not token or others.exists():
         return Disconnected(confirmed=True)  # Google revokes an account's grants together: another person's must live
     try:
@@ -58,12 +56,10 @@ def _forget(connection: Connection, *, actor: User, request: HttpRequest | None)
 
 
 def check_connection(connection: Connection, *, actor: User) -> str:
-    """"" when the account answers, else the code of what is wrong; reads no mail."""
+    """ "" when the account answers, else the code of what is wrong; reads no mail."""
     try:
         token = AccessToken(tokens.access_token_for(connection, acting_user=actor))
-        connector = CONNECTORS[connection.provider](
-            token, account=connection.provider_subject, stopping=lambda _seconds: True
-        )
+        connector = CONNECTORS[connection.provider](token, account=connection.provider_subject, stopping=lambda _seconds: True)
         try:
             connector.check()
         except Unauthorized:

@@ -17,9 +17,7 @@ def save_pipeline(pipeline: Pipeline, *, fields: list[str], actor: User, request
     """Write only the changed fields: the engine moves the cursor of the same row."""
     adding = pipeline._state.adding
     pipeline.save() if adding else pipeline.save(update_fields=fields)
-    record(
-        "pipeline.created" if adding else "pipeline.updated", pipeline, actor=actor, request=request, fields=fields
-    )
+    record("pipeline.created" if adding else "pipeline.updated", pipeline, actor=actor, request=request, fields=fields)
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """Turning Google's answer into a connection."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -40,19 +41,15 @@ def complete_grant(user: User, flow: Flow, *, code: str, redirect_uri: str, requ
 
 
 def _same_account(user: User, flow: Flow, grant: Grant) -> bool:
-    return Connection.objects.visible_to(user).filter(
-        pk=flow.connection_id, provider_subject=grant.identity.subject
-    ).exists()
+    return Connection.objects.visible_to(user).filter(pk=flow.connection_id, provider_subject=grant.identity.subject).exists()
 
 
 def _give_back(grant: Grant) -> None:
     """Withdraw a grant we cannot use. Google withdraws all of an account's at once, so not under a live connection."""
     if Connection.objects.usable().filter(provider_subject=grant.identity.subject).exists():
         return
-    try:
+    with suppress(OAuthUnavailable):  # then the access token, which we forget, ends by itself within the hour
         google.revoke(grant.answer.refresh_token or grant.answer.access_token)
-    except OAuthUnavailable:
-        pass  # an access token we forget ends by itself within the hour
 
 
 @transaction.atomic
@@ -68,9 +65,7 @@ def _keep(user: User, flow: Flow, grant: Grant, request: HttpRequest) -> Connect
     row.granted_scopes = sorted(grant.answer.scopes)
     row.status, row.error_code = Connection.Status.ACTIVE, ""
     row.save()
-    Consent.objects.create(
-        user=user, purpose=PURPOSE, text_version=flow.text_version, scopes=row.granted_scopes
-    )
+    Consent.objects.create(user=user, purpose=PURPOSE, text_version=flow.text_version, scopes=row.granted_scopes)
     record("consent.granted", row, actor=user, request=request, purpose=PURPOSE, text_version=flow.text_version)
     record("connection.connected", row, actor=user, request=request, scopes=row.granted_scopes, kept=row.renewable)
     ensure_pipeline(row)

@@ -81,18 +81,14 @@ def tick() -> list[UUID]:
     """Reap the lost, queue the due; return the ids of waiting runs, oldest first, for a worker to be woken with."""
     reap_lost()
     queue_due()
-    return list(
-        Run.objects.filter(status=Run.Status.QUEUED).order_by("queued_at").values_list("pk", flat=True)[:BATCH]
-    )
+    return list(Run.objects.filter(status=Run.Status.QUEUED).order_by("queued_at").values_list("pk", flat=True)[:BATCH])
 
 
 @transaction.atomic
 def reap_lost() -> int:
     """End runs whose worker fell silent and queue what continues them, a few times at most."""
     now = timezone.now()
-    lost = list(
-        Run.objects.lost(now).select_for_update(skip_locked=True, of=("self",)).select_related("pipeline")[:BATCH]
-    )
+    lost = list(Run.objects.lost(now).select_for_update(skip_locked=True, of=("self",)).select_related("pipeline")[:BATCH])
     for run in lost:
         run.status, run.stop_reason, run.finished_at, run.lease = Run.Status.FAILED, "worker_lost", now, None
         run.save(update_fields=["status", "stop_reason", "finished_at", "lease"])

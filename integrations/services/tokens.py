@@ -57,7 +57,7 @@ def _usable(connection: Connection) -> bool:
 
 def _due(connection: Connection) -> bool:
     margin = REFRESH_AHEAD if connection.renewable else LAST_SECONDS
-    return connection.expires_at < timezone.now() + margin
+    return connection.expires_at is None or connection.expires_at < timezone.now() + margin
 
 
 def _renew(connection: Connection, *, refused: str | None) -> str:
@@ -101,7 +101,8 @@ def mark_needs_reauth(connection: Connection, *, code: str) -> None:
     forget_tokens(row, status=Connection.Status.NEEDS_REAUTH, code=code)
     record("connection.needs_reauth", row, reason=code)
     if row.owner is not None:
-        transaction.on_commit(lambda: _tell_owner(row))
+        owner = row.owner
+        transaction.on_commit(lambda: _tell(owner, row.account_email))
 
 
 def forget_tokens(row: Connection, *, status: str, code: str = "") -> None:
@@ -109,16 +110,13 @@ def forget_tokens(row: Connection, *, status: str, code: str = "") -> None:
     row.access_token = row.refresh_token = None
     row.renewable, row.expires_at = False, None
     row.status, row.error_code = status, code
-    row.save(
-        update_fields=["access_token", "refresh_token", "renewable", "expires_at", "status", "error_code"]
-    )
+    row.save(update_fields=["access_token", "refresh_token", "renewable", "expires_at", "status", "error_code"])
 
 
-def _tell_owner(connection: Connection) -> None:
-    owner = connection.owner
+def _tell(owner: User, account: str) -> None:
     context = {
         "name": owner.get_short_name(),
-        "account": connection.account_email,
+        "account": account,
         "url": settings.PUBLIC_URL.rstrip("/") + reverse("integrations:connections"),
     }
     try:

@@ -3,13 +3,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from aaperture.lib.nudge import nudge
+from accounts.http import UserRequest
 from audit.services import record_after
 from billing.services import is_premium
 from integrations import flows, google
@@ -22,12 +23,12 @@ from integrations.wording import CONNECTION_ADVICE, GRANT_FAILED, GRANT_FAULTS
 
 
 @require_GET
-def connection_list(request: HttpRequest) -> HttpResponse:
+def connection_list(request: UserRequest) -> HttpResponse:
     """Every mailbox of the person, how it is doing and what to do about it."""
     own = list(Connection.objects.visible_to(request.user).for_pages())
     newest = Run.objects.visible_to(request.user).newest_per_pipeline()
     runs = {run.pipeline.connection_id: Progress(run) for run in newest}
-    cards = [
+    cards: list[dict[str, Any]] = [
         {
             "connection": connection,
             "advice": CONNECTION_ADVICE.get(connection.status, ""),
@@ -40,7 +41,7 @@ def connection_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def gmail_connect(request: HttpRequest) -> HttpResponse:
+def gmail_connect(request: UserRequest) -> HttpResponse:
     """GET explains what is read and kept; POST goes to Google for that grant alone."""
     again = request.GET.get("again") or request.POST.get("again") or ""
     connection = _own_connection(request, again)
@@ -55,7 +56,7 @@ def gmail_connect(request: HttpRequest) -> HttpResponse:
     return render(request, "integrations/gmail_connect.html", {"connection": connection, "premium": premium})
 
 
-def _own_connection(request: HttpRequest, pk: str) -> Connection | None:
+def _own_connection(request: UserRequest, pk: str) -> Connection | None:
     """The connection that is to be renewed, if the person owns it."""
     try:
         return Connection.objects.visible_to(request.user).for_pages().filter(pk=UUID(pk)).first()
@@ -75,7 +76,7 @@ def _redirect_uri() -> str:
 
 
 @require_GET
-def google_callback(request: HttpRequest) -> HttpResponse:
+def google_callback(request: UserRequest) -> HttpResponse:
     """Where Google sends the browser back to, with a code or a refusal."""
     try:
         flow = flows.take(request.session, request.GET.get("state", ""))
@@ -87,9 +88,7 @@ def google_callback(request: HttpRequest) -> HttpResponse:
     if "code" not in request.GET:
         return _denied(request, request.GET.get("error", ""))
     try:
-        connection = grants.complete_grant(
-            request.user, flow, code=request.GET["code"], redirect_uri=_redirect_uri(), request=request
-        )
+        connection = grants.complete_grant(request.user, flow, code=request.GET["code"], redirect_uri=_redirect_uri(), request=request)
     except IdTokenInvalid as error:
         record_after(request, "oauth.state_refused", reason=error.code)
         return _refused(request)
@@ -98,20 +97,20 @@ def google_callback(request: HttpRequest) -> HttpResponse:
     return _connected(request, connection)
 
 
-def _connected(request: HttpRequest, connection: Connection) -> HttpResponse:
+def _connected(request: UserRequest, connection: Connection) -> HttpResponse:
     """Start the first read at once: that is what the person came for."""
-    pipeline = connection.pipelines.first()
+    pipeline = connection.pipelines.get(destination="opportunities")
     run = pipelines.start_run(pipeline, actor=request.user, trigger=Run.Trigger.CONNECTED, request=request)
     nudge(execute_run, run.pk)
     messages.success(request, _("Connected. We are reading your mailbox now; you can leave this page."))
     return redirect("integrations:connections")
 
 
-def _refused(request: HttpRequest) -> HttpResponse:
+def _refused(request: UserRequest) -> HttpResponse:
     return render(request, "integrations/grant_refused.html", {"explanation": GRANT_FAILED}, status=400)
 
 
-def _denied(request: HttpRequest, code: str) -> HttpResponse:
+def _denied(request: UserRequest, code: str) -> HttpResponse:
     known: dict[str, Any] = GRANT_FAULTS
     record_after(request, "connection.denied", reason=code if code in known else "other")
     messages.warning(request, known.get(code, GRANT_FAILED))
@@ -119,7 +118,7 @@ def _denied(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def disconnect(request: HttpRequest, pk: UUID) -> HttpResponse:
+def disconnect(request: UserRequest, pk: UUID) -> HttpResponse:
     connection = get_object_or_404(Connection.objects.visible_to(request.user).for_pages(), pk=pk)
     if request.method == "GET":
         return render(request, "integrations/connection_disconnect.html", {"connection": connection})

@@ -1,12 +1,13 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from aaperture.lib.nudge import nudge
+from accounts.http import UserRequest
 from integrations.errors import NotConnected
 from integrations.models import Pipeline, Run
 from integrations.progress import Progress
@@ -14,7 +15,7 @@ from integrations.services import pipelines
 from integrations.tasks import execute_run
 
 
-def _for_machines(request: HttpRequest) -> bool:
+def _for_machines(request: UserRequest) -> bool:
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
@@ -25,13 +26,13 @@ def _id(text: str) -> UUID:
         raise Http404 from None
 
 
-def _progress(request: HttpRequest) -> list[Progress]:
+def _progress(request: UserRequest) -> list[Progress]:
     newest = Run.objects.visible_to(request.user).newest_per_pipeline().filter(pipeline__enabled=True)
     return sorted((Progress(run) for run in newest), key=lambda one: one.run.queued_at, reverse=True)
 
 
 @require_POST
-def start(request: HttpRequest) -> HttpResponse:
+def start(request: UserRequest) -> HttpResponse:
     """Read every connected mailbox now, or the one named by `connection`; a run under way is joined."""
     own = Pipeline.objects.visible_to(request.user).filter(enabled=True).select_related("connection")
     if wanted := request.POST.get("connection"):
@@ -47,7 +48,7 @@ def start(request: HttpRequest) -> HttpResponse:
     return _started(request, runs)
 
 
-def _started(request: HttpRequest, runs: list[Run]) -> HttpResponse:
+def _started(request: UserRequest, runs: list[Run]) -> HttpResponse:
     if _for_machines(request):
         if not runs:
             body = {"detail": _("No mailbox is connected."), "code": "not_connected"}
@@ -62,7 +63,7 @@ def _started(request: HttpRequest, runs: list[Run]) -> HttpResponse:
 
 
 @require_GET
-def status(request: HttpRequest) -> HttpResponse:
+def status(request: UserRequest) -> HttpResponse:
     """How far the newest run of each mailbox is: JSON for machines, the panel for htmx, a page otherwise."""
     if _for_machines(request):
         shown = [one.as_json() for one in _progress(request)]
@@ -73,7 +74,7 @@ def status(request: HttpRequest) -> HttpResponse:
     return render(request, "integrations/processing_status.html")
 
 
-def panel(request: HttpRequest) -> HttpResponse:
+def panel(request: UserRequest) -> HttpResponse:
     """The panel polls while something runs; the answer that finds nothing running tells the page so."""
     shown = _progress(request)
     live = [one for one in shown if one.run.is_live]

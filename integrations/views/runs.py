@@ -2,10 +2,11 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.http import UserRequest
 from integrations.models import Run, RunEvent
 from integrations.progress import Progress
 from integrations.services import pipelines
@@ -17,14 +18,14 @@ MOST_EVENTS = 100
 
 
 @require_GET
-def run_list(request: HttpRequest) -> HttpResponse:
+def run_list(request: UserRequest) -> HttpResponse:
     runs = Run.objects.visible_to(request.user).select_related("pipeline__connection").order_by("-queued_at")
     page = Paginator(runs, PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "integrations/run_list.html", {"page": page, "rows": [Progress(run) for run in page]})
 
 
 @require_GET
-def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def run_detail(request: UserRequest, pk: UUID) -> HttpResponse:
     run = get_object_or_404(Run.objects.visible_to(request.user).select_related("pipeline__connection"), pk=pk)
     context = {
         "run": run,
@@ -37,7 +38,7 @@ def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _by_label(counts: dict[str, int]) -> list[tuple[str, int]]:
-    return [(LABELS.get(label, label), n) for label, n in sorted(counts.items(), key=lambda pair: -pair[1])]
+    return [(str(LABELS.get(label, label)), n) for label, n in sorted(counts.items(), key=lambda pair: -pair[1])]
 
 
 def _event(event: RunEvent) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def _event(event: RunEvent) -> dict[str, Any]:
 
 
 @require_POST
-def run_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+def run_cancel(request: UserRequest, pk: UUID) -> HttpResponse:
     run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
     pipelines.cancel_run(run, actor=request.user, request=request)
     return panel(request) if request.htmx else redirect("integrations:run_detail", pk=pk)

@@ -81,7 +81,3 @@ def connect(sandbox: SandboxServer, web: Client, member: User) -> Callable[..., 
 @pytest.fixture(autouse=True)
 def opportunities(settings: Any) -> None:
     settings.PIPELINE_CLASSIFIER = "tests.integrations.smoke_fake.classify"
-    settings.PIPELINE_DESTINATIONS = {"opportunities": "tests.integrations.smoke_fake.Mem"}
-    from tests.integrations import smoke_fake
-
-    smoke_fake.STORED.clear()

@@ -200,7 +200,9 @@ def test_a_stranger_finds_no_connection_and_no_run(sandbox, connect):
         assert stranger.get(path).status_code == 404
     assert stranger.post(reverse("integrations:disconnect", args=[row.pk])).status_code == 404
     assert stranger.post(reverse("integrations:run_cancel", args=[run.pk])).status_code == 404
-    assert stranger.post(reverse("integrations:processing_start"), {"connection": row.pk}, HTTP_ACCEPT="application/json").status_code == 409
+    assert (
+        stranger.post(reverse("integrations:processing_start"), {"connection": row.pk}, HTTP_ACCEPT="application/json").status_code == 409
+    )
     assert row.account_email not in stranger.get(reverse("integrations:connections")).content.decode()
 
 

@@ -13,7 +13,7 @@ from integrations.services import pipelines
 
 
 @pytest.mark.parametrize(
-    "now, expected",
+    ("now", "expected"),
     [("2026-11-22T02:59:59", "2026-11-22T03:00"), ("2026-11-22T03:00:00", "2026-11-22T15:00"), ("2026-11-22T15:00:00", "2026-11-23T03:00")],
 )
 def test_pipelines_run_at_three_and_fifteen_utc(now, expected):

@@ -38,7 +38,7 @@ def refreshes(sandbox) -> int:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("left, renewals", [({"minutes": 5, "seconds": 1}, 0), ({"minutes": 4, "seconds": 59}, 1), ({"hours": -2}, 1)])
+@pytest.mark.parametrize(("left", "renewals"), [({"minutes": 5, "seconds": 1}, 0), ({"minutes": 4, "seconds": 59}, 1), ({"hours": -2}, 1)])
 def test_a_token_is_renewed_when_less_than_five_minutes_are_left(sandbox, connect, member, left, renewals):
     row = connect()
     before = row.access_token

@@ -25,12 +25,16 @@ CANARY = "Zanzibar-7f3a91-körper"
 FAST = """
 from django.conf import settings
 settings.GMAIL_UNITS_PER_SECOND, settings.GMAIL_FIRST_WAIT = 0, 0.02
+settings.PIPELINE_CLASSIFIER="tests.integrations.smoke_fake.classify"
 """
-EXECUTE = FAST + """
+EXECUTE = (
+    FAST
+    + """
 from uuid import UUID
 from integrations import engine
 engine.execute(UUID(os.environ["RUN"]))
 """
+)
 START = """
 from integrations.models import Pipeline, Run
 from integrations.services import pipelines

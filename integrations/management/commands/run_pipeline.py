@@ -22,10 +22,10 @@ class Command(BaseCommand):
             for pipeline in Pipeline.objects.select_related("connection"):
                 self.stdout.write(f"{pipeline.pk}  {pipeline.name}  {pipeline.connection.status}")
             return
-        pipeline = Pipeline.objects.filter(pk=options["pipeline"]).select_related("connection__owner").first()
-        if pipeline is None:
+        wanted = Pipeline.objects.filter(pk=options["pipeline"]).select_related("connection__owner").first()
+        if wanted is None:
             raise CommandError("There is no such pipeline.")
-        self.run(pipeline)
+        self.run(wanted)
 
     def run(self, pipeline: Pipeline) -> None:
         owner = pipeline.connection.owner
