@@ -29,7 +29,9 @@ SHAPES = {
 NAMED = re.compile(
     r"(?i)\b[a-z_]*(?:secret|password|passwd|token|api_?key|private_?key|encryption_?keys?)[a-z_]*\b[\"']?\s*[:=]\s*[\"']?(?P<value>[A-Za-z0-9+/=_\-:.]{20,})"
 )
-NEVER_SECRET = re.compile(r"(?i)sandbox|canary|hunter2|dummy|example|change.?me|n0tAReal|placeholder|tests?-only|not.?a.?secret|^[a-z_.\-:/]+$|^[A-Z_]+$")
+NEVER_SECRET = re.compile(
+    r"(?i)sandbox|canary|hunter2|dummy|example|change.?me|n0tAReal|placeholder|tests?-only|not.?a.?secret|^[a-z_.\-:/]+$|^[A-Z_]+$"
+)
 NOT_TEXT = {".woff2", ".png", ".ico", ".jpg", ".mo", ".pdf", ".zip", ".gz"}
 # Hashes by the thousand, other people's published code, and mail that nobody ever sent.
 LEFT_OUT = re.compile(r"^(?:requirements[^/]*\.txt|package-lock\.json|(?:static|tests)/vendor/.*|tests/corpus/.*|sandbox/mailbox/.*)$")

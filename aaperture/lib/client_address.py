@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from django.conf import settings
 from django.http import HttpRequest
 
-UNKNOWN = "0.0.0.0"
+UNKNOWN = "0.0.0.0"  # nosec B104
 
 
 def canonical(text: str) -> IPv4Address | IPv6Address | None:

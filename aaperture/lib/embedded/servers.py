@@ -99,7 +99,10 @@ class Servers:
             "maxmemory-policy": "noeviction",
             "loglevel": "notice",
         }
-        self._spawn("valkey", [self.place.valkey, *(part for name, value in options.items() for part in (f"--{name}", value))])
+        command: list[str | Path] = [self.place.valkey]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        self._spawn("valkey", command)
         self._wait_for("valkey", lambda: accepts(path))
 
     def _start_postgres(self) -> None:

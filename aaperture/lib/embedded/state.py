@@ -16,7 +16,8 @@ from aaperture.lib.local_secrets import STATE
 DATABASE, OWNER, APPLICATION, SUPERUSER = "aaperture", "aaperture_owner", "aaperture_app", "postgres"
 
 # Not `tempfile.gettempdir()`: every process must find the same sockets whatever its TMPDIR, and a path has 107 bytes.
-SOCKETS = Path("/tmp")  # nosec B108: the folder below is ours alone, and checked
+# The folder made below it is ours alone, and checked.
+SOCKETS = Path("/tmp")  # nosec B108
 
 DEFAULT_FOLDER = STATE
 

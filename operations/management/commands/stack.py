@@ -17,12 +17,12 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import connections
 
 from aaperture.lib import child, embedded
 from aaperture.lib.process_tree import ChildEndedError, ProcessTree, say, tail
 
-CLIENT_ID, CLIENT_SECRET = "sandbox-client.apps.example", "sandbox-secret"  # nosec B105: the sandbox accepts no other
+CLIENT_ID, CLIENT_SECRET = "sandbox-client.apps.example", "sandbox-secret"  # the sandbox accepts no other
 START_PATIENCE = 60
 
 
@@ -103,8 +103,7 @@ class Command(BaseCommand):
         say("Starting the database …")
         self.servers.start()
         call_command("migrate", verbosity=0, interactive=False)
-        connection.close()
-        connection.close_pool()
+        connections.close_all()
         collect_static_files()
         env = self._environment()
         python = sys.executable
