@@ -48,9 +48,15 @@ def valkey() -> Iterator[tuple[str, bytes]]:
         client = Redis.from_url(f"{base}?db={number}")
         for key in client.scan_iter(count=1000):
             kind = client.type(key)
-            read = {b"string": client.get, b"hash": client.hgetall, b"set": client.smembers}.get(kind)
-            value = read(key) if read else client.lrange(key, 0, -1) if kind == b"list" else client.dump(key)
-            yield f"valkey {number}", key + repr(value).encode()
+            if kind == b"string":
+                content = client.get(key) or b""
+            elif kind == b"list":
+                content = b" ".join(client.lrange(key, 0, -1))
+            elif kind == b"hash":
+                content = b" ".join(part for pair in client.hgetall(key).items() for part in pair)
+            else:
+                content = client.dump(key) or b""
+            yield f"valkey {number}", key + content
         client.close()
 
 
