@@ -1,6 +1,7 @@
 """Stored key material: salts of the master keys and wrapped data keys. No lower model refers to a higher one."""
 
 from django.db import models
+from django.db.models.functions import Now
 
 from aaperture.lib.uuid7 import uuid7
 
@@ -32,7 +33,7 @@ class DataKey(models.Model):
     owner_id = models.UUIDField()
     kid = models.CharField(max_length=32)
     wrapped = models.BinaryField(max_length=128)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now())
     destroyed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.db import transaction
+from django.db.models import Func, Q
 from django.utils import timezone
 
 from vault import ring
@@ -91,6 +92,11 @@ class _OpenedKeys:
 opened = _OpenedKeys()
 
 
+def _stored_key(owner: Owner) -> DataKey | None:
+    older = Q(created_at__lt=Func(function="transaction_timestamp"))
+    return DataKey.objects.annotate(is_older_than_transaction=older).filter(kind=owner.kind, owner_id=owner.id).first()
+
+
 def _new_key(owner: Owner) -> DataKey:
     row = DataKey(kind=owner.kind, owner_id=owner.id)
     row.kid, row.wrapped = ring.wrap(secrets.token_bytes(32), row.associated())
@@ -101,15 +107,17 @@ def _new_key(owner: Owner) -> DataKey:
 def _opened(owner: Owner, *, create: bool) -> OpenedKey:
     if key := opened.get(owner):
         return key
-    row = DataKey.objects.filter(kind=owner.kind, owner_id=owner.id).first()
+    row = _stored_key(owner)
     if row is None and create:
         row = _new_key(owner)
     if row is None or row.destroyed_at is not None:
         raise SealedDataError
     plain = ring.unwrap(row.kid, bytes(row.wrapped), row.associated())
     key = OpenedKey(plain, AESGCM(plain))
-    # inside a transaction the row may yet be rolled back: only a committed key may outlive it
-    transaction.on_commit(lambda: opened.put(owner, key))
+    if getattr(row, "is_older_than_transaction", False):
+        opened.put(owner, key)
+    else:  # this transaction may have made the row, and may yet be rolled back: only a committed key may outlive it
+        transaction.on_commit(lambda: opened.put(owner, key))
     return key
 
 
@@ -141,6 +149,11 @@ def keyed_hash(purpose: str, value: str) -> bytes:
     """
     hashing = _opened(Owner(DataKey.Kind.INSTANCE, HASHING), create=True)
     return hmac.digest(_purpose_key(hashing.key, f"hash|{purpose}"), value.encode(), "sha256")
+
+
+def make_hashing_key(**_kwargs: object) -> None:
+    """Make the key of `keyed_hash()` where it is missing; runs after every `migrate`, so that nobody waits for it."""
+    keyed_hash("first use", "")
 
 
 @transaction.atomic
