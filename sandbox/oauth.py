@@ -175,7 +175,7 @@ def remember(world: World, wanted: AuthorizationRequest) -> str:
 async def choose_account(request: Request) -> Response:
     note(request, "oauth.choose_account")
     world, form = world_of(request), await request.form()
-    wanted = world.pending.pop(str(form.get("pending", "")), None)
+    wanted = world.pending.get(str(form.get("pending", "")))  # kept: the Back button leads here again
     account = world.account(str(form.get("email", "")))
     if wanted is None or account is None:
         return error_page(request, PageError("invalid_request", "This sign-in has ended. Please start again."))

@@ -7,8 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
+from http.client import HTTPConnection
 from json import dumps, loads
 from pathlib import Path
 from types import TracebackType
@@ -79,18 +78,18 @@ class SandboxServer:
 
     def control(self, method: str, path: str, json: Any = None) -> Any:
         """Call `/_control/<path>` and return the answer's JSON; raises RuntimeError with the sandbox's words."""
-        data = None if json is None else dumps(json).encode()
-        request = urllib.request.Request(
-            f"{self.url}/_control/{path.removeprefix('/_control/').lstrip('/')}",
-            data=data,
-            method=method,
-            headers={"Content-Type": "application/json"},
-        )
+        connection = HTTPConnection(self.url.removeprefix("http://"), timeout=120)
+        target = f"/_control/{path.removeprefix('/_control/').lstrip('/')}"
+        body = None if json is None else dumps(json)
         try:
-            with urllib.request.urlopen(request, timeout=120) as response:
-                return loads(response.read() or b"null")
-        except urllib.error.HTTPError as error:
-            raise RuntimeError(f"{method} {path}: {error.code} {error.read().decode()}") from None
+            connection.request(method, target, body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = response.read()
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise RuntimeError(f"{method} {path}: {response.status} {answer.decode()}")
+        return loads(answer)
 
 
 def drain(process: subprocess.Popen[str]) -> None:

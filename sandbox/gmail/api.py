@@ -140,7 +140,7 @@ def list_messages(call: Call) -> dict[str, Any]:
         raise ApiError(403, "Metadata scope does not support 'q' parameter")
     found = call.mailbox.search(
         query,
-        label_ids=[call.mailbox.label_id(name) for name in call.query.get("labelIds", [])],
+        label_ids=known_labels(call),
         include_spam_trash=call.get("includeSpamTrash") in ("true", "True", "1"),
     )
     size = call.number("maxResults", LIST_DEFAULT, LIST_LIMIT)
@@ -150,6 +150,14 @@ def list_messages(call: Call) -> dict[str, Any]:
     if start + size < len(found):
         document["nextPageToken"] = page_token(page[-1])
     return document | {"resultSizeEstimate": len(found)}
+
+
+def known_labels(call: Call) -> list[str]:
+    wanted = call.query.get("labelIds", [])
+    for label in wanted:
+        if label not in SYSTEM_LABELS and label not in call.mailbox.user_labels:
+            raise ApiError(400, f"Invalid label: {label}", reason="invalidArgument")
+    return wanted
 
 
 def page_token(message: StoredMessage) -> str:

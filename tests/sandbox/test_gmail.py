@@ -59,6 +59,7 @@ def test_spam_and_trash_are_hidden_unless_asked_for(sandbox: SandboxServer, gmai
     assert gmail_get("messages", includeSpamTrash="true").json()["resultSizeEstimate"] == 3
     assert gmail_get("messages", q="in:spam").json()["resultSizeEstimate"] == 1
     assert gmail_get("messages", labelIds=["TRASH"]).json()["resultSizeEstimate"] == 1
+    assert gmail_get("messages", labelIds=["Nonsense"]).status_code == 400
 
 
 def test_full_gives_the_tree_with_files_by_id_only(sandbox: SandboxServer, gmail_get: Get):
