@@ -13,6 +13,7 @@ from typing import Any
 from sandbox.gmail.headers import all_headers, readable
 
 LARGEST_INLINE = 256 * 1024  # longer text bodies have to be fetched as attachments
+WHAT_PEOPLE_MEAN = {"iso-8859-1": "windows-1252", "latin-1": "windows-1252"}  # as browsers read it
 SCRIPTS = re.compile(r"(?is)<(script|style|head)\b.*?</\1\s*>|<!--.*?-->")
 TAGS = re.compile(r"(?s)<[^>]*>")
 SPACES = re.compile(r"\s+")
@@ -121,7 +122,7 @@ def as_utf8(content: bytes, mail: Message) -> tuple[str, bytes]:
     """Gmail hands text over in UTF-8 whatever the header says, and leaves bytes alone that it cannot read."""
     try:
         charset = mail.get_content_charset() or "utf-8"
-        text = content.decode(charset)
+        text = content.decode(WHAT_PEOPLE_MEAN.get(charset, charset))
     except (LookupError, ValueError, TypeError):
         return content.decode("utf-8", "replace"), content
     return text, text.encode("utf-8", "replace")
