@@ -20,7 +20,7 @@ APPS = ("aaperture", "vault", "audit", "accounts", "billing", "integrations", "t
 # Strong and obviously not anybody's: what a production instance needs to start, so that its own checks can run.
 PRODUCTION = {
     "ENVIRONMENT": "production",
-    "SECRET_KEY": "c4Vd0wq8ZrT1uKxY7mNs2bHfLpGj5eRaQ9tWiOzXnMvB3yCk",  # not-a-secret: made up for these checks
+    "SECRET_KEY": "c4Vd0wq8ZrT1uKxY7mNs2bHfLpGj5eRaQ9tWiOzXnMvB3yCkFh6Su",  # not-a-secret: made up for these checks
     "ENCRYPTION_KEYS": "check1:" + base64.b64encode(bytes((7 * n + 11) % 251 for n in range(32))).decode(),
     "DATABASE_URL": "postgresql://aaperture_app:n0tARealPassw0rd@db.invalid/aaperture?sslmode=verify-full",
     "MIGRATION_DATABASE_URL": "postgresql://aaperture_owner:n0tARealPassw0rd@db.invalid/aaperture?sslmode=verify-full",
