@@ -209,7 +209,7 @@ FORM_RENDERER = "aaperture.lib.form_renderer.FormRenderer"
 HOME_URL = "tracker:board"
 
 # --- the hooks by which a lower app reaches a higher one ---------------------------------------------------------------
-PIPELINE_CLASSIFIER = "tracker.classify.classify"
+PIPELINE_CLASSIFIER = "tracker.classification.classify"
 PIPELINE_DESTINATIONS = {"opportunities": "tracker.destination.OpportunityDestination"}
 
 # --- sign-in ---------------------------------------------------------------------------------------------------------

@@ -57,10 +57,15 @@ def compile_steps(steps: list[dict[str, Any]]) -> Transform:
     def transform(item: Item) -> KeptItem | Dropped:
         result = classify(item.mail)
         if result.label in drop:
-            return Dropped(result.label, result.reasons[0] if result.reasons else "")
+            return Dropped(result.label, rule_of(result.reasons))
         return redact(item, result)
 
     return transform
+
+
+def rule_of(reasons: tuple[str, ...]) -> str:
+    """The rule that spoke first, without the words it matched: of mail that is not kept, no word is kept either."""
+    return reasons[0].partition(":")[0] if reasons else ""
 
 
 def redact(item: Item, classification: Any) -> KeptItem:
