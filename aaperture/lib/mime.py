@@ -162,7 +162,7 @@ def _unflow(text: str, content_type: str) -> str:
     lines: list[str] = []
     open_line = False
     for line in text.split("\n"):
-        line = line[1:] if line.startswith(" ") else line
+        line = line.removeprefix(" ")
         quoted = line.startswith(">")
         if open_line and not quoted and line != "-- ":
             lines[-1] += line.rstrip(" ")
@@ -177,7 +177,7 @@ def _unflow(text: str, content_type: str) -> str:
 def _part_text(part: _Part) -> str:
     content_type = part.headers.get("content-type", "")
     data = _transfer_decoded(part)[:MAX_BODY]
-    text = decode(data, parameter(content_type, "charset")).replace("\r\n", "\n").replace("\r", "\n")
+    text = decode(data, _charset(part)).replace("\r\n", "\n").replace("\r", "\n")
     if part.content_type in {"text/html", "application/xhtml+xml"}:
         return html_to_text(text)
     if re.match(r"\s*<(!doctype html|html|head|body)\b", text[:400], re.IGNORECASE):
@@ -251,9 +251,20 @@ def _read(part: _Part, found: _Found) -> str:
     return text
 
 
+def _charset(part: _Part) -> str:
+    """The charset of the bytes: Gmail hands text over in UTF-8 and leaves the header as it was, so there bytes win."""
+    declared = parameter(part.headers.get("content-type", ""), "charset")
+    if part.encoded or b"\0" in part.body or b"\x1b" in part.body:
+        return declared
+    try:
+        part.body.decode("utf-8")
+    except UnicodeDecodeError:
+        return declared
+    return "utf-8"
+
+
 def _decoded_text(part: _Part) -> str:
-    charset = parameter(part.headers.get("content-type", ""), "charset")
-    return decode(_transfer_decoded(part)[:MAX_BODY], charset).replace("\r\n", "\n")
+    return decode(_transfer_decoded(part)[:MAX_BODY], _charset(part)).replace("\r\n", "\n")
 
 
 def _mail(root: _Part, *, sent_by_owner: bool = False) -> Mail:
@@ -318,7 +329,8 @@ def _gmail_children(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def mail_from_gmail(message: Mapping[str, Any]) -> Mail:
     """Parse a Gmail API message (`format=full`, or `raw`); raises `UnreadableMail` and nothing else.
 
-    Bodies come as base64url of the bytes in the part's charset; attachments only as ids, so they are empty.
+    Bodies come as base64url, in UTF-8 whatever their header says (or untouched where Gmail could not read them);
+    attachments only as ids, so they are empty.
     """
     labels = message.get("labelIds")
     sent = isinstance(labels, list) and "SENT" in labels

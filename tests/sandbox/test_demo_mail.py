@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from aaperture.lib.mime import mail_from_bytes, mail_from_gmail
 from sandbox.demo import FOLDER, manifest
 from sandbox.world import World
 
@@ -60,6 +61,15 @@ def test_every_mail_can_be_shown_and_searched(world: World):
     camille = world.accounts["camille@example.test"].mailbox
     assert len(camille.search("from:(roussel OR gite) tarif")) == 1
     assert camille.search("фотосессия")
+
+
+def test_the_product_reads_the_same_from_gmail_as_from_the_raw_mail(world: World):
+    for account in world.accounts.values():
+        for message in account.mailbox.messages.values():
+            raw = mail_from_bytes(message.raw)
+            served = mail_from_gmail({"id": message.id, "payload": message.payload.tree})
+            assert (served.sender, served.subject) == (raw.sender, raw.subject)
+            assert served.text.split() == raw.text.split()
 
 
 def test_threads_hold_answers(world: World):
