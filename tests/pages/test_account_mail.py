@@ -10,9 +10,7 @@ from accounts.models import User
 from tests.pages.look import LANGUAGES
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
-ALLAUTH = sorted(
-    str(path.relative_to(TEMPLATES)).removesuffix("_message.txt") for path in TEMPLATES.glob("*account/email/*_message.txt")
-)
+ALLAUTH = sorted(str(path.relative_to(TEMPLATES)).removesuffix("_message.txt") for path in TEMPLATES.glob("*account/email/*_message.txt"))
 OWN = sorted(str(path.relative_to(TEMPLATES)).removesuffix(".subject.txt") for path in TEMPLATES.glob("emails/*.subject.txt"))
 LINK = "https://studio.example/do?a=1&b=2"
 
