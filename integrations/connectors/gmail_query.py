@@ -1,5 +1,6 @@
 """The one question asked of a mailbox: mail of known platforms or with telling words. The words are data."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,20 +15,16 @@ def _term(words: str) -> str:
     return f'"{words}"' if " " in words or "'" in words else words
 
 
-def _any_of(terms: list[str]) -> str:
+def _any_of(terms: Iterable[str]) -> str:
     """Gmail's braces: one of these is enough."""
     return "{" + " ".join(terms) + "}"
 
 
-def build(data: dict) -> str:
-    """The query of the data file: any sender, subject or phrase matches; what never counts is excluded.
-
-    Braces mean OR and hold plain terms only, so that no reading of the grammar can widen the query.
-    """
-    terms = [f"from:{host}" for host in data["senders"]]
-    terms += [f"subject:{_term(words)}" for words in data["subjects"]]
-    terms += [_term(words) for words in data["phrases"]]
-    return " ".join([_any_of(terms), *(f"-{exclusion}" for exclusion in data["exclude"])])
+def build(data: dict[str, list[str]]) -> str:
+    """The query of the data file; braces mean "any of", terms side by side mean "all of"."""
+    certain = [*(f"from:{host}" for host in data["senders"]), *map(_term, data["phrases"])]
+    likely = f"({_any_of(map(_term, data['words']))} -category:promotions -category:social)"
+    return " ".join([_any_of([*certain, likely]), *(f"-{exclusion}" for exclusion in data["exclude"])])
 
 
 @cache
