@@ -86,12 +86,15 @@
     if (event.target.closest("[data-autosubmit]")) event.target.form.requestSubmit();
   });
 
-  // A second click on a form that is being sent does nothing; coming back to the page frees it again.
+  // A second click on a form that is being sent does nothing; time, or coming back to the page, frees it again.
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method === "dialog" || event.defaultPrevented) return;
     if (form.dataset.sent !== undefined) event.preventDefault();
-    else if (form.method === "post") form.dataset.sent = "";
+    else if (form.method === "post") {
+      form.dataset.sent = "";
+      setTimeout(() => delete form.dataset.sent, 4000);
+    }
   });
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
