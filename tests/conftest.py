@@ -148,8 +148,8 @@ def _empty_caches(request: pytest.FixtureRequest) -> None:
     if {"db", "transactional_db", "client", "live_server"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
         from django.core.cache import caches
 
-        for cache in caches.all() or [caches[alias] for alias in caches]:
-            cache.clear()
+        for alias in caches:
+            caches[alias].clear()
 
 
 # --- browser -----------------------------------------------------------------------------------------------------------

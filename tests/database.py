@@ -56,7 +56,7 @@ class TestDatabase:
             tables = self._tables(connection)
             filled = [table for table in tables if connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(table)).fetchone()]
             if filled:
-                connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(filled)))
+                connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(filled)))
             for table, rows in self.initial_rows.items():
                 with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
                     copy.write(rows)

@@ -9,15 +9,23 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
+from aaperture.lib import embedded
 from aaperture.lib.process_tree import ChildEndedError, ProcessTree, for_terminal
 from tests.process import alive, command_line, descendants, eventually
 
 PROJECT = Path(__file__).resolve().parent.parent
 # What a newcomer's shell does not have: everything the tests configure.
 CONFIGURED = re.compile(r"^(DATABASE|MIGRATION|REDIS|SECRET|ENCRYPTION|PUBLIC|EMAIL|DEFAULT_FROM|GOOGLE|DJANGO|ENVIRONMENT|PYTEST|COV)")
+
+
+def newcomers_environment(folder: Path) -> dict[str, str]:
+    env = {name: value for name, value in os.environ.items() if not CONFIGURED.match(name)}
+    return env | {"AAPERTURE_STATE": str(folder)}
 
 
 class Stack:
@@ -31,9 +39,10 @@ class Stack:
         sandbox_port: int,
         ignore_interrupts: bool = False,
         below_a_parent: bool = False,
+        configured: dict[str, str] | None = None,
     ) -> None:
         self.port, self.sandbox_port, self.folder = port, sandbox_port, folder
-        env = {name: value for name, value in os.environ.items() if not CONFIGURED.match(name)}
+        env = newcomers_environment(folder) | (configured or {})
         command = [sys.executable, "manage.py", "stack", "--port", str(port), "--sandbox-port", str(sandbox_port), *options]
         if ignore_interrupts:  # as a shell starts `make run &` in a script
             command = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
@@ -42,7 +51,7 @@ class Stack:
         self.process = subprocess.Popen(
             command,
             cwd=PROJECT,
-            env=env | {"AAPERTURE_STATE": str(folder)},
+            env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -89,7 +98,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
     """Start a stack; whatever the test does, its processes are gone afterwards."""
     started: list[Stack] = []
 
-    def start(*options: str, folder: str = "data", ports: tuple[int, int] | None = None, **more: bool) -> Stack:
+    def start(*options: str, folder: str = "data", ports: tuple[int, int] | None = None, **more: Any) -> Stack:
         port, sandbox_port = ports or free_ports()
         stack = Stack(tmp_path / folder, *options, port=port, sandbox_port=sandbox_port, **more)
         started.append(stack)
@@ -172,6 +181,35 @@ def test_a_second_stack_in_the_same_folder_and_a_busy_port_are_refused(launch: C
     assert "sandbox" not in beside.said.lower()
     assert get(f"http://localhost:{beside.port}/health/live") == 200
     assert get(f"http://localhost:{stack.port}/health/live") == 200
+
+
+@pytest.mark.slow
+def test_configured_servers_are_used_instead(launch: Callable[..., Stack], tmp_path: Path) -> None:
+    elsewhere = embedded.State(tmp_path / "elsewhere", fast=True)
+    with embedded.Servers(elsewhere):
+        configured = dict(zip(("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL"), embedded.urls(elsewhere), strict=True))
+        stack = launch("--no-demo", configured=configured).wait_until_ready()
+        assert get(f"http://localhost:{stack.port}/health/ready") == 200
+        assert not [command for command in descendants(stack.process.pid).values() if "postgres" in command or "valkey" in command]
+        with psycopg.connect(configured["DATABASE_URL"]) as connection:
+            assert connection.execute("SELECT count(*) > 10 FROM django_migrations").fetchone() == (True,)
+        stack.process.terminate()
+        assert stack.wait_until_ended() == 0
+
+
+@pytest.mark.slow
+def test_a_command_starts_the_database_for_itself(tmp_path: Path) -> None:
+    def manage(*command: str) -> subprocess.CompletedProcess[str]:
+        env = newcomers_environment(tmp_path / "data")
+        return subprocess.run([sys.executable, "manage.py", *command], cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+
+    assert manage("check").returncode == 0
+    assert not (tmp_path / "data/servers.lock").exists()  # that one needs none
+    migrated = manage("migrate", "--verbosity", "0")
+    assert migrated.returncode == 0, migrated.stderr
+    listed = manage("showmigrations", "audit")
+    assert "[X] 0001" in listed.stdout, listed.stderr
+    assert not embedded.running(tmp_path / "data")
 
 
 def test_a_program_that_ends_is_reported_with_its_log(tmp_path: Path) -> None:
