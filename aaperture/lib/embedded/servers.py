@@ -86,7 +86,7 @@ class Servers:
     def _start_valkey(self) -> None:
         folder = self.state.sockets / "valkey"
         path = folder / "valkey.sock"
-        options = {
+        options: dict[str, str | Path] = {
             "port": "0",
             "unixsocket": path,
             "unixsocketperm": "700",
