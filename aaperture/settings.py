@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from aaperture.lib.env import Env, parse_key_ring
+from aaperture.lib.env import Env, ask_key_source, parse_key_ring
 from aaperture.lib.error_reports import start_error_reports
 from aaperture.lib.production import check_production
 
@@ -36,7 +36,10 @@ else:
 
 SECRET_KEY = env.text("SECRET_KEY") or local_secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
-ENCRYPTION_KEYS, _fault = parse_key_ring(env.text("ENCRYPTION_KEYS") or local_secret("ENCRYPTION_KEYS"))
+try:
+    ENCRYPTION_KEYS, _fault = parse_key_ring(ask_key_source(env.text("ENCRYPTION_KEYS") or local_secret("ENCRYPTION_KEYS")))
+except Exception as error:  # noqa: BLE001 - whatever a key source raises may name the key
+    ENCRYPTION_KEYS, _fault = [], f"names a source that failed ({type(error).__name__})"
 if _fault:
     env.fault("ENCRYPTION_KEYS", _fault)
 FERNET_KEYS = env.words("FERNET_KEYS")
@@ -102,7 +105,6 @@ def database(url: str) -> dict[str, Any]:
 DATABASES = {"default": database(DATABASE_URL)}
 MIGRATION_DATABASE = database(MIGRATION_DATABASE_URL)
 APPLICATION_ROLE: str = DATABASES["default"]["USER"]
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
 def redis_url(number: int, *, broker: bool = False) -> str:
@@ -373,7 +375,6 @@ CONTENT_SECURITY_POLICY = {
         **({"upgrade-insecure-requests": True} if HTTPS else {}),
     }
 }
-SILENCED_SYSTEM_CHECKS: list[str] = []
 
 # --- logs ------------------------------------------------------------------------------------------------------------
 LOGGING = {

@@ -11,6 +11,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 EXAMPLE = re.compile(r"change[-_ ]?me|example|insecure|placeholder|your[-_ ]|^secret$|^password$|^test$|^x+$|^0+$", re.IGNORECASE)
@@ -81,6 +82,17 @@ def weak_secret(value: str, *, least: int = 32) -> str:
     counts = Counter(value)
     entropy = -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values())
     return "is too regular to be random" if entropy < 3 else ""
+
+
+def ask_key_source(text: str) -> str:
+    """The key ring's text, asked of a key-management service where `text` is `source:package.module.function`.
+
+    The function takes nothing and returns the ring as `ENCRYPTION_KEYS` would hold it; otherwise `text` is the ring itself.
+    """
+    if not text.startswith("source:"):
+        return text
+    module, _, function = text.removeprefix("source:").rpartition(".")
+    return str(getattr(import_module(module), function)())
 
 
 def parse_key_ring(text: str) -> tuple[list[tuple[str, bytes]], str]:
