@@ -1,19 +1,30 @@
 """Opportunities and the signals that made them: metadata of classified mail, never a body."""
 
+from datetime import date, datetime, timedelta
 from typing import Any, Self
+from urllib.parse import quote
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import models
-from django.db.models import Count, F, Q
+from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When, Window
+from django.db.models.functions import Coalesce, Greatest, RowNumber, TruncWeek
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.search import prefix_query, searchable
 from aaperture.lib.uuid7 import uuid7
-from tracker.stages import LABEL_CHOICES, Ball, Kind, Stage, Task
+from tracker.stages import LABEL_CHOICES, OPEN, Ball, Kind, Stage, Task
+
+LATEST = Coalesce("last_signal_at", "created_at")
+FURTHEST = (Stage.NEW, Stage.ENGAGED, Stage.MEETING, Stage.OFFER, Stage.WON)  # the funnel: how far one can come
+
+
+def _distance(field: str) -> Case:
+    """How far along the stage in `field` is: a step of the funnel, 0 for those beside it."""
+    return Case(*(When(**{field: stage}, then=Value(step)) for step, stage in enumerate(FURTHEST)), default=Value(0))
 
 
 class OpportunityQuerySet(models.QuerySet):
@@ -33,6 +44,51 @@ class OpportunityQuerySet(models.QuerySet):
     def counts_by_stage(self) -> dict[str, int]:
         found = dict(self.order_by().values_list("stage").annotate(Count("id")))
         return {stage: found.get(stage, 0) for stage in Stage.values}
+
+    def matching(
+        self, *, q: str = "", stage: str = "", kind: str = "", label: str = "", turn: str = "", mailbox: Any = None, days: int = 0
+    ) -> Self:
+        """Those that fit every filter given; `stage` may be "open", `days` counts back from now to the latest sign of life."""
+        equal = {"kind": kind, "last_label": label, "ball": turn, "stage": "" if stage == "open" else stage}
+        found = self.search(q).filter(**{name: value for name, value in equal.items() if value})
+        if stage == "open":
+            found = found.filter(stage__in=OPEN)
+        if mailbox:
+            found = found.filter(Exists(Signal.objects.filter(opportunity=OuterRef("pk"), connection=mailbox)))
+        if days:
+            found = found.alias(_latest=LATEST).filter(_latest__gte=timezone.now() - timedelta(days=days))
+        return found
+
+    def newest_first(self) -> Self:
+        return self.order_by(LATEST.desc(), "-id")
+
+    def for_lists(self) -> Self:
+        """Without the long texts, which no list shows."""
+        return self.defer("search_text", "notes")
+
+    def first_of_each_stage(self, limit: int) -> Self:
+        """The newest `limit` of every stage, in one query."""
+        place = Window(RowNumber(), partition_by="stage", order_by=[LATEST.desc(), F("id").desc()])
+        return self.annotate(_place=place).filter(_place__lte=limit).newest_first()
+
+    def figures(self, *, since: datetime) -> dict[str, int]:
+        """What the tiles above the board say; "fresh" are those first heard of after `since`."""
+        return self.alias(_first=Coalesce("first_signal_at", "created_at")).aggregate(
+            every=Count("id"),
+            open=Count("id", filter=Q(stage__in=OPEN)),
+            ours=Count("id", filter=Q(stage__in=OPEN, ball=Ball.US)),
+            meetings=Count("id", filter=Q(stage=Stage.MEETING)),
+            offers=Count("id", filter=Q(stage=Stage.OFFER)),
+            fresh=Count("id", filter=Q(_first__gte=since)),
+        )
+
+    def reached(self) -> list[tuple[str, int]]:
+        """For each step of the funnel, how many have come at least that far, by where they are and where they have been."""
+        moves = StageMove.objects.filter(opportunity=OuterRef("pk")).order_by().values("opportunity")
+        been = moves.annotate(far=Max(Greatest(_distance("from_stage"), _distance("to_stage")))).values("far")
+        far = Greatest(_distance("stage"), Coalesce(Subquery(been), 0))
+        counts = dict(self.order_by().annotate(far=far).values_list("far").annotate(Count("id")))
+        return [(stage, sum(n for far, n in counts.items() if far >= step)) for step, stage in enumerate(FURTHEST)]
 
 
 class Opportunity(models.Model):
@@ -87,8 +143,21 @@ class Opportunity(models.Model):
         return " · ".join(parts) or self.contact_name or self.last_subject or str(self.get_kind_display())
 
     @property
-    def latest_at(self) -> Any:
+    def latest_at(self) -> datetime:
         return self.last_signal_at or self.created_at
+
+    @property
+    def is_open(self) -> bool:
+        return self.stage in OPEN
+
+    @property
+    def next_step(self) -> str:
+        """What is to be done, in the owner's words if there are any; empty when nothing is."""
+        return self.task_text or (str(self.get_task_display()) if self.task else "")
+
+    @property
+    def is_overdue(self) -> bool:
+        return self.is_open and self.task_due_on is not None and self.task_due_on < timezone.localdate()
 
     def build_search_text(self, more: str = "") -> str:
         words = (self.company, self.role, self.contact_name, self.contact_email, self.last_subject, self.task_text, self.notes, more)
@@ -98,6 +167,18 @@ class Opportunity(models.Model):
 class SignalQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> Self:
         return self.filter(opportunity__owner=user)
+
+    def for_pages(self) -> Self:
+        """With the mailbox's address, without its tokens."""
+        return self.select_related("connection").defer("connection__access_token", "connection__refresh_token")
+
+    def per_week(self, *, weeks: int) -> list[tuple[date, int]]:
+        """(Monday, how many were received) of the last `weeks` weeks, this one included."""
+        monday = timezone.localdate() - timedelta(days=timezone.localdate().weekday())
+        starts = [monday - timedelta(weeks=n) for n in reversed(range(weeks))]
+        recent: QuerySet[Any] = self.filter(received_at__date__gte=starts[0]).order_by()
+        counts = dict(recent.annotate(week=TruncWeek("received_at")).values_list("week__date").annotate(Count("id")))
+        return [(start, counts.get(start, 0)) for start in starts]
 
 
 class Signal(models.Model):
@@ -132,6 +213,22 @@ class Signal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} {self.received_at:%Y-%m-%d}"
+
+    @property
+    def gmail_url(self) -> str:
+        """Opens the conversation in Gmail, in the account it came from."""
+        return f"https://mail.google.com/mail/u/?authuser={quote(self.connection.account_email)}#all/{quote(self.thread_id, safe='')}"
+
+    @property
+    def certainty(self) -> str:
+        """How sure the classifier was, in words."""
+        if self.confidence >= 0.9:
+            return str(_("very sure"))
+        return str(_("fairly sure")) if self.confidence >= 0.7 else str(_("not very sure"))
+
+    @property
+    def percent(self) -> int:
+        return round(self.confidence * 100)
 
 
 class ForgottenSignal(models.Model):

@@ -46,6 +46,7 @@ class Ball(TextChoices):
 
 # How far along a stage is. Automatic moves only go up; the closed ones may be reached from anywhere that is open.
 ORDER = {Stage.NEW: 0, Stage.ENGAGED: 1, Stage.MEETING: 2, Stage.OFFER: 3}
+OPEN = tuple(ORDER)
 CLOSED = frozenset({Stage.WON, Stage.LOST, Stage.WITHDRAWN})
 BOARD = (Stage.NEW, Stage.ENGAGED, Stage.MEETING, Stage.OFFER, Stage.WON)
 ASIDE = (Stage.ON_HOLD, Stage.LOST, Stage.WITHDRAWN)

@@ -1,2 +1,17 @@
+from django.urls import path
+
+from tracker.views import board, export, opportunities
+
 app_name = "tracker"
-urlpatterns = []
+urlpatterns = [
+    path("opportunities/", board.board, name="board"),
+    path("opportunities/export.csv", export.export, name="export"),
+    path("opportunities/add/", opportunities.opportunity_add, name="opportunity_add"),
+    path("opportunities/<uuid:pk>/", opportunities.opportunity_detail, name="opportunity_detail"),
+    path("opportunities/<uuid:pk>/edit/", opportunities.opportunity_edit, name="opportunity_edit"),
+    path("opportunities/<uuid:pk>/move/", board.opportunity_move, name="opportunity_move"),
+    path("opportunities/<uuid:pk>/done/", opportunities.task_done, name="task_done"),
+    path("opportunities/<uuid:pk>/merge/", opportunities.opportunity_merge, name="opportunity_merge"),
+    path("opportunities/<uuid:pk>/delete/", opportunities.opportunity_delete, name="opportunity_delete"),
+    path("opportunities/signals/<uuid:pk>/delete/", opportunities.signal_delete, name="signal_delete"),
+]
