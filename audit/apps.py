@@ -1,10 +1,11 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class AuditConfig(AppConfig):
     name = "audit"
-    verbose_name = "Activity"
+    verbose_name = _("Activity")
 
     def ready(self) -> None:
         from audit.grants import grant_application_role

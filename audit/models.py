@@ -4,6 +4,7 @@ from typing import Self
 from uuid import UUID
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
 from vault.fields import SealedTextField
@@ -51,8 +52,8 @@ class Activity(models.Model):
 
     class Meta:
         default_permissions = ("view",)
-        verbose_name = "activity"
-        verbose_name_plural = "activity"
+        verbose_name = _("activity")
+        verbose_name_plural = _("activity")
         indexes = [
             models.Index(fields=["-recorded_at", "-id"], name="audit_newest"),
             models.Index(fields=["actor_id", "-recorded_at"], name="audit_by_actor"),

@@ -1,10 +1,11 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class VaultConfig(AppConfig):
     name = "vault"
-    verbose_name = "Keys"
+    verbose_name = _("Keys")
 
     def ready(self) -> None:
         from vault.services import make_hashing_key
