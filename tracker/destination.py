@@ -43,6 +43,8 @@ class OpportunityDestination:
     def store_page(self, run: Run, items: list[KeptItem]) -> StoreResult:
         """Store signals and the opportunities they make or move. The number of queries does not depend on the page's length."""
         mailbox = run.pipeline.connection
+        if mailbox.owner_id is None:
+            raise ValueError("Opportunities belong to a person; this connection belongs to the instance.")
         lock_board(mailbox.owner_id)
         known = self.known_ids(mailbox.pk, [item.id for item in items])
         fresh = sorted((item for item in {item.id: item for item in items}.values() if item.id not in known), key=lambda i: i.received_at)
@@ -59,6 +61,7 @@ class _Page:
 
     def __init__(self, mailbox: Connection, items: list[KeptItem]) -> None:
         self.mailbox = mailbox
+        self.owner_id: UUID = mailbox.owner_id  # type: ignore[assignment]  # store_page() has checked
         self.items = items
         self.hashes = {item.id: reference_hashes(item.reply_references) for item in items}
         self.keys = {item.id: group_key(item.company, item.role) for item in items}
@@ -68,7 +71,7 @@ class _Page:
         self._find_candidates()
 
     def _find_candidates(self) -> None:
-        owner_id = self.mailbox.owner_id
+        owner_id = self.owner_id
         mine = Signal.objects.filter(opportunity__owner_id=owner_id)
         threads = mine.filter(connection=self.mailbox, thread_id__in=[item.thread_id for item in self.items])
         self.by_thread = dict(threads.order_by("received_at").values_list("thread_id", "opportunity_id"))
@@ -112,7 +115,7 @@ class _Page:
 
     def _new(self, item: KeptItem) -> Opportunity:
         effect = EFFECTS[item.label]
-        opportunity = Opportunity(owner_id=self.mailbox.owner_id, kind=effect.kind, stage=effect.starts_at)
+        opportunity = Opportunity(owner_id=self.owner_id, kind=effect.kind, stage=effect.starts_at)
         self.opportunities[opportunity.pk] = self.created[opportunity.pk] = opportunity
         return opportunity
 

@@ -1,6 +1,7 @@
 """Labels and stages as data (DESIGN §5, the table of labels): what each label is about, where it moves, what it asks for."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -54,9 +55,12 @@ ASIDE = (Stage.ON_HOLD, Stage.LOST, Stage.WITHDRAWN)
 
 @dataclass(frozen=True)
 class Effect:
-    """What a label does to an opportunity; `stage` None leaves it where it is. `kind` is that of a new one."""
+    """What a label does to an opportunity; `stage` None leaves it where it is. `kind` is that of a new one.
 
-    title: str
+    `title` is a lazy translation.
+    """
+
+    title: Any
     stage: Stage | None
     kind: Kind
     ball: Ball
