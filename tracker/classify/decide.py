@@ -1,0 +1,128 @@
+"""From evidence to one label: context first, then which label beats which, then a threshold."""
+
+import re
+from collections import Counter
+
+from tracker.classify.evidence import Reading
+
+NOT_RELEVANT = "not_relevant"
+PROCESS = {
+    "application_confirmation", "rejection", "availability_request", "interview_invitation", "assessment_sent", "information_request",
+    "referral_action_required", "inbound_request", "action_required_from_company", "hiring_freeze", "withdrew_application", "offer_made",
+}  # fmt: skip
+LABELS = PROCESS | {"client_enquiry", "quote_follow_up", "call_for_entries"}
+NOISES = ("autoreply", "account", "survey", "digest", "newsletter", "applicant", "seller", "research", "client_admin")
+THRESHOLD = 4.0
+MAX_RULES = 16.0
+RULES, LIKENESS, LIKENESS_NOISE = 0.7, 8.0, 10.4
+
+# (winner, its least score, what it weakens, by how much): in order, each acting on what the earlier ones left.
+BEATS = (
+    ("withdrew_application", 9.5, ("rejection", "application_confirmation", "offer_made", "action_required_from_company", "interview_invitation", "information_request"), 0.3),
+    ("hiring_freeze", 8.5, ("rejection", "action_required_from_company", "application_confirmation", "availability_request", "offer_made", "interview_invitation"), 0.35),
+    ("quote_follow_up", 8.5, ("client_enquiry", "information_request", "availability_request", "rejection", "offer_made", "interview_invitation", "application_confirmation", "inbound_request", "action_required_from_company", "withdrew_application"), 0.35),
+    ("rejection", 7.5, ("application_confirmation", "action_required_from_company", "availability_request", "interview_invitation", "information_request", "inbound_request", "offer_made", "assessment_sent", "call_for_entries", "client_enquiry"), 0.35),
+    ("referral_action_required", 12, ("inbound_request", "information_request", "application_confirmation", "client_enquiry", "availability_request"), 0.3),
+    ("call_for_entries", 11, ("inbound_request", "client_enquiry", "offer_made", "information_request", "assessment_sent", "interview_invitation", "availability_request", "action_required_from_company"), 0.4),
+    ("client_enquiry", 9, ("availability_request", "information_request", "interview_invitation", "assessment_sent", "action_required_from_company", "offer_made", "application_confirmation"), 0.35),
+    ("inbound_request", 8.5, ("availability_request", "information_request", "interview_invitation", "action_required_from_company", "offer_made", "application_confirmation"), 0.4),
+    ("offer_made", 8.5, ("information_request", "interview_invitation", "application_confirmation", "action_required_from_company", "availability_request", "inbound_request"), 0.4),
+    ("assessment_sent", 8, ("availability_request", "information_request", "interview_invitation", "action_required_from_company", "application_confirmation"), 0.45),
+    ("application_confirmation", 7.5, ("action_required_from_company", "information_request", "interview_invitation", "availability_request"), 0.5),
+    ("availability_request", 7, ("action_required_from_company", "information_request"), 0.5),
+    ("interview_invitation", 7, ("action_required_from_company", "information_request"), 0.5),
+    ("information_request", 7, ("action_required_from_company",), 0.6),
+)  # fmt: skip
+
+SLOT_LINE = re.compile(r"^ (?:[a-z0-9] )?(?:@date|@day|@time)(?: |$)")
+ALTERNATIVES = re.compile(r"(?:@date|@day|@time)(?: [^@ ]+){0,5}? (?:or|ou|soit) (?:[^@ ]+ ){0,4}?(?:@date|@day|@time)")
+
+
+def _scores(reading: Reading) -> dict[str, float]:
+    scores: dict[str, float] = Counter()
+    by_label: dict[str, list[float]] = {}
+    for group, hit in reading.hits.items():
+        by_label.setdefault(group.label, []).append(hit.score)
+    for label, parts in by_label.items():
+        parts.sort(reverse=True)
+        scores[label] = parts[0] + 0.7 * sum(parts[1:])
+    return scores
+
+
+def _subject_matter(reading: Reading) -> tuple[float, float, str]:
+    """How much the mail speaks of work, and of its strongest other subject."""
+    about = {group.label[6:]: group.weight * min(hit.count, 4) for group, hit in reading.hits.items() if group.label.startswith("about:")}
+    totals: Counter[str] = Counter()
+    for group, hit in reading.hits.items():
+        if group.label.startswith("about:"):
+            totals[group.label[6:]] += group.weight * min(hit.count, 4)
+    work = totals.pop("work", 0) + totals.pop("art", 0)
+    other, weight = max(totals.items(), key=lambda item: item[1], default=("", 0.0))
+    return work, weight, other if about else ""
+
+
+def _slots(reading: Reading) -> int:
+    """How many times are on offer: lines of a list, or alternatives in a sentence."""
+    listed = sum(bool(SLOT_LINE.match(line)) and len(line.split()) <= 14 for line in reading.lines[1:])
+    return listed + 2 * sum(bool(ALTERNATIVES.search(line)) for number, line in enumerate(reading.lines) if number not in reading.hypothetical)
+
+
+def _context(reading: Reading, scores: dict[str, float]) -> None:
+    """Weigh scores by how the mail was sent and what it speaks of."""
+    work, other, _ = _subject_matter(reading)
+    if other > work:
+        for label in PROCESS | {"call_for_entries", "quote_follow_up"}:
+            scores[label] *= 0.35 if other > work + 3 else 0.7
+    if reading.is_bulk:
+        for label in ("inbound_request", "offer_made", "client_enquiry", "interview_invitation", "availability_request", "quote_follow_up", "information_request"):
+            scores[label] *= 0.6
+        for noise in ("digest", "newsletter", "survey"):
+            scores["noise:" + noise] *= 1.3
+    if reading.is_reply:
+        scores["inbound_request"] *= 0.35
+        scores["referral_action_required"] *= 0.6
+        scores["noise:applicant"] *= 0.5
+        scores["call_for_entries"] *= 0.6
+    if reading.is_auto_reply:
+        scores["noise:autoreply"] *= 1.5
+    if _slots(reading) >= 2:
+        scores["availability_request"] += 3.5
+        scores["interview_invitation"] *= 0.7
+
+
+def _blend(reading: Reading, scores: dict[str, float]) -> None:
+    """Rules say what is meant when they know the phrase; likeness to the examples covers the rest."""
+    for label in list(scores):
+        scores[label] *= RULES
+    for label, value in reading.likes.items():
+        if ":" in label:
+            scores["noise:" + label.partition(":")[2]] += LIKENESS_NOISE * value
+        else:
+            scores[label] += LIKENESS * value
+
+
+def _settle(scores: dict[str, float]) -> None:
+    for winner, least, losers, factor in BEATS:
+        if scores[winner] >= least:
+            for loser in losers:
+                if scores[loser] < scores[winner] * 1.6:
+                    scores[loser] *= factor
+
+
+def decide(reading: Reading) -> tuple[str, float, dict[str, float]]:
+    """The label, a confidence between 0 and 1, and the scores behind them."""
+    scores = {label: min(score, MAX_RULES) for label, score in _scores(reading).items()}
+    scores = Counter(scores)
+    if reading.mail.sent_by_owner:
+        return NOT_RELEVANT, 0.99, scores
+    _context(reading, scores)
+    _blend(reading, scores)
+    _settle(scores)
+    ranked = sorted(((scores[label], label) for label in LABELS), reverse=True)
+    (best, label), (second, _) = ranked[0], ranked[1]
+    noise = max((score for label, score in scores.items() if label.startswith("noise:")), default=0.0)
+    if best < THRESHOLD or noise >= best:
+        margin = max(THRESHOLD, noise) - best
+        return NOT_RELEVANT, min(0.99, 0.6 + margin / 20), scores
+    margin = best - max(second, noise)
+    return label, round(min(0.99, 0.5 + best / 40 + margin / 30), 2), scores
