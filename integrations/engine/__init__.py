@@ -27,7 +27,6 @@ from integrations.errors import (
     Unauthorized,
     Unavailable,
 )
-from integrations.items import Item
 from integrations.models import Connection, Run, RunEvent
 from integrations.services import tokens
 from integrations.steps import Dropped, compile_steps
@@ -104,10 +103,10 @@ class Reading:
             return Outcome(some if self.ledger.counts.read else Run.Status.FAILED, "internal_error")
 
     def _read(self) -> Outcome:
-        self.transform = compile_steps(self.pipeline.transformation.steps)
         token = AccessToken(tokens.access_token_for(self.connection, acting_user=self.actor))
         connector = CONNECTORS[self.connection.provider](token, account=self.connection.provider_subject, stopping=self.stop.wait)
-        fetcher = Fetcher(connector, renew=lambda refused: self._renew(token, refused), pulse=self._pulse)
+        transform = compile_steps(self.pipeline.transformation.steps)
+        fetcher = Fetcher(connector, transform, renew=lambda refused: self._renew(token, refused), pulse=self._pulse)
         try:
             return self._read_with(connector, fetcher)
         finally:
@@ -171,7 +170,7 @@ class Reading:
         dealt_with = fetched[: len(fetched) - streak] if storm else fetched
         for one in dealt_with:
             self._take(one, page)
-        dates = [one.item.received_at for one in dealt_with if one.item]
+        dates = [one.received_at for one in dealt_with if one.received_at]
         self.latest = max([*dates, *([self.latest] if self.latest else [])], default=None)
         cursor.advance(dates)
         ledger.commit(page)
@@ -187,24 +186,16 @@ class Reading:
         elif isinstance(one.fault, Unavailable):
             counts.failed += 1
             cursor.retry.append(one.id)
-        elif one.item is None:
+        elif one.result is None:
             self._quarantine(one, one.fault.detail if one.fault else "", page)
+        elif isinstance(one.result, Dropped):
+            counts.read += 1
+            counts.drop(one.result.label, one.result.reason)
         else:
             counts.read += 1
-            self._keep(one, one.item, page)
-
-    def _keep(self, one: Fetched, item: Item, page: Page) -> None:
-        try:
-            result = self.transform(item)
-        except Exception as error:  # noqa: BLE001 - a mail the classifier stumbles over must not end the run
-            self._quarantine(one, type(error).__name__, page)
-            return
-        if isinstance(result, Dropped):
-            self.ledger.counts.drop(result.label, result.reason)
-        else:
-            self.ledger.counts.kept += 1
-            self.ledger.counts.find(result.label)
-            page.kept.append(result)
+            counts.kept += 1
+            counts.find(one.result.label)
+            page.kept.append(one.result)
 
     def _quarantine(self, one: Fetched, why: str, page: Page) -> None:
         """A broken mail: counted, told with the kind of fault only, left alone."""

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from integrations.connectors import Connector
-from integrations.errors import AccessWithdrawn, ProviderError, Refused, Unauthorized
-from integrations.items import Item
+from integrations.errors import AccessWithdrawn, ProviderError, Refused, Unauthorized, Unreadable
+from integrations.items import KeptItem
+from integrations.steps import Dropped, Transform
 
 PAGE = 50
 AHEAD = 2 * PAGE
@@ -20,10 +22,11 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Fetched:
-    """One message, or why there is none."""
+    """What became of one message: its body is gone already. Without a result, `fault` says why."""
 
     id: str
-    item: Item | None = None
+    result: KeptItem | Dropped | None = None
+    received_at: datetime | None = None
     fault: ProviderError | None = None
     used_token: str = ""
 
@@ -36,14 +39,16 @@ class Enough(Exception):
 
 
 class Fetcher:
-    """Threads call the provider; the engine's thread, which alone owns the database connection, waits for them.
+    """Threads fetch, and transform, which may ask another service; the engine's thread waits for them.
+
+    Only the engine's thread owns a database connection.
 
     `renew(refused)` is called in the engine's thread when a token was refused; `pulse()` about once a second
     while waiting, and may raise Enough.
     """
 
-    def __init__(self, connector: Connector, *, renew: Callable[[str], None], pulse: Callable[[], None]) -> None:
-        self.connector, self.renew, self.pulse = connector, renew, pulse
+    def __init__(self, connector: Connector, transform: Transform, *, renew: Callable[[str], None], pulse: Callable[[], None]) -> None:
+        self.connector, self.transform, self.renew, self.pulse = connector, transform, renew, pulse
         self._pool = ThreadPoolExecutor(max_workers=connector.parallel, thread_name_prefix="fetch")
 
     def ask(self, call: Callable[[], Answer]) -> Answer:
@@ -106,6 +111,10 @@ class Fetcher:
     def _fetch(self, message_id: str) -> Fetched:
         used = self.connector.token.value
         try:
-            return Fetched(message_id, item=self.connector.fetch(message_id))
+            item = self.connector.fetch(message_id)
         except ProviderError as fault:
             return Fetched(message_id, fault=fault, used_token=used)
+        try:
+            return Fetched(message_id, self.transform(item), item.received_at)
+        except Exception as error:  # noqa: BLE001 - a mail the classifier stumbles over must not end the run
+            return Fetched(message_id, received_at=item.received_at, fault=Unreadable(detail=type(error).__name__))

@@ -78,6 +78,6 @@ def connect(sandbox: SandboxServer, web: Client, member: User) -> Callable[..., 
     return go
 
 
-@pytest.fixture(autouse=True)
-def opportunities(settings: Any) -> None:
-    settings.PIPELINE_CLASSIFIER = "tests.integrations.smoke_fake.classify"
+@pytest.fixture
+def simple_classifier(settings: Any) -> None:
+    settings.PIPELINE_CLASSIFIER = "tests.integrations.simple.classify"

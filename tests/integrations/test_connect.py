@@ -231,7 +231,7 @@ def test_disconnecting_works_while_google_is_down_and_says_what_to_do(web, sandb
     assert row.status == "revoked" and row.refresh_token is None
 
 
-def test_who_is_not_premium_gives_a_key_for_one_scan(web, sandbox, connect, opportunities):
+def test_who_is_not_premium_gives_a_key_for_one_scan(web, sandbox, connect):
     InstanceSettings(premium_for="nobody").save()
     assert "for this scan only" in web.get(CONNECT).content.decode()
     assert asked(web)["access_type"] == "online"

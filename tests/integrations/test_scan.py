@@ -9,7 +9,7 @@ from integrations.models import Connection, Run
 from tests.integrations.found import stored_ids
 from tests.integrations.scans import after_first_page, calls, fill, scan, wanted_ids
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simple_classifier")]
 MESSAGES = "/gmail/v1/users/me/messages/"
 
 

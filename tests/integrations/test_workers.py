@@ -19,13 +19,13 @@ from tests.integrations import leaks, processes
 from tests.integrations.found import stored_ids
 from tests.integrations.scans import calls, fill, scan, wanted_ids
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("simple_classifier")]
 CANARY = "Zanzibar-7f3a91-körper"
 
 FAST = """
 from django.conf import settings
 settings.GMAIL_UNITS_PER_SECOND, settings.GMAIL_FIRST_WAIT = 0, 0.02
-settings.PIPELINE_CLASSIFIER="tests.integrations.smoke_fake.classify"
+settings.PIPELINE_CLASSIFIER = "tests.integrations.simple.classify"
 """
 EXECUTE = (
     FAST
