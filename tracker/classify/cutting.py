@@ -59,6 +59,7 @@ FOOTER = re.compile(
     r"|all rights reserved|tous droits reserves|©|registered in england|registered (?:office|company|charity)|siege social|rcs [a-z]|siret|capital (?:social )?de|privacy (?:policy|notice)|politique de confidentialite|terms (?:of (?:service|use)|and conditions)|mentions legales|rgpd|gdpr|donnees personnelles|personal data|equal opportunit|egalite des chances"
     r"|do not reply|ne pas repondre|ne pas y repondre|n'y repondez pas|mailbox is not monitored|unmonitored|pensez a l'environnement|consider the environment|powered by|propulse par|help cent(?:er|re)|centre d'aide|update your profile|please type your reply above"
 )
+ASKS = re.compile(r"\?\s*$|\b(?:pourr(?:iez|ais)|peux-tu|pouvez|merci de|veuillez|nous faut|manque|could you|can you|would you|please (?:send|provide|complete|confirm|find)|we need|your application|votre candidature)\b")
 LEGAL_WORDS = re.compile(r"confidential|intended|destinataire|registered|siege social|rgpd|gdpr|rights reserved|droits reserves|equal opportunit|privacy|monitored")
 BULLET_SEPARATOR = re.compile(r"^[\s_=*~#.•·|–—-]{3,}$")
 
@@ -139,7 +140,7 @@ def _drop_footers(lines: list[str], folded: list[str]) -> list[str]:
             continue
         if DIGEST.match(low) and _words(kept) >= 8:
             break
-        if FOOTER.search(low):
+        if FOOTER.search(low) and not (ASKS.search(low) and not in_legal and seen * 4 < total * 3):
             # Under the middle of the mail, nothing after a footer's first line is the message any more.
             if seen * 2 > total and _words(kept) >= 20 and re.search(r"unsubscribe|desinscri|desabonn", low):
                 break

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 from tracker.classify.evidence import Reading
+from tracker.classify.normalise import fold
 
 NOT_RELEVANT = "not_relevant"
 PROCESS = {
@@ -13,8 +14,11 @@ PROCESS = {
 LABELS = PROCESS | {"client_enquiry", "quote_follow_up", "call_for_entries"}
 NOISES = ("autoreply", "account", "survey", "digest", "newsletter", "applicant", "seller", "research", "client_admin")
 THRESHOLD = 4.0
+NOISE_TAIL = 0.15
+SUBJECT_NOISE = 1.0
+OWN_SUBJECTS, OWN_WEIGHT = ("work", "art"), 1.0
 MAX_RULES = 16.0
-RULES, LIKENESS, LIKENESS_NOISE = 0.7, 8.0, 10.4
+RULES, LIKENESS, LIKENESS_NOISE = 0.8, 8.0, 10.4
 
 # (winner, its least score, what it weakens, by how much): in order, each acting on what the earlier ones left.
 BEATS = (
@@ -38,6 +42,10 @@ SLOT_LINE = re.compile(r"^ (?:[a-z0-9] )?(?:@date|@day|@time)(?: |$)")
 ALTERNATIVES = re.compile(r"(?:@date|@day|@time)(?: [^@ ]+){0,5}? (?:or|ou|soit) (?:[^@ ]+ ){0,4}?(?:@date|@day|@time)")
 
 
+QUOTE_WORD = re.compile(r"\b(?:quot\w+|estimate|proposal|price|prices|pricing|fee|cost|costing|figures|budget|devis|tarifs?|prix|proposition|chiffrage|estimation|montant|@money|acompte|po|invoice|facture)\b|@money")
+QUOTE_SUBJECT = re.compile(r"^(?!.*\b(?:request|demande|enquiry|please|besoin)\b).*\b(?:quote|quotation|estimate|devis|proposal|proposition tarifaire|chiffrage|estimation)\b")
+
+
 def _scores(reading: Reading) -> dict[str, float]:
     scores: dict[str, float] = Counter()
     by_label: dict[str, list[float]] = {}
@@ -49,16 +57,10 @@ def _scores(reading: Reading) -> dict[str, float]:
     return scores
 
 
-def _subject_matter(reading: Reading) -> tuple[float, float, str]:
-    """How much the mail speaks of work, and of its strongest other subject."""
-    about = {group.label[6:]: group.weight * min(hit.count, 4) for group, hit in reading.hits.items() if group.label.startswith("about:")}
-    totals: Counter[str] = Counter()
-    for group, hit in reading.hits.items():
-        if group.label.startswith("about:"):
-            totals[group.label[6:]] += group.weight * min(hit.count, 4)
-    work = totals.pop("work", 0) + totals.pop("art", 0)
-    other, weight = max(totals.items(), key=lambda item: item[1], default=("", 0.0))
-    return work, weight, other if about else ""
+def _subject_matter(reading: Reading) -> tuple[float, float]:
+    """How much the mail speaks of work, awards and tenders, and how much of its strongest other subject."""
+    work = OWN_WEIGHT * sum(reading.about.get(name, 0) for name in OWN_SUBJECTS)
+    return work, max((float(count) for name, count in reading.about.items() if name not in OWN_SUBJECTS), default=0.0)
 
 
 def _slots(reading: Reading) -> int:
@@ -69,13 +71,19 @@ def _slots(reading: Reading) -> int:
 
 def _context(reading: Reading, scores: dict[str, float]) -> None:
     """Weigh scores by how the mail was sent and what it speaks of."""
-    work, other, _ = _subject_matter(reading)
+    work, other = _subject_matter(reading)
     if other > work:
-        for label in PROCESS | {"call_for_entries", "quote_follow_up"}:
-            scores[label] *= 0.35 if other > work + 3 else 0.7
+        for label in PROCESS | {"call_for_entries"}:
+            scores[label] *= 0.35 if other >= work + 2 else 0.65
+    scores["noise:subject"] += SUBJECT_NOISE * min(5.0, max(0.0, other - work - 1))
+    if reading.is_reply and QUOTE_SUBJECT.search(reading.lines[0]):
+        scores["quote_follow_up"] += 4.0
+        scores["noise:seller"] *= 0.5
+    elif not any(QUOTE_WORD.search(line) for line in (*reading.lines, fold(reading.cut.quoted[:2_000]))):
+        scores["quote_follow_up"] *= 0.6
     if reading.is_bulk:
-        for label in ("inbound_request", "offer_made", "client_enquiry", "interview_invitation", "availability_request", "quote_follow_up", "information_request"):
-            scores[label] *= 0.6
+        for label in PROCESS | {"client_enquiry", "quote_follow_up"}:
+            scores[label] *= 0.55 if label not in {"application_confirmation", "rejection"} else 0.85
         for noise in ("digest", "newsletter", "survey"):
             scores["noise:" + noise] *= 1.3
     if reading.is_reply:
@@ -85,8 +93,8 @@ def _context(reading: Reading, scores: dict[str, float]) -> None:
         scores["call_for_entries"] *= 0.6
     if reading.is_auto_reply:
         scores["noise:autoreply"] *= 1.5
-    if _slots(reading) >= 2:
-        scores["availability_request"] += 3.5
+    if _slots(reading) >= 2 and max(scores["availability_request"], scores["interview_invitation"]) > 2:
+        scores["availability_request"] += 3.0
         scores["interview_invitation"] *= 0.7
 
 
@@ -115,12 +123,13 @@ def decide(reading: Reading) -> tuple[str, float, dict[str, float]]:
     scores = Counter(scores)
     if reading.mail.sent_by_owner:
         return NOT_RELEVANT, 0.99, scores
-    _context(reading, scores)
     _blend(reading, scores)
+    _context(reading, scores)
     _settle(scores)
     ranked = sorted(((scores[label], label) for label in LABELS), reverse=True)
     (best, label), (second, _) = ranked[0], ranked[1]
-    noise = max((score for label, score in scores.items() if label.startswith("noise:")), default=0.0)
+    noises = sorted((score for label, score in scores.items() if label.startswith("noise:")), reverse=True)
+    noise = sum(noises[:1]) + NOISE_TAIL * sum(noises[1:4])
     if best < THRESHOLD or noise >= best:
         margin = max(THRESHOLD, noise) - best
         return NOT_RELEVANT, min(0.99, 0.6 + margin / 20), scores

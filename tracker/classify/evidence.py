@@ -50,6 +50,7 @@ class Reading:
     hits: dict[Group, Hit]
     hypothetical: frozenset[int]
     likes: dict[str, float]  # label -> how much of the mail reads like its examples
+    about: dict[str, int]  # subject matter -> how many of its words, quoted text and sender included
     closest: dict[str, tuple[float, int]]  # label -> (likeness, line) of its most typical sentence
 
     @cached_property
@@ -102,19 +103,22 @@ def _subject(mail: Mail) -> tuple[str, bool]:
 
 
 def _hypothetical(lines: list[str], matches: list[tuple[Group, int, str]]) -> frozenset[int]:
-    return frozenset(line for group, line, _ in matches if group.label == "mood:if" and line > 0)
+    """Lines that state a condition in the company's hands; a question is asked now, whatever it depends on."""
+    return frozenset(line for group, line, _ in matches if group.label == "mood:if" and line > 0 and "?" not in lines[line])
 
 
-def _matches(lines: list[str]) -> list[tuple[Group, int, str]]:
+def _matches(lines: list[str], only: str = "") -> list[tuple[Group, int, str]]:
     text = "\n".join(lines)
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line) + 1)
     found: list[tuple[Group, int, str]] = []
     for phrase in tables().candidates(text):
+        if not phrase.group.label.startswith(only):
+            continue
         for number, match in enumerate(phrase.pattern.finditer(text)):
             found.append((phrase.group, bisect_right(starts, match.start()) - 1, match.group().strip()))
-            if number >= 5:
+            if number >= 12:
                 break
     return found
 
@@ -156,6 +160,19 @@ def _likes(lines: list[str], hypothetical: frozenset[int], *, old_subject: bool)
     return sums, closest
 
 
+def _about(mail: Mail, pieces: Cut, matches: list[tuple[Group, int, str]]) -> dict[str, int]:
+    """Words of each subject matter: the conversation below and the signature tell what a short answer is about."""
+    counts: dict[str, set[str]] = {}
+    for group, _, words in matches:
+        if group.label.startswith("about:"):
+            counts.setdefault(group.label[6:], set()).add(words)
+    sender = mail.sender.replace("@", " ").replace(".", " ").replace("-", " ").replace("_", " ")
+    around = sentences("\n".join([sender, pieces.signature[:600], pieces.quoted[:2_500], mail.headers.get("x-attachment-names", "")[:300]]))
+    for group, _, words in _matches(around, only="about:"):
+        counts.setdefault(group.label[6:], set()).add(words)
+    return {name: len(words) for name, words in counts.items()}
+
+
 def read(mail: Mail) -> Reading:
     """Cut, normalise and match; linear in the length of the mail."""
     relay = bool(RELAY.search(fold(mail.sender + " " + mail.subject)))
@@ -166,4 +183,5 @@ def read(mail: Mail) -> Reading:
     matches = _matches(lines)
     hypothetical = _hypothetical(lines, matches)
     hits = _score(matches, hypothetical, old_subject=old)
-    return Reading(mail, pieces, tuple(lines), hits, hypothetical, *_likes(lines, hypothetical, old_subject=old))
+    likes, closest = _likes(lines, hypothetical, old_subject=old)
+    return Reading(mail, pieces, tuple(lines), hits, hypothetical, likes, _about(mail, pieces, matches), closest)
