@@ -356,7 +356,6 @@ SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
-SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 X_FRAME_OPTIONS = "DENY"
 _google_origin = "{0.scheme}://{0.netloc}".format(urlsplit(GOOGLE_ISSUER))
@@ -386,7 +385,8 @@ LOGGING = {
     "loggers": {
         "django": {"level": "INFO", "handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
-        "celery": {"level": "INFO"},
+        "celery.worker.strategy": {"level": "WARNING"},  # a line for each tick would bury the rest
+        "celery.app.trace": {"level": "WARNING"},
         "googleapiclient": {"level": "ERROR"},
         "urllib3": {"level": "WARNING"},
     },
