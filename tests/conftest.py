@@ -1,13 +1,16 @@
 """What every test stands on: servers, one database per process, a browser that forgives nothing."""
 
 import base64
+import functools
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright._impl._driver import compute_driver_executable
 
 from tests.database import TestDatabase
 
@@ -15,7 +18,7 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 NUMBER = int(WORKER.removeprefix("gw") or 0)
 STATE = Path(__file__).resolve().parent.parent / ".data"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-NO_CHROMIUM = "no Chromium found: install Debian's `chromium`, or name one with CHROMIUM"
+NO_BROWSER = "no browser"
 CACHES_PER_WORKER = 4  # Valkey databases: broker, pages, limits, locks
 
 # Dummies, for tests only; the environment of whoever runs the tests must not reach them.
@@ -90,8 +93,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "page" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-        if not CHROMIUM and item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+    browser_items = [item for item in items if item.get_closest_marker("browser")]
+    if browser_items and (missing := _missing_for_browser_tests()):
+        for item in browser_items:
+            item.add_marker(pytest.mark.skip(reason=f"{NO_BROWSER}: {missing}"))
     if os.environ.get("FAST") == "1":
         left_out = [item for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")]
         config.hook.pytest_deselected(items=left_out)
@@ -99,9 +104,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NO_CHROMIUM in str(report.longrepr)]
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if f"{NO_BROWSER}:" in str(report.longrepr)]
     if skipped:
-        terminalreporter.write_line(f"{len(skipped)} browser tests skipped: {NO_CHROMIUM}.", yellow=True)
+        terminalreporter.write_line(f"{len(skipped)} browser tests skipped: {_missing_for_browser_tests()}.", yellow=True)
+
+
+@functools.cache
+def _missing_for_browser_tests() -> str:
+    """What to install before a browser can be driven, or nothing."""
+    if not CHROMIUM:
+        return "no Chromium found; install Debian's `chromium`, or name one with CHROMIUM"
+    node, _ = compute_driver_executable()
+    if subprocess.run([node, "--version"], capture_output=True, check=False).returncode:
+        return "Playwright's driver does not start; install Debian's `libatomic1`"
+    return ""
 
 
 # --- database and cache ------------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def test_it_starts_answers_and_stops_cleanly(launch: Callable[..., Stack], numbe
     assert f"http://localhost:{stack.port}" in stack.said
     assert "Camille Morel <camille@example.test>" in stack.said
     assert f"http://127.0.0.1:{stack.sandbox_port}" in stack.said
-    assert get(f"http://localhost:{stack.port}/health/live") == 200
+    assert get(f"http://127.0.0.1:{stack.port}/health/live") == 200
     left = descendants(stack.process.pid)
     programs = ("postgres", "valkey", "sandbox", "gunicorn", "aaperture worker", "aaperture beat")
     assert not [word for word in programs if not any(word in command for command in left.values())]
@@ -143,7 +143,7 @@ def test_nothing_outlives_a_killed_stack_and_the_next_one_starts(launch: Callabl
     stack.process.kill()
     assert eventually(lambda: not any(alive(pid) for pid in left), within=5), [command_line(pid) for pid in left if alive(pid)]
     again = launch(ports=(stack.port, stack.sandbox_port)).wait_until_ready()
-    assert get(f"http://localhost:{again.port}/health/live") == 200
+    assert get(f"http://127.0.0.1:{again.port}/health/live") == 200
 
 
 @pytest.mark.slow
@@ -179,8 +179,8 @@ def test_a_second_stack_in_the_same_folder_and_a_busy_port_are_refused(launch: C
     assert f"Port {stack.sandbox_port} is in use. Choose another one: `make run SANDBOX_PORT=" in mail_busy.said
     beside = launch("--no-demo", folder="other", ports=(other_port, stack.sandbox_port)).wait_until_ready()
     assert "sandbox" not in beside.said.lower()
-    assert get(f"http://localhost:{beside.port}/health/live") == 200
-    assert get(f"http://localhost:{stack.port}/health/live") == 200
+    assert get(f"http://127.0.0.1:{beside.port}/health/live") == 200
+    assert get(f"http://127.0.0.1:{stack.port}/health/live") == 200
 
 
 @pytest.mark.slow
@@ -189,7 +189,7 @@ def test_configured_servers_are_used_instead(launch: Callable[..., Stack], tmp_p
     with embedded.Servers(elsewhere):
         configured = dict(zip(("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL"), embedded.urls(elsewhere), strict=True))
         stack = launch("--no-demo", configured=configured).wait_until_ready()
-        assert get(f"http://localhost:{stack.port}/health/ready") == 200
+        assert get(f"http://127.0.0.1:{stack.port}/health/ready") == 200
         assert not [command for command in descendants(stack.process.pid).values() if "postgres" in command or "valkey" in command]
         with psycopg.connect(configured["DATABASE_URL"]) as connection:
             assert connection.execute("SELECT count(*) > 10 FROM django_migrations").fetchone() == (True,)

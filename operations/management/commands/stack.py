@@ -64,7 +64,8 @@ class Command(BaseCommand):
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
-            self.tree.stop(("web", "worker", "clock"), ("sandbox",))
+            orphaned = options["end_with"] and os.getppid() != options["end_with"]
+            self.tree.stop(("web", "worker", "clock"), ("sandbox",), patience=2 if orphaned else 10)
             self.servers.stop()
             self.state.unlock()
         say("Stopped.")
