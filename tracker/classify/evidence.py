@@ -1,7 +1,6 @@
 """Read a mail once: its sentences, which phrases they contain, and how it was sent."""
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -27,6 +26,7 @@ HYPOTHETICAL = 0.1
 SECOND = 0.3
 OLD_SUBJECT = 0.35
 LIKENESS_POWER = 1.3
+MOST_MATCHES = 13  # of one phrase in one mail
 
 
 @dataclass
@@ -108,19 +108,24 @@ def _hypothetical(lines: list[str], matches: list[tuple[Group, int, str]]) -> fr
 
 
 def _matches(lines: list[str], only: str = "") -> list[tuple[Group, int, str]]:
-    text = "\n".join(lines)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line) + 1)
-    found: list[tuple[Group, int, str]] = []
-    for phrase in tables().candidates(text):
-        if not phrase.group.label.startswith(only):
-            continue
-        for number, match in enumerate(phrase.pattern.finditer(text)):
-            found.append((phrase.group, bisect_right(starts, match.start()) - 1, match.group().strip()))
-            if number >= 12:
-                break
-    return found
+    """Every phrase found, by phrase, then by place. A phrase lies within one line, so each line meets its own candidates only."""
+    found: list[tuple[int, int, int, str]] = []
+    seen: dict[str, list[tuple[int, int, str]]] = {}
+    counts: dict[int, int] = {}
+    phrases = tables().phrases
+    for number, line in enumerate(lines):
+        if line not in seen:
+            seen[line] = [
+                (index, match.start(), match.group().strip())
+                for index in tables().candidates(line)
+                if phrases[index].group.label.startswith(only)
+                for match in phrases[index].pattern.finditer(line)
+            ]
+        for index, start, words in seen[line]:
+            counts[index] = counts.get(index, 0) + 1
+            if counts[index] <= MOST_MATCHES:
+                found.append((index, number, start, words))
+    return [(phrases[index].group, number, words) for index, number, _start, words in sorted(found)]
 
 
 def _score(matches: list[tuple[Group, int, str]], hypothetical: frozenset[int], *, old_subject: bool) -> dict[Group, Hit]:

@@ -124,12 +124,12 @@ class Tables:
     exact: dict[str, tuple[int, ...]]
     stems: dict[str, tuple[int, ...]]
 
-    def candidates(self, text: str) -> list[Phrase]:
-        """The phrases that have their anchor among the words of `text`."""
+    def candidates(self, text: str) -> set[int]:
+        """The places in `phrases` of those that have their anchor among the words of `text`."""
         found: set[int] = set()
         for word in set(text.split()):
             found.update(_filed_under(word))
-        return [self.phrases[index] for index in sorted(found)]
+        return found
 
 
 def _load(path: Path) -> Any:
