@@ -8,8 +8,10 @@ if [ -e .data/servers.lock ] && ! flock --nonblock .data/servers.lock true; then
 fi
 for note in /var/lib/aaperture/*/state; do
     [ -r "$note" ] || continue
-    case "$(head -n 1 "$note")" in
+    folder=$(head -n 1 "$note")
+    case "$folder" in
     "$here/.data" | "$here/.data/"*) rm -rf "$(dirname "$note")" ;;
+    *) [ "$(tail -n 1 "$note")" != test ] || [ -e "$folder" ] || rm -rf "$(dirname "$note")" ;;
     esac
 done
 rm -rf .venv .data .mypy_cache .ruff_cache .pytest_cache staticfiles

@@ -3,6 +3,7 @@
 import base64
 import functools
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,12 +17,13 @@ from tests.database import TestDatabase
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 NUMBER = int(WORKER.removeprefix("gw") or 0)
-STATE = Path(__file__).resolve().parent.parent / ".data"
+PROJECT = Path(__file__).resolve().parent.parent
+STATE = PROJECT / ".data"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NO_BROWSER = "no browser"
 CACHES_PER_WORKER = 4  # Valkey databases: broker, pages, limits, locks
 
-# Dummies, for tests only; the environment of whoever runs the tests must not reach them.
+# Dummies, for tests only.
 DUMMIES = {
     "ENVIRONMENT": "test",
     "SECRET_KEY": "tests-only-" + "k9" * 24,
@@ -34,7 +36,19 @@ DUMMIES = {
     "GOOGLE_CLIENT_ID": "sandbox-client.apps.example",
     "GOOGLE_CLIENT_SECRET": "sandbox-secret",
 }
-os.environ.update(DUMMIES)
+SERVERS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL")
+
+
+def _forget_configuration() -> None:
+    """The configuration of whoever runs the tests must not reach them, except for the servers to use."""
+    listed = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE)
+    for name in set(listed) - set(SERVERS):
+        os.environ.pop(name, None)
+        os.environ.pop(f"{name}_FILE", None)
+    os.environ.update(DUMMIES)
+
+
+_forget_configuration()
 # Playwright's sync interface keeps an event loop in this thread, for which Django would refuse its ORM.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
