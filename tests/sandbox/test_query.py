@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.gmail.mailbox import Mailbox
-from sandbox.synthetic import compose, fill
+from sandbox.synthetic import compose
 
 DAY = 86400
 ME = "camille@example.test"
@@ -64,6 +64,13 @@ def mailbox() -> Mailbox:
 
 def day(days_ago: float) -> str:
     return time.strftime("%Y/%m/%d", time.gmtime(time.time() - days_ago * DAY))
+
+
+def dated(query: str) -> str:
+    """`query` with today's dates put in; test names must not change from one process to the next."""
+    for name, value in (("five", str(int(time.time() - 5 * DAY))), ("eight", day(8)), ("twelve", day(12))):
+        query = query.replace(f"{{{name}_days_ago}}", value)
+    return query
 
 
 EVERYTHING = {"wedding", "interview", "rejection", "newsletter", "invoice", "sent"}
@@ -127,10 +134,10 @@ QUERIES = [
     ("larger:1m", set()),
     ("smaller:1m filename:pdf", {"invoice"}),
     # time
-    (f"after:{int(time.time() - 5 * DAY)}", {"wedding", "interview", "sent"}),
-    (f"before:{int(time.time() - 5 * DAY)}", {"rejection", "newsletter", "invoice"}),
-    (f"after:{day(12)} before:{day(8)}", {"rejection"}),
-    (f"newer:{day(12)} older:{day(8)}", {"rejection"}),
+    ("after:{five_days_ago}", {"wedding", "interview", "sent"}),
+    ("before:{five_days_ago}", {"rejection", "newsletter", "invoice"}),
+    ("after:{twelve_days_ago} before:{eight_days_ago}", {"rejection"}),
+    ("newer:{twelve_days_ago} older:{eight_days_ago}", {"rejection"}),
     ("newer_than:2d", {"wedding", "sent"}),
     ("newer_than:1m -newer_than:5d", {"rejection"}),
     ("older_than:1y", {"invoice"}),
@@ -166,16 +173,6 @@ QUERIES = [
 
 @pytest.mark.parametrize(("query", "expected"), QUERIES)
 def test_a_query_finds(mailbox: Mailbox, query: str, expected: set[str]):
+    query = dated(query)
     found = {message.entry.message_id.partition("@")[0] for message in mailbox.search(query)}
     assert found == expected
-
-
-def test_thousands_of_messages_are_searched_quickly():
-    mailbox = Mailbox(ME)
-
-    for message in fill(mailbox, {"count": 2000, "relevant": 0.3}):
-        assert message.entry
-    query = '{from:(halden OR lumen) subject:("your application" OR mariage) "demande de devis"} -category:promotions newer_than:1y'
-    started = time.perf_counter()
-    assert mailbox.search(query)
-    assert time.perf_counter() - started < 0.5
