@@ -93,6 +93,7 @@ def test_data_survive_a_stop_and_a_crash(tmp_path: Path) -> None:
         process.wait()
     with embedded.Servers(state), psycopg.connect(embedded.urls(state)[1]) as connection:
         assert connection.execute("SELECT id FROM kept").fetchall() == [(1,)]
+    embedded.forget(state)
 
 
 def test_a_dead_server_is_named_with_its_log(servers: embedded.Servers) -> None:

@@ -110,6 +110,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
             left = descendants(stack.process.pid)
             stack.process.kill()
             eventually(lambda left=left: not any(alive(pid) for pid in left), within=10)
+        embedded.forget(embedded.State(stack.folder))
 
 
 def get(address: str) -> int:
@@ -210,6 +211,7 @@ def test_a_command_starts_the_database_for_itself(tmp_path: Path) -> None:
     listed = manage("showmigrations", "audit")
     assert "[X] 0001" in listed.stdout, listed.stderr
     assert not embedded.running(tmp_path / "data")
+    embedded.forget(embedded.State(tmp_path / "data"))
 
 
 def test_a_program_that_ends_is_reported_with_its_log(tmp_path: Path) -> None:

