@@ -33,6 +33,7 @@ def test_a_sealed_value_opens_for_its_owner_and_place():
     assert open_sealed(seal(CANARY, owner, "t|c|1"), owner, "t|c|1") == CANARY
 
 
+@pytest.mark.django_db(transaction=True)
 def test_ten_thousand_seals_of_one_text_are_all_different():
     owner = person(uuid.uuid4())
     sealed = [seal(CANARY, owner, "t|c|1") for _ in range(10_000)]
