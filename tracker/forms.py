@@ -22,7 +22,8 @@ class FilterForm(forms.Form):
     period = forms.ChoiceField(label=_("Latest mail"), required=False, choices=[("", _("Any time")), *PERIODS])
 
     def __init__(self, *args: Any, mailboxes: Iterable[Connection] = (), **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         choices = [(str(mailbox.pk), mailbox.account_email) for mailbox in mailboxes]
         if len(choices) > 1:
             self.fields["mailbox"] = forms.ChoiceField(

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.search import prefix_query, searchable
 from aaperture.lib.uuid7 import uuid7
+from accounts.models import User
 from tracker.stages import LABEL_CHOICES, OPEN, Ball, Kind, Stage, Task
 
 LATEST = Coalesce("last_signal_at", "created_at")
@@ -177,7 +178,8 @@ class SignalQuerySet(models.QuerySet):
         monday = timezone.localdate() - timedelta(days=timezone.localdate().weekday())
         starts = [monday - timedelta(weeks=n) for n in reversed(range(weeks))]
         recent: QuerySet[Any] = self.filter(received_at__date__gte=starts[0]).order_by()
-        counts = dict(recent.annotate(week=TruncWeek("received_at")).values_list("week__date").annotate(Count("id")))
+        weekly = TruncWeek("received_at", output_field=models.DateField())
+        counts = dict(recent.annotate(week=weekly).values_list("week").annotate(Count("id")))
         return [(start, counts.get(start, 0)) for start in starts]
 
 
@@ -268,3 +270,13 @@ class StageMove(models.Model):
 def forgotten_name(connection_id: UUID, message_id: str) -> str:
     """What is hashed for `ForgottenSignal`: the message within its mailbox."""
     return f"{connection_id}|{message_id}"
+
+
+class OpportunityCount(User):
+    """A person as the console sees their board: numbers, never what it says."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = _("opportunities of a person")
+        verbose_name_plural = _("opportunities per person")

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 WIDTH = 380
 ROW = 34
 PLOT = 150
+MARGIN = 12
 
 
 class Point(NamedTuple):
@@ -22,12 +23,12 @@ class Point(NamedTuple):
 def bar_chart(key: str, *, title: str, description: str, columns: tuple[str, str], points: Sequence[Point]) -> SafeString:
     """Upright bars, side by side; `key` makes ids unique on the page, `columns` heads the table of numbers."""
     highest = max((point.value for point in points), default=0) or 1
-    step = WIDTH / max(len(points), 1)
+    step = (WIDTH - 2 * MARGIN) / max(len(points), 1)
     every = max(1, round(len(points) / 6))  # labels would run into each other
     bars = []
     for n, point in enumerate(points):
         height = round(PLOT * point.value / highest)
-        x, middle = round(n * step + step * 0.15, 1), round((n + 0.5) * step, 1)
+        x, middle = round(MARGIN + (n + 0.15) * step, 1), round(MARGIN + (n + 0.5) * step, 1)
         label = point.label if (len(points) - 1 - n) % every == 0 else ""
         bars.append((x, 20 + PLOT - height, round(step * 0.7, 1), height, middle, 14 + PLOT - height, point.value or "", 40 + PLOT, label))
     marks = format_html_join(

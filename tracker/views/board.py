@@ -61,7 +61,7 @@ def opportunity_move(request: UserRequest, pk: UUID) -> HttpResponse:
     if not request.htmx:
         return redirect(f"{reverse('tracker:board')}?{listing.query()}")
     said = _("%(title)s moved to %(stage)s.") % {"title": opportunity.title, "stage": Stage(to).label}
-    return render(request, "tracker/_board_moved.html", _shown(listing) | _tiles(request) | {"said": said})
+    return render(request, "tracker/_board_moved.html", _shown(listing) | _tiles(request) | {"said": said, "moved_pk": pk})
 
 
 def _mailboxes(request: UserRequest) -> list[Connection]:
@@ -70,7 +70,13 @@ def _mailboxes(request: UserRequest) -> list[Connection]:
 
 def _shown(listing: Listing) -> dict[str, Any]:
     counts = listing.opportunities().counts_by_stage()
-    context = {"listing": listing, "filters": listing.form, "query": listing.query(), "total": sum(counts.values()), "stages": Stage.choices}
+    context = {
+        "listing": listing,
+        "filters": listing.form,
+        "query": listing.query(),
+        "total": sum(counts.values()),
+        "stages": Stage.choices,
+    }
     return context | (_table(listing) if listing.is_table else _columns(listing, counts))
 
 

@@ -1,0 +1,43 @@
+"""The operator console of opportunities: how many each person has, never which."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from aaperture.lib.console import ReadOnlyAdmin, console
+from tracker.models import OpportunityCount
+from tracker.stages import Stage
+
+
+def _column(name: str, words: Any) -> Any:
+    """What shows the count annotated under `_name`."""
+
+    @admin.display(description=words, ordering=f"_{name}")
+    def show(row: OpportunityCount) -> int:
+        return getattr(row, f"_{name}")
+
+    show.__name__ = name
+    return show
+
+
+COLUMNS = [_column("total", _("all")), *(_column(stage.value, stage.label) for stage in Stage)]
+
+
+@admin.register(OpportunityCount, site=console)
+class OpportunityCountAdmin(ReadOnlyAdmin):
+    page = "pages.monitoring"
+    list_display = ["email", *COLUMNS]
+    fields = ["email", *COLUMNS]
+    search_fields = ["email"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OpportunityCount]:
+        kept = Q(opportunities__isnull=False, opportunities__merged_into=None)
+        counts = {f"_{stage}": Count("opportunities", filter=kept & Q(opportunities__stage=stage)) for stage in Stage.values}
+        people: QuerySet[Any] = OpportunityCount.objects.only("email")
+        return people.annotate(_total=Count("opportunities", filter=kept), **counts)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return ("-_total", "email")
