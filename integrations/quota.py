@@ -72,4 +72,4 @@ def gmail_budget(account: str) -> Budget:
     rate = settings.GMAIL_UNITS_PER_SECOND
     valkey = settings.CACHES["limits"]["LOCATION"]
     redis = Redis.from_url(valkey, socket_timeout=2, socket_connect_timeout=2) if rate else None
-    return Budget(f"gmail:{account}", rate=rate, burst=rate / 5, redis=redis)
+    return Budget(f"gmail:{account}", rate=rate, burst=rate / 2, redis=redis)
