@@ -40,6 +40,6 @@ USER 10001:10001
 
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health/live', timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.parse as p, urllib.request as r; r.urlopen(r.Request('http://127.0.0.1:8000/health/live', headers={'Host': p.urlsplit(os.environ['PUBLIC_URL']).hostname}), timeout=4)"]
 # /dev/shm is writable in a read-only container; gunicorn's heartbeat files live there.
 CMD ["gunicorn", "aaperture.wsgi", "--bind", "0.0.0.0:8000", "--workers", "3", "--threads", "4", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--max-requests", "2000", "--max-requests-jitter", "200", "--log-level", "warning"]

@@ -2,6 +2,7 @@
 
 import http.client
 import http.server
+import json
 import os
 import re
 import shutil
@@ -66,6 +67,24 @@ def test_the_image_holds_every_app() -> None:
 def test_the_image_has_no_secret_and_a_health_check() -> None:
     assert not re.search(r"(?i)(SECRET_KEY|PASSWORD|TOKEN|ENCRYPTION_KEYS)\s*=", DOCKERFILE)
     assert "/health/live" in DOCKERFILE
+
+
+def test_the_health_check_asks_by_a_name_the_application_answers_to() -> None:
+    asked: list[str] = []
+
+    class Noting(Echo):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Host"])
+            super().do_GET()
+
+    backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Noting)
+    threading.Thread(target=backend.serve_forever, daemon=True).start()
+    _, _, code = json.loads(instructions("HEALTHCHECK")[0].partition("CMD ")[2])
+    command = [sys.executable, "-c", code.replace("8000", str(backend.server_port))]
+    done = subprocess.run(command, env={"PUBLIC_URL": "https://studio.example.test"}, capture_output=True, text=True, check=False)
+    backend.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert asked == ["studio.example.test"]
 
 
 def test_production_requirements_have_no_development_package() -> None:
@@ -134,6 +153,7 @@ def test_database_and_cache_are_reached_by_the_application_only() -> None:
     assert COMPOSE["networks"]["front"]["internal"] is True
     for name in ("postgres", "valkey"):
         assert SERVICES[name]["networks"] == ["data"]
+    assert set(SERVICES["nginx"]["networks"]) & set(SERVICES["web"]["networks"]) == {"front"}
     on_data = {name for name, service in SERVICES.items() if "data" in service["networks"]}
     assert on_data == {"web", "worker", "clock", "migrate", "postgres", "valkey"}
 
@@ -313,7 +333,7 @@ def test_old_tls_is_refused_and_new_tls_spoken(nginx: tuple[int, int, Path]) -> 
 def test_a_client_cannot_forge_where_it_comes_from(nginx: tuple[int, int, Path]) -> None:
     forged = dict.fromkeys(("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "X-Forwarded-Host"), "203.0.113.9")
     seen = _get(nginx[1], "/", forged).read().decode()
-    assert "X-Forwarded-For: 127.0.0.1\n" in seen
+    assert "X-Real-IP: 127.0.0.1\n" in seen  # the header that `aaperture.lib.client_address` reads
     assert "X-Forwarded-Proto: https\n" in seen
     assert "Host: studio.example.test\n" in seen
     assert "203.0.113.9" not in seen
