@@ -20,7 +20,7 @@ HIDDEN = re.compile(
     r"|opacity\s*:\s*0(?:\.0+)?\s*(?:[;\"'!]|$)|(?:^|\s)hidden(?=[\s=/]|$)",
     re.IGNORECASE,
 )
-HREF = re.compile(r"(?<![\w-])href\s*=\s*[\"']?\s*(https?://[^\s\"'<>?#]{1,100})", re.IGNORECASE)
+HREF = re.compile(r"(?<![\w-])href\s{0,20}=\s{0,20}[\"']?\s{0,20}(https?://[^\s\"'<>?#]{1,100})", re.IGNORECASE)
 INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 SPACES = re.compile(r"[^\S\n]+")
 LONG_REFERENCE = re.compile(r"&#x?[0-9a-fA-F]{8,};?")  # int() refuses thousands of digits

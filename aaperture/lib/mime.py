@@ -159,19 +159,18 @@ def _unflow(text: str, content_type: str) -> str:
     if parameter(content_type, "format").lower() != "flowed":
         return text
     joiner = "" if parameter(content_type, "delsp").lower() == "yes" else " "
-    lines: list[str] = []
+    out: list[str] = []  # pieces, joined once: adding to a growing line would copy it each time
     open_line = False
     for line in text.split("\n"):
         line = line.removeprefix(" ")
         quoted = line.startswith(">")
-        if open_line and not quoted and line != "-- ":
-            lines[-1] += line.rstrip(" ")
-        else:
-            lines.append(line.rstrip(" ") if line != "-- " else line)
+        if out:
+            out.append(joiner if open_line else "")
+            if not open_line or quoted or line == "-- ":
+                out.append("\n")
+        out.append(line.rstrip(" ") if line != "-- " else line)
         open_line = line.endswith(" ") and line != "-- " and not quoted
-        if open_line:
-            lines[-1] += joiner
-    return "\n".join(lines)
+    return "".join(out)
 
 
 def _part_text(part: _Part) -> str:
