@@ -11,8 +11,8 @@ from integrations.items import KeptItem, StoreResult
 from integrations.models import Connection, Run
 from tracker.grouping import contact_of, continues, group_key, may_have_contact, reference_hashes
 from tracker.models import ForgottenSignal, Opportunity, Signal, StageMove, forgotten_name
-from tracker.replay import WRITTEN, replay
-from tracker.stages import EFFECTS
+from tracker.replay import WRITTEN, replay, stages_set_by_hand
+from tracker.stages import EFFECTS, moved_by
 from vault.services import keyed_hash
 
 
@@ -68,6 +68,7 @@ class _Page:
         self.created: dict[UUID, Opportunity] = {}
         self.touched: dict[UUID, Opportunity] = {}
         self.signals: dict[UUID, list[Signal]] = defaultdict(list)
+        self.stages: dict[UUID, str] = {}
         self._find_candidates()
 
     def _find_candidates(self) -> None:
@@ -96,6 +97,7 @@ class _Page:
             if key := self.keys[item.id]:
                 self.by_key[key].append(opportunity.pk)
             self._fill(opportunity, item)
+            self._advance(opportunity, item)
             self.touched[opportunity.pk] = opportunity
             self.signals[opportunity.pk].append(self._signal(opportunity, item))
 
@@ -108,7 +110,10 @@ class _Page:
         for candidate in reversed(self.by_key.get(self.keys[item.id], [])):
             opportunity = self.opportunities.get(candidate)
             if opportunity and continues(
-                stage=opportunity.stage, last_signal_at=opportunity.last_signal_at, label=item.label, received_at=item.received_at
+                stage=self.stages.get(candidate, opportunity.stage),
+                last_signal_at=opportunity.last_signal_at,
+                label=item.label,
+                received_at=item.received_at,
             ):
                 return opportunity
         return None
@@ -127,6 +132,12 @@ class _Page:
         opportunity.last_signal_at = max(filter(None, [opportunity.last_signal_at, item.received_at]))
         if not opportunity.contact_email and may_have_contact(opportunity.kind):
             opportunity.contact_name, opportunity.contact_email = contact_of(item.sender)
+
+    def _advance(self, opportunity: Opportunity, item: KeptItem) -> None:
+        """Know within the page how far it has come: what follows a refusal on the same page may begin another story."""
+        by_hand_at = opportunity.stage_set_manually_at
+        if by_hand_at is None or item.received_at > by_hand_at:
+            self.stages[opportunity.pk] = moved_by(item.label, self.stages.get(opportunity.pk, opportunity.stage))
 
     def _signal(self, opportunity: Opportunity, item: KeptItem) -> Signal:
         return Signal(
@@ -148,10 +159,11 @@ class _Page:
         earlier: dict[UUID, list[Signal]] = defaultdict(list)
         for signal in Signal.objects.filter(opportunity_id__in=[pk for pk in self.touched if pk not in self.created]):
             earlier[signal.opportunity_id].append(signal)
+        by_hand = stages_set_by_hand(self.touched.values())
         moves: list[StageMove] = []
         for pk, opportunity in self.touched.items():
             signals = earlier[pk] + self.signals[pk]
-            move = replay(opportunity, signals)
+            move = replay(opportunity, signals, by_hand=by_hand.get(pk))
             if move and pk not in self.created:
                 moves.append(move)
             opportunity.search_text = opportunity.build_search_text(" ".join(f"{s.subject} {s.sender}" for s in signals[-20:]))

@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.http import QueryDict
 
 from accounts.models import User
 from integrations.models import Connection
 from tracker.forms import FilterForm
 from tracker.models import LATEST, Opportunity, OpportunityQuerySet
+from tracker.stages import Stage
 
 NEWEST = "-latest"
+BY_STAGE = Case(*(When(stage=stage, then=Value(place)) for place, stage in enumerate(Stage.values)))
 ORDERS: dict[str, list[Any]] = {
     "name": [F("company"), F("role"), F("contact_name")],
     "kind": [F("kind")],
-    "stage": [F("stage")],
+    "stage": [BY_STAGE],
     "turn": [F("ball")],
     "due": [F("task_due_on")],
     "latest": [LATEST],

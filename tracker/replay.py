@@ -1,6 +1,7 @@
 """What an opportunity looks like after its signals, in the order they were received and not in the order they were read."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from tracker.models import Opportunity, Signal, StageMove
 from tracker.stages import EFFECTS, Stage, moved_by
@@ -11,10 +12,19 @@ WRITTEN = (
 )  # fmt: skip
 
 
-def replay(opportunity: Opportunity, signals: Iterable[Signal]) -> StageMove | None:
+def stages_set_by_hand(opportunities: Iterable[Opportunity]) -> dict[UUID, str]:
+    """Where a person last moved each of `opportunities`, in one query; without those that nobody has moved."""
+    moved = [opportunity.pk for opportunity in opportunities if opportunity.stage_set_manually_at is not None]
+    if not moved:
+        return {}
+    moves = StageMove.objects.filter(opportunity_id__in=moved).exclude(moved_by_id=None).order_by("at", "id")
+    return dict(moves.values_list("opportunity_id", "to_stage"))
+
+
+def replay(opportunity: Opportunity, signals: Iterable[Signal], *, by_hand: str | None = None) -> StageMove | None:
     """Set stage, turn, task and the last_… fields from all `signals`; returns the move, if the stage changed.
 
-    A stage set by hand is where the replay starts: only newer signals move it, forward only. Likewise a task.
+    A stage set `by_hand` is where the replay starts: only newer signals move it, forward only. Likewise a task.
     """
     ordered = sorted(signals, key=lambda signal: (signal.received_at, signal.message_id))
     _note_extent(opportunity, ordered)
@@ -22,7 +32,7 @@ def replay(opportunity: Opportunity, signals: Iterable[Signal]) -> StageMove | N
     if by_hand_at is not None or opportunity.is_manual:
         stage, moving = opportunity.stage, [s for s in ordered if by_hand_at is None or s.received_at > by_hand_at]
         if by_hand_at is not None:
-            stage = _stage_set_by_hand(opportunity)
+            stage = by_hand or opportunity.stage
     else:
         stage = EFFECTS[ordered[0].label].starts_at if ordered else opportunity.stage
         moving = ordered
@@ -38,11 +48,6 @@ def replay(opportunity: Opportunity, signals: Iterable[Signal]) -> StageMove | N
         opportunity.stage_changed_at = move.at
     _note_turn(opportunity, ordered)
     return move
-
-
-def _stage_set_by_hand(opportunity: Opportunity) -> str:
-    move = opportunity.moves.exclude(moved_by_id=None).order_by("-at", "-id").values_list("to_stage", flat=True).first()
-    return move or opportunity.stage
 
 
 def _note_extent(opportunity: Opportunity, ordered: list[Signal]) -> None:

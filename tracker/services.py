@@ -12,7 +12,7 @@ from audit.services import record
 from tracker.destination import forgotten_hash, lock_board
 from tracker.grouping import group_key
 from tracker.models import ForgottenSignal, Opportunity, Signal, StageMove
-from tracker.replay import WRITTEN, replay
+from tracker.replay import WRITTEN, replay, stages_set_by_hand
 from tracker.stages import Ball, Stage, Task
 
 EDITABLE = ("kind", "company", "role", "contact_name", "contact_email", "ball", "task", "task_text", "task_due_on", "notes")
@@ -34,6 +34,12 @@ def _save(opportunity: Opportunity, *, fields: tuple[str, ...] | list[str]) -> N
     signals = opportunity.signals.order_by("-received_at").values_list("subject", "sender")[:20]
     opportunity.search_text = opportunity.build_search_text(" ".join(f"{subject} {sender}" for subject, sender in signals))
     opportunity.save(update_fields=sorted({*fields, "search_text"}))
+
+
+def _replay(opportunity: Opportunity) -> None:
+    by_hand = stages_set_by_hand([opportunity]).get(opportunity.pk)
+    if move := replay(opportunity, opportunity.signals.all(), by_hand=by_hand):
+        move.save(force_insert=True)
 
 
 @transaction.atomic
@@ -68,15 +74,15 @@ def edit_opportunity(opportunity: Opportunity, *, fields: dict[str, Any], actor:
 
 @transaction.atomic
 def move_opportunity(opportunity: Opportunity, *, to: str, actor: User, request: HttpRequest | None = None) -> Opportunity:
-    """Move by hand: any stage to any stage. Signals older than now will not move it again. Raises ValueError for no stage."""
+    """Move by hand: any stage to any other. Signals older than now will not move it again. Raises ValueError for no stage."""
     target = Stage(to)
     opportunity = _locked(opportunity)
     before, now = opportunity.stage, timezone.now()
-    opportunity.stage_set_manually_at = now
-    if before != target:
-        opportunity.stage, opportunity.stage_changed_at = target, now
-        StageMove.objects.create(opportunity=opportunity, from_stage=before, to_stage=target, moved_by_id=actor.pk, at=now)
-        record("opportunity.moved", opportunity, actor=actor, request=request, from_stage=str(before), to_stage=str(target))
+    if before == target:
+        return opportunity
+    opportunity.stage, opportunity.stage_changed_at, opportunity.stage_set_manually_at = target, now, now
+    StageMove.objects.create(opportunity=opportunity, from_stage=before, to_stage=target, moved_by_id=actor.pk, at=now)
+    record("opportunity.moved", opportunity, actor=actor, request=request, from_stage=str(before), to_stage=str(target))
     opportunity.save(update_fields=["stage", "stage_changed_at", "stage_set_manually_at"])
     return opportunity
 
@@ -108,9 +114,10 @@ def merge_opportunities(kept: Opportunity, other: Opportunity, *, actor: User, r
     for name in FILLED_BY_MERGE:
         if not getattr(kept, name):
             setattr(kept, name, getattr(other, name))
-    if move := replay(kept, kept.signals.all()):
-        move.save(force_insert=True)
-    _save(kept, fields=[*WRITTEN, "notes"])
+    # the history is one now, so the newest move by hand counts, whichever of the two it was made on
+    kept.stage_set_manually_at = max(filter(None, [kept.stage_set_manually_at, other.stage_set_manually_at]), default=None)
+    _replay(kept)
+    _save(kept, fields=[*WRITTEN, "notes", "stage_set_manually_at"])
     record("opportunity.merged", kept, actor=actor, request=request, other_id=str(other.pk))
     return kept
 
@@ -131,13 +138,11 @@ def delete_signal(signal: Signal, *, actor: User, request: HttpRequest | None = 
     _forget([signal])
     record("signal.deleted", signal, actor=actor, request=request, opportunity_id=str(opportunity.pk))
     signal.delete()
-    left = list(opportunity.signals.all())
-    if not left and not opportunity.is_manual and opportunity.stage_set_manually_at is None:
+    if not opportunity.signals.exists() and not opportunity.is_manual and opportunity.stage_set_manually_at is None:
         record("opportunity.deleted", opportunity, actor=actor, request=request, signals=0)
         opportunity.delete()
         return None
-    if move := replay(opportunity, left):
-        move.save(force_insert=True)
+    _replay(opportunity)
     _save(opportunity, fields=WRITTEN)
     return opportunity
 

@@ -8,7 +8,6 @@ from django.http import StreamingHttpResponse
 
 # the first characters that make a cell a formula, the full-width forms some spreadsheets take for them included
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-BYTE_ORDER_MARK = "\ufeff"  # without it, Excel reads UTF-8 as the old code page
 
 
 class _Echo:
@@ -26,7 +25,7 @@ def safe_cell(value: Any) -> str:
 
 def csv_lines(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     writer = csv.writer(_Echo(), quoting=csv.QUOTE_ALL)
-    yield BYTE_ORDER_MARK + writer.writerow([safe_cell(cell) for cell in header])
+    yield writer.writerow([safe_cell(cell) for cell in header])
     for row in rows:
         yield writer.writerow([safe_cell(cell) for cell in row])
 
