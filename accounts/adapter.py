@@ -1,11 +1,15 @@
 """Where allauth asks us: sign-up, addresses, mail, and what a refused sign-in leaves on record."""
 
+import secrets
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
@@ -17,6 +21,12 @@ from accounts import services
 from accounts.forms import current_language
 from accounts.models import InstanceSettings, User, canonical_email
 from audit.services import record_after
+
+
+def _on_public_url(url: str) -> str:
+    """`url`, at the address the operator configured instead of the one the request named."""
+    parts = urlsplit(url)
+    return settings.PUBLIC_URL + urlunsplit(("", "", parts.path, parts.query, ""))
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -42,12 +52,18 @@ class AccountAdapter(DefaultAccountAdapter):
         super().authentication_failed(request, **credentials)
         record_after(request, "user.login.failed", account=str(credentials.get("email", ""))[:254], reason="credentials")
 
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """After as long as hashing a new account's password takes, so that the time does not tell the two apart."""
+        make_password(secrets.token_urlsafe())
+        super().send_account_already_exists_mail(email)
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """In the recipient's language, not in the language of whoever pressed the button."""
+        """In the recipient's language, not in the language of whoever pressed the button; no link follows their Host header."""
         user = context.get("user")
         language = user.language if isinstance(user, User) else current_language()
+        links = {name: _on_public_url(value) for name, value in context.items() if name.endswith("_url")}
         with translation.override(language):
-            super().send_mail(template_prefix, email, context)
+            super().send_mail(template_prefix, email, context | links)
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
