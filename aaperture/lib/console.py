@@ -77,6 +77,12 @@ class ConsoleModelAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_page(request) and super().has_delete_permission(request)
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Only what the list offers to filter by: any other column could be read letter by letter through the address."""
+        filters = self.get_list_filter(request)
+        offered = {one[0] if isinstance(one, list | tuple) else one for one in filters} | {self.date_hierarchy}
+        return any(isinstance(name, str) and (lookup == name or lookup.startswith(f"{name}__")) for name in offered)
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)  # it would bypass the services
