@@ -47,6 +47,7 @@ class SecurityHeadersMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Permissions-Policy", "geolocation=(), camera=(), microphone=(), payment=()")
         response.headers.setdefault("X-XSS-Protection", "1; mode=block")
+        response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)  # Django's own sees no static file and no early refusal
         if not request.path.startswith(settings.STATIC_URL):
             add_never_cache_headers(response)
         return response
