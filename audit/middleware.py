@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from audit.services import record, record_after
+from vault.errors import SealedDataError
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ class ActivityMiddleware:
         for action, target, details in getattr(request, "activity_after", []):
             try:
                 record(action, target, request=request, **details)
-            except DatabaseError:
+            except (DatabaseError, SealedDataError):
                 logger.exception("activity not recorded", extra={"action": action})
         return response
 

@@ -42,5 +42,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    record_after(request, "csrf.failed", method=request.method, path=request.path[:200])
+    match = request.resolver_match  # the view's name, not the path: that may hold a key of a mailed link
+    record_after(request, "csrf.failed", method=request.method, view=match.view_name if match else "")
     return render(request, "403_csrf.html", {"request_id": getattr(request, "request_id", "")}, status=403)

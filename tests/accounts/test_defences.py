@@ -1,0 +1,83 @@
+"""What strangers and colleagues try: forged hosts, keys left in records, columns read letter by letter, timing."""
+
+import time
+from urllib.parse import quote
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from audit.models import Activity
+from tests.accounts.people import PASSWORD, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("path", ["/accounts/password/reset/", "/accounts/signup/"])
+@pytest.mark.parametrize("known", [True, False])
+def test_links_in_mails_lead_to_the_configured_address_whatever_host_was_named(client, settings, path, known):
+    settings.PUBLIC_URL, settings.ALLOWED_HOSTS = "https://studio.example.test", ["*"]
+    if known:
+        make_user(email="alice@example.test")
+    client.post(path, {"email": "alice@example.test", "password1": PASSWORD, "name": "A"}, headers={"host": "evil.example:1337"})
+    message = mail.outbox[-1]
+    bodies = message.body + str(message.alternatives)
+    assert "https://studio.example.test/accounts/" in bodies
+    assert "evil.example" not in bodies + str(message.subject) + str(message.message())
+
+
+def test_the_key_of_a_mailed_link_is_never_written_to_the_activity_log():
+    client = Client(enforce_csrf_checks=True)
+    for path in ("/accounts/confirm-email/CANARY/", "/accounts/password/reset/key/1-CANARY/", "/admin/accounts/user/%00CANARY/change/"):
+        assert client.post(path).status_code == 403
+    rows = Activity.objects.filter(action="csrf.failed")
+    assert rows.count() == 3, "a path with a NUL in it is on record too"
+    assert not [row for row in rows if "CANARY" in row.canonical]
+
+
+@pytest.mark.parametrize(
+    ("path", "column", "guess"),
+    [
+        ("accounts/user", "password", "bcrypt"),
+        ("integrations/connection", "account_email", "a"),
+        ("integrations/connection", "owner__email", "a"),
+        ("audit/activity", "canonical", "{"),
+    ],
+)
+def test_no_hidden_column_can_be_read_letter_by_letter_in_the_console(client, path, column, guess):
+    client.force_login(make_user(role="admin"))
+    assert client.get(f"/admin/{path}/?{column}__startswith={quote(guess)}").status_code == 400
+
+
+def test_the_filters_a_list_offers_work(client):
+    client.force_login(make_user(role="admin"))
+    for path in ("accounts/user/?role__exact=admin", "accounts/user/?is_active__exact=1", "integrations/connection/?status__exact=active"):
+        assert client.get(f"/admin/{path}").status_code == 200
+
+
+@pytest.mark.parametrize(("path", "host"), [("/static/css/app.css", None), ("/accounts/login", None), ("/", "evil.example")])
+def test_even_files_redirects_and_early_refusals_cannot_be_framed(client, path, host):
+    response = client.get(path, headers={"host": host} if host else {})
+    assert response.headers["X-Frame-Options"] == "DENY" and "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+
+
+def test_the_way_to_https_has_its_headers_too(settings):
+    settings.SECURE_SSL_REDIRECT = True
+    response = Client().get("/accounts/login/")
+    assert response.status_code == 301 and response.url == "https://testserver/accounts/login/"
+    assert response.headers["X-Frame-Options"] == "DENY" and "Permissions-Policy" in response.headers
+
+
+def test_signing_up_takes_as_long_for_a_taken_address_as_for_a_free_one(client):
+    def seconds(email: str) -> float:
+        began = time.process_time()
+        client.post(reverse("account_signup"), {"email": email, "password1": PASSWORD, "name": "A"})
+        return time.process_time() - began
+
+    make_user(email="taken@example.test")
+    seconds("warm-up@example.test")
+    free, taken = seconds("free@example.test"), seconds("taken@example.test")
+    assert User.objects.filter(email="free@example.test").exists()
+    assert 0.5 < taken / free < 2
