@@ -18,19 +18,28 @@ SECRET_VALUE = re.compile(
 QUERY_SECRET = re.compile(r"([?&](?:code|state|token|key|access_token|refresh_token|id_token|signature|sig|password)=)[^&\s\"']+", re.IGNORECASE)
 URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@", re.IGNORECASE)
 BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
-EMAIL = re.compile(r"\b([A-Za-z0-9])[A-Za-z0-9._%+-]*@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
+ASSIGNED = re.compile(  # `password=…`, `sessionid=…`, and the text of a dictionary or a JSON object
+    r"((?:password|passwd|secret|token|api[-_]?key|code_verifier|session[-_]?id)[\w-]{0,20}(?:=|[\"']\s?:\s?[\"']))(?!\[redacted)[^\s\"',;&)}\]]+",
+    re.IGNORECASE,
+)
+EMAIL = re.compile(r"(?<![\w.!#$%*+^~-])([\w.!#$%*+^~-])[\w.!#$%*+^~-]*(?:@|%40)([\w-]+(?:\.[\w-]+)*)", re.IGNORECASE)
+DATABASE_DETAIL = re.compile(r"\n(?:LINE \d+|DETAIL|CONTEXT):.*", re.DOTALL)  # PostgreSQL quotes the statement and the failing row
 RESET_PATH = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/|/p/)[^\s/?\"']+")
 PATH = re.compile(r"(?<![\w/.])/(?:home|root|Users|var|tmp|srv|opt|mnt|data|app)(?:/[\w.@+-]+)*/([\w.@+-]+)")
 LONGEST = 4000
 
 
 def redact_text(text: str) -> str:
-    """Mask tokens, URL passwords, query secrets, e-mail addresses (`a***@domain`) and folders (`<path>/file`)."""
-    text = text[:LONGEST]
+    """Mask tokens, URL passwords, query secrets, e-mail addresses (`a***@domain`) and folders (`<path>/file`).
+
+    Of a database error only the sentence stays, not the statement or the row it quotes.
+    """
+    text = DATABASE_DETAIL.sub("", text[:LONGEST])
     text = URL_PASSWORD.sub(rf"\1{MASK}@", text)
     text = QUERY_SECRET.sub(rf"\1{MASK}", text)
     text = BEARER.sub(rf"\1 {MASK}", text)
     text = SECRET_VALUE.sub(MASK, text)
+    text = ASSIGNED.sub(rf"\1{MASK}", text)
     text = RESET_PATH.sub(rf"\1{MASK}", text)
     text = EMAIL.sub(r"\1***@\2", text)
     return PATH.sub(r"<path>/\1", text)

@@ -21,6 +21,12 @@ from aaperture.lib.redaction import redact, redact_text
         ("key sk_live_abc123 and ya29.a0AfB-x and AIzaSyA1234567890", "key [redacted] and [redacted] and [redacted]"),
         ("POST /accounts/password/reset/key/4-abc-def/ ok", "POST /accounts/password/reset/key/[redacted]/ ok"),
         ("GET /p/AbCdEf ok", "GET /p/[redacted] ok"),
+        ("to _alice@example.com, josé@exemple.fr and root@localhost", "to _***@example.com, j***@exemple.fr and r***@localhost"),
+        ("GET /x?login_hint=alice%40example.com", "GET /x?login_hint=a***@example.com"),
+        ("answer {'refresh_token': 'abc', 'n': 1}", "answer {'refresh_token': '[redacted]', 'n': 1}"),
+        ("Cookie: sessionid=abc; password=hunter2", "Cookie: sessionid=[redacted]; password=[redacted]"),
+        ("violates check\nDETAIL:  Failing row contains (1, Alice's wedding).", "violates check"),
+        ("bad escape\nLINE 1: INSERT INTO x VALUES ('Alice')\n   ^", "bad escape"),
     ],
 )
 def test_what_is_masked(text, shown):
