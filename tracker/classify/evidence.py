@@ -25,7 +25,7 @@ RELAY = re.compile(
 HYPOTHETICAL = 0.1
 SECOND = 0.3
 OLD_SUBJECT = 0.35
-LIKENESS_POWER = 1.3
+LIKENESS_POWER = 1.15
 MOST_MATCHES = 13  # of one phrase in one mail
 
 

@@ -197,7 +197,7 @@ def _role(reading: Reading) -> str:
     for score, raw in _roles(reading):
         role = _clean_role(raw)
         folded = fold(role)
-        if not 2 < len(role) or len(role.split()) > 9 or not JOB_WORD.search(folded) or re.search(r"\b(?:you|your|vous|votre|we|nous|thank|merci)\b", folded):
+        if not len(role) > 2 or len(role.split()) > 9 or not JOB_WORD.search(folded) or re.search(r"\b(?:you|your|vous|votre|we|nous|thank|merci)\b", folded):
             continue
         best = max(best, (score, role))
     return best[1]

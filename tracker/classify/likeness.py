@@ -1,12 +1,13 @@
 """How much a sentence reads like the example sentences of each label (naive Bayes on word stems and pairs).
 
-The examples are the data: `examples/*.txt`, one sentence a line under "# label". Adding a sentence there is all it
+The examples are the data: `examples/*.txt`, one sentence (or one short mail) a line under "# label". Adding a sentence there is all it
 takes to teach the classifier a new way of saying something. Beside the labels stand "neutral" (greetings,
 descriptions of a process), "noise:…" and "other:…" (the same words in the life of banks, schools, landlords).
 """
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from tracker.classify.normalise import sentences
 EXAMPLES = Path(__file__).parent / "examples"
 NEUTRAL = "neutral"
 STEM = 5
-SMOOTHING = 20.0
+SMOOTHING = 50.0
 LENGTH_POWER = 0.4  # long sentences are not proportionally more certain
 MIN_WORDS = 3
 
@@ -43,9 +44,17 @@ def examples() -> list[tuple[str, str]]:
         for line in path.read_text(encoding="utf-8").splitlines():
             if line.startswith("# "):
                 label = line[2:].strip()
-            elif line.strip():
-                found.append((" ".join(sentences(line)), label))
+            else:
+                found.extend(_labelled(line, label))
     return found
+
+
+def _labelled(line: str, label: str) -> Iterator[tuple[str, str]]:
+    """One sentence, or a whole mail as "*telling sentence | sentence that says nothing | *telling sentence"."""
+    whole_mail = "*" in line
+    for sentence in filter(None, map(str.strip, line.split("|"))):
+        telling = sentence.startswith("*") or not whole_mail
+        yield " ".join(sentences(sentence.removeprefix("*"))), label if telling else NEUTRAL
 
 
 def learn(pairs: list[tuple[str, str]]) -> Model:

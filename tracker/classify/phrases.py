@@ -113,7 +113,7 @@ def _rarity(words: list[str]) -> float:
 _WORDS: dict[int, dict[str, str]] = {}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(source: str, group: Group, words: int) -> re.Pattern[str]:
     return re.compile(regex_of(source, _WORDS[words]))
 
@@ -135,7 +135,7 @@ class Tables:
 def _load(path: Path) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     with path.open(encoding="utf-8") as file:
-        return yaml.load(file, Loader=loader)  # noqa: S506  # nosec B506: a safe loader, the C one where built
+        return yaml.load(file, Loader=loader)  # nosec B506: a safe loader, the C one where built
 
 
 def _phrases() -> Iterator[Phrase]:
