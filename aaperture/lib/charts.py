@@ -50,11 +50,11 @@ def funnel(key: str, *, title: str, description: str, columns: tuple[str, str], 
     for n, point in enumerate(points):
         length = max(2, round((WIDTH - left - right) * point.value / highest))
         y = n * ROW
-        bars.append((0, y + 21, point.label, left, y + 5, length, 22, "" if n % 2 == 0 else " bar-2", left + length + 8, point.value))
+        bars.append((0, y + 21, point.label, left, y + 5, length, 22, left + length + 8, point.value))
     marks = format_html_join(
         "",
-        '<text class="label" x="{0}" y="{1}">{2}</text><rect class="bar{7}" x="{3}" y="{4}" width="{5}" height="{6}" rx="4"/>'
-        '<text class="value" x="{8}" y="{1}">{9}</text>',
+        '<text class="label" x="{0}" y="{1}">{2}</text><rect class="bar" x="{3}" y="{4}" width="{5}" height="{6}" rx="4"/>'
+        '<text class="value" x="{7}" y="{1}">{8}</text>',
         bars,
     )
     return _figure(key, title, description, columns, points, height=len(points) * ROW, marks=marks)

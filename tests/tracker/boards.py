@@ -61,7 +61,7 @@ def fill_board(owner: User, count: int) -> Connection:
         opportunities.append(opportunity)
         signals.append(
             Signal(
-                opportunity=opportunity, connection=mailbox, message_id=f"m{n}", thread_id=f"t{n}", sender=f"Person {n} <p{n}@mail.example>",
+                opportunity=opportunity, connection=mailbox, message_id=f"m{n}", thread_id=f"t{n}", sender=f"Person {n} <p{n}@x.example>",
                 subject=opportunity.last_subject, received_at=at, label=label, confidence=0.5 + n % 50 / 100, reasons=["Asks for a quote"],
             )
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """The board as a file."""
 
 from collections.abc import Iterator
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -23,7 +24,9 @@ def export(request: UserRequest) -> StreamingHttpResponse:
     mailboxes = list(Connection.objects.visible_to(request.user).for_pages())
     found = Listing(request.user, request.GET, mailboxes).opportunities().newest_first()
     services.record_export(request.user, count=found.count(), request=request)
-    return csv_response(f"opportunities-{timezone.localdate():%Y-%m-%d}.csv", _header(), _rows(found, _words()))
+    return csv_response(
+        f"opportunities-{timezone.localdate():%Y-%m-%d}.csv", _header(), _rows(found, _words(), timezone.get_current_timezone())
+    )
 
 
 def _header() -> list[str]:
@@ -34,19 +37,19 @@ def _header() -> list[str]:
 
 
 def _words() -> dict[str, str]:
-    """Said now, in the person's language: the rows are sent after the request's language has been put away."""
+    """Said now, in the person's language: rows are sent when the request's language and time zone have been put away."""
     pairs = [*Kind.choices, *Stage.choices, *Ball.choices, *Task.choices, *LABEL_CHOICES]
     return {value: str(words) for value, words in pairs if value}
 
 
-def _rows(found: OpportunityQuerySet, words: dict[str, str]) -> Iterator[list[Any]]:
+def _rows(found: OpportunityQuerySet, words: dict[str, str], zone: tzinfo) -> Iterator[list[Any]]:
     for row in found.defer("search_text").iterator(chunk_size=500):
         yield [
             words[row.kind], words[row.stage], row.company, row.role, row.contact_name, row.contact_email, words[row.ball],
             row.task_text or words.get(row.task, ""), row.task_due_on, words.get(row.last_label, ""), row.last_subject,
-            _when(row.first_signal_at), _when(row.last_signal_at), row.notes,
+            _when(row.first_signal_at, zone), _when(row.last_signal_at, zone), row.notes,
         ]  # fmt: skip
 
 
-def _when(instant: Any) -> str:
-    return instant.astimezone(timezone.get_default_timezone()).strftime("%Y-%m-%d %H:%M") if instant else ""
+def _when(instant: datetime | None, zone: tzinfo) -> str:
+    return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M") if instant else ""

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Case, Value, When
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -76,7 +76,10 @@ def opportunity_merge(request: UserRequest, pk: UUID) -> HttpResponse:
     chosen = request.POST.get("other") or request.GET.get("other")
     other = _other(request, opportunity, chosen) if chosen else None
     if request.method == "POST" and other:
-        services.merge_opportunities(opportunity, other, actor=request.user, request=request)
+        try:
+            services.merge_opportunities(opportunity, other, actor=request.user, request=request)
+        except services.CannotMerge:  # another tab has merged one of them already
+            raise Http404 from None
         messages.success(request, _("Merged."))
         return redirect("tracker:opportunity_detail", pk=pk)
     search = request.GET.get("q", "")[:200]
