@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +30,11 @@ class ConnectionQuerySet(models.QuerySet):
     def for_pages(self) -> Self:
         """Without the tokens, which no page needs."""
         return self.defer("access_token", "refresh_token").select_related("owner")
+
+    def working_first(self) -> Self:
+        """Connected ones, then those that wait for their owner, then the disconnected."""
+        rank = Case(When(status="active", then=0), When(status="revoked", then=2), default=1)
+        return self.order_by(rank, "-created_at")
 
     def due_for_refresh(self, now: datetime) -> Self:
         return self.usable().filter(expires_at__lt=now + REFRESH_AHEAD, renewable=True)

@@ -29,6 +29,12 @@ class Progress:
         return sum(self.run.counts.get("not_kept", {}).values())
 
     @property
+    def seconds(self) -> int | None:
+        """How long it took, once it has ended."""
+        run = self.run
+        return round((run.finished_at - run.started_at).total_seconds()) if run.finished_at and run.started_at else None
+
+    @property
     def stopping(self) -> bool:
         return self.run.is_live and self.run.cancel_requested_at is not None
 

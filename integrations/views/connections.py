@@ -25,7 +25,7 @@ from integrations.wording import CONNECTION_ADVICE, GRANT_FAILED, GRANT_FAULTS
 @require_GET
 def connection_list(request: UserRequest) -> HttpResponse:
     """Every mailbox of the person, how it is doing and what to do about it."""
-    own = list(Connection.objects.visible_to(request.user).for_pages())
+    own = list(Connection.objects.visible_to(request.user).for_pages().working_first())
     newest = Run.objects.visible_to(request.user).newest_per_pipeline()
     runs = {run.pipeline.connection_id: Progress(run) for run in newest}
     cards: list[dict[str, Any]] = [
