@@ -11,7 +11,7 @@ class KeySalt(models.Model):
 
     kid = models.CharField(primary_key=True, max_length=32)
     salt = models.BinaryField(max_length=32)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
         return self.kid

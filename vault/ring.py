@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Func, Q
 
 from vault.errors import SealedDataError
 from vault.models import KeySalt
@@ -21,13 +22,24 @@ SCRYPT = {"n": 2**15, "r": 8, "p": 1, "maxmem": 64 * 1024 * 1024, "dklen": 32}
 _stretching = threading.Lock()
 
 
+_salts: dict[str, bytes] = {}  # only committed ones: a key stretched with a lost salt would wrap data keys nobody can unwrap
+
+
 def _salt_of(kid: str) -> bytes:
     """The random salt stored for `kid`; the first process that needs it makes it."""
-    row = KeySalt.objects.filter(kid=kid).first()
+    if kid in _salts:
+        return _salts[kid]
+    older = Q(created_at__lt=Func(function="transaction_timestamp"))
+    row = KeySalt.objects.annotate(is_older_than_transaction=older).filter(kid=kid).first()
     if row is None:
-        with transaction.atomic():
-            row, _ = KeySalt.objects.get_or_create(kid=kid, defaults={"salt": secrets.token_bytes(32)})
-    return bytes(row.salt)
+        KeySalt.objects.bulk_create([KeySalt(kid=kid, salt=secrets.token_bytes(32))], ignore_conflicts=True)
+        row = KeySalt.objects.get(kid=kid)
+    salt = bytes(row.salt)
+    if getattr(row, "is_older_than_transaction", False):
+        _salts[kid] = salt
+    else:  # made by this transaction, perhaps, which may yet be rolled back
+        transaction.on_commit(lambda: _salts.__setitem__(kid, salt))
+    return salt
 
 
 @cache
@@ -35,13 +47,13 @@ def _stretched(kid: str, salt: bytes) -> bytes:
     return hashlib.scrypt(dict(settings.ENCRYPTION_KEYS)[kid], salt=salt, **SCRYPT)
 
 
-@cache
 def master_key(kid: str) -> bytes:
     """32 bytes. Raises SealedDataError when the ring has no key of that id."""
     if kid not in dict(settings.ENCRYPTION_KEYS):
         raise SealedDataError
+    salt = _salt_of(kid)  # before the lock: it may wait for another thread's transaction
     with _stretching:
-        return _stretched(kid, _salt_of(kid))
+        return _stretched(kid, salt)
 
 
 def current_kid() -> str:
@@ -65,5 +77,5 @@ def unwrap(kid: str, wrapped: bytes, associated: bytes) -> bytes:
 
 def forget_keys() -> None:
     """Drop everything derived, for tests and after the ring has changed."""
-    for cached in (_stretched, master_key):
-        cached.cache_clear()
+    _stretched.cache_clear()
+    _salts.clear()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from django.db import transaction
 
 from vault import ring, services
 from vault.errors import SealedDataError
@@ -111,6 +112,19 @@ def test_a_ring_without_the_key_is_one_typed_error(settings):
     services.opened.forget()
     with pytest.raises(SealedDataError):
         open_sealed(sealed, owner, "t|c|1")
+
+
+def test_a_new_master_key_survives_a_rollback_of_what_used_it_first(settings):
+    settings.ENCRYPTION_KEYS = [("new1", bytes(range(100, 132))), *settings.ENCRYPTION_KEYS]
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        seal(CANARY, person(uuid.uuid4()), "t|c|1")
+        raise ZeroDivisionError
+    assert not KeySalt.objects.filter(kid="new1").exists()
+    owner = person(uuid.uuid4())
+    sealed = seal(CANARY, owner, "t|c|1")
+    ring.forget_keys()  # as another process, which knows only what was committed
+    services.opened.forget()
+    assert open_sealed(sealed, owner, "t|c|1") == CANARY
 
 
 def test_keyed_hashes_tell_equal_values_and_differ_by_purpose():
