@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from psycopg import sql
 
-APPEND_ONLY = ("audit_activity",)
+from audit.services import COLUMNS
+
+APPEND_ONLY = {"audit_activity": COLUMNS}  # not `tx`: the sealer's order is the database's to say
 
 
 def grant_application_role(*, using: str, **_kwargs: Any) -> None:
@@ -16,18 +18,21 @@ def grant_application_role(*, using: str, **_kwargs: Any) -> None:
     if connection.settings_dict["USER"] == role:
         return
     app = sql.Identifier(role)
-    with connection.cursor() as cursor:
+    database = sql.Identifier(connection.settings_dict["NAME"])
+    with transaction.atomic(using=using), connection.cursor() as cursor:  # at once: no moment in which it may more
         for statement in (
+            "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC",
             "GRANT USAGE ON SCHEMA public TO {app}",
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app}",
             "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {app}",
             "GRANT EXECUTE ON FUNCTION audit_make_partition(date) TO {app}",
             "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {app}",
         ):
-            cursor.execute(sql.SQL(statement).format(app=app))
-        for table in APPEND_ONLY:
-            cursor.execute(sql.SQL("REVOKE ALL ON {table} FROM {app}").format(table=sql.Identifier(table), app=app))
-            cursor.execute(sql.SQL("GRANT SELECT, INSERT ON {table} TO {app}").format(table=sql.Identifier(table), app=app))
+            cursor.execute(sql.SQL(statement).format(app=app, database=database))
+        for table, columns in APPEND_ONLY.items():
+            names = sql.SQL(", ").join(map(sql.Identifier, columns))
+            for statement in ("REVOKE ALL ON {table} FROM {app}", "GRANT SELECT, INSERT ({names}) ON {table} TO {app}"):
+                cursor.execute(sql.SQL(statement).format(table=sql.Identifier(table), names=names, app=app))
             cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [table])
             for (partition,) in cursor.fetchall():  # reached through their parent only
                 cursor.execute(sql.SQL("REVOKE ALL ON {table} FROM {app}").format(table=sql.Identifier(partition), app=app))

@@ -40,6 +40,10 @@ def test_a_record_stands_or_falls_with_the_callers_transaction():
         "DROP TABLE audit_activity",
         "DELETE FROM audit_activity_default",
         "INSERT INTO audit_activity_default SELECT * FROM audit_activity",
+        "INSERT INTO audit_activity SELECT * FROM audit_activity",
+        "INSERT INTO audit_activity (id, recorded_at, tx) VALUES (gen_random_uuid(), now(), 1)",
+        "SELECT audit_make_partition('9999-01-01')",
+        "SELECT audit_make_partition(NULL)",
         "CREATE TABLE mine (id int)",
     ],
 )
@@ -105,6 +109,21 @@ def test_rows_go_into_the_partition_of_their_month_and_the_application_can_make_
     record("user.updated", make_user())
     (where,) = {name for (name,) in run("SELECT tableoid::regclass::text FROM audit_activity")}
     assert where != "audit_activity_default" and where in names
+
+
+def test_nothing_the_caller_defines_runs_with_the_rights_of_the_partition_maker(test_database):
+    import psycopg
+
+    with psycopg.connect(test_database.url(test_database.application_url), autocommit=True) as app:
+        app.execute("CREATE TEMPORARY TABLE ran_as (who text)")
+        app.execute("GRANT ALL ON ran_as TO PUBLIC")
+        app.execute(
+            "CREATE FUNCTION pg_temp.note(value pg_catalog.date) RETURNS boolean LANGUAGE sql"
+            " AS 'INSERT INTO pg_temp.ran_as VALUES (current_user); SELECT true'"
+        )
+        app.execute("CREATE DOMAIN pg_temp.date AS pg_catalog.date CHECK (pg_temp.note(VALUE))")
+        app.execute("SELECT audit_make_partition(current_date)")
+        assert app.execute("SELECT who FROM pg_temp.ran_as WHERE who <> current_user").fetchall() == []
 
 
 def test_a_tried_account_name_is_kept_as_a_keyed_hash_only():
