@@ -15,11 +15,14 @@ SECRET_VALUE = re.compile(
     r"|\b(?:sk|rk|pk)_(?:live|test)_\w+|\bwhsec_\w+|\bAIza[\w-]{10,}|\bya29\.[\w.-]+|\b1//[\w-]{10,}|\bGOCSPX-[\w-]+"
     r"|\baap_(?:live|test)_\w+|\baap1\.[\w.-]+",
 )
-QUERY_SECRET = re.compile(r"([?&](?:code|state|token|key|access_token|refresh_token|id_token|signature|sig|password)=)[^&\s\"']+", re.IGNORECASE)
+QUERY_SECRET = re.compile(
+    r"([?&](?:code|state|token|key|access_token|refresh_token|id_token|signature|sig|password)=)[^&\s\"']+", re.IGNORECASE
+)
 URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@", re.IGNORECASE)
 BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 ASSIGNED = re.compile(  # `password=…`, `sessionid=…`, and the text of a dictionary or a JSON object
-    r"((?:password|passwd|secret|token|api[-_]?key|code_verifier|session[-_]?id)[\w-]{0,20}(?:=|[\"']\s?:\s?[\"']))(?!\[redacted)[^\s\"',;&)}\]]+",
+    r"((?:password|passwd|secret|token|api[-_]?key|code_verifier|session[-_]?id)[\w-]{0,20}(?:=|[\"']\s?:\s?[\"']))"
+    r"(?!\[redacted)[^\s\"',;&)}\]]+",
     re.IGNORECASE,
 )
 EMAIL = re.compile(r"(?<![\w.!#$%*+^~-])([\w.!#$%*+^~-])[\w.!#$%*+^~-]*(?:@|%40)([\w-]+(?:\.[\w-]+)*)", re.IGNORECASE)
