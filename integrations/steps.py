@@ -57,15 +57,15 @@ def compile_steps(steps: list[dict[str, Any]]) -> Transform:
     def transform(item: Item) -> KeptItem | Dropped:
         result = classify(item.mail)
         if result.label in drop:
-            return Dropped(result.label, rule_of(result.reasons))
+            return Dropped(result.label, next(iter(rules_of(result.reasons)), ""))
         return redact(item, result)
 
     return transform
 
 
-def rule_of(reasons: tuple[str, ...]) -> str:
-    """The rule that spoke first, without the words it matched: of mail that is not kept, no word is kept either."""
-    return reasons[0].partition(":")[0] if reasons else ""
+def rules_of(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """The rules that spoke, without the words they matched: those are words of the mail, and none of them is kept."""
+    return tuple(dict.fromkeys(printable(reason.partition(":")[0], LONGEST_NAME) for reason in reasons))
 
 
 def redact(item: Item, classification: Any) -> KeptItem:
@@ -80,7 +80,7 @@ def redact(item: Item, classification: Any) -> KeptItem:
         reply_references=references(mail),
         label=classification.label,
         confidence=classification.confidence,
-        reasons=tuple(printable(reason, LONGEST_NAME) for reason in classification.reasons),
+        reasons=rules_of(classification.reasons),
         company=printable(classification.company, LONGEST_NAME),
         role=printable(classification.role, LONGEST_NAME),
     )
