@@ -19,7 +19,7 @@ class FilterForm(forms.Form):
     kind = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("Any kind")), *Kind.choices])
     label = forms.ChoiceField(label=_("Last mail"), required=False, choices=[("", _("Any mail")), *LABEL_CHOICES])
     turn = forms.ChoiceField(label=_("Whose turn"), required=False, choices=[("", _("Anybody’s")), *Ball.choices])
-    period = forms.ChoiceField(label=_("Latest mail"), required=False, choices=[("", _("Any time")), *PERIODS])
+    period = forms.ChoiceField(label=_("When"), required=False, choices=[("", _("Any time")), *PERIODS])
 
     def __init__(self, *args: Any, mailboxes: Iterable[Connection] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Case, F, Value, When
 from django.http import QueryDict
+from django.urls import reverse
 
 from accounts.models import User
 from integrations.models import Connection
@@ -55,6 +56,11 @@ class Listing:
         wanted = QueryDict(mutable=True)
         wanted.update({name: str(value) for name, value in {**parts, **changes}.items() if value})
         return wanted.urlencode()
+
+    @property
+    def url(self) -> str:
+        query = self.query()
+        return reverse("tracker:board") + (f"?{query}" if query else "")
 
     @property
     def board_query(self) -> str:

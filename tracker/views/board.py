@@ -9,7 +9,6 @@ from django.core.paginator import Paginator
 from django.db.models import BigIntegerField, Count, F, Func, Q, Sum
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -41,7 +40,9 @@ def board(request: UserRequest) -> HttpResponse:
     mailboxes = _mailboxes(request)
     listing = Listing(request.user, request.GET, mailboxes)
     if request.htmx and request.htmx.target == "board" and not request.htmx.history_restore_request:
-        return render(request, "tracker/_board.html", _shown(listing))
+        response = render(request, "tracker/_board_found.html", _shown(listing))
+        response["HX-Push-Url"] = listing.url  # without the empty fields of the form
+        return response
     context = _shown(listing) | _tiles(request) | _reading(request, mailboxes) | _charts(request)
     return render(request, "tracker/board.html", context)
 
@@ -59,7 +60,7 @@ def opportunity_move(request: UserRequest, pk: UUID) -> HttpResponse:
         return redirect("tracker:opportunity_detail", pk=pk)
     listing = Listing(request.user, QueryDict(request.POST["query"][:2000]), _mailboxes(request))
     if not request.htmx:
-        return redirect(f"{reverse('tracker:board')}?{listing.query()}")
+        return redirect(listing.url)
     said = _("%(title)s moved to %(stage)s.") % {"title": opportunity.title, "stage": Stage(to).label}
     return render(request, "tracker/_board_moved.html", _shown(listing) | _tiles(request) | {"said": said, "moved_pk": pk})
 
