@@ -7,6 +7,13 @@ from integrations.models import Run
 from integrations.wording import STOP_REASONS
 
 
+def panel(shown: list["Progress"]) -> dict[str, Any]:
+    """What the panel shows: every live run, else how the newest ended."""
+    live = [one for one in shown if one.run.is_live]
+    newest_first = sorted(shown, key=lambda one: one.run.queued_at, reverse=True)
+    return {"shown": live or newest_first[:1], "live": bool(live)}
+
+
 @dataclass(frozen=True)
 class Progress:
     run: Run

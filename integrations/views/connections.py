@@ -16,7 +16,7 @@ from billing.services import is_premium
 from integrations import flows, google
 from integrations.errors import IdTokenInvalid, IntegrationError, OAuthUnavailable, StateInvalid
 from integrations.models import Connection, Run
-from integrations.progress import Progress
+from integrations.progress import Progress, panel
 from integrations.services import connections, grants, pipelines
 from integrations.tasks import execute_run
 from integrations.wording import CONNECTION_ADVICE, GRANT_FAILED, GRANT_FAULTS
@@ -36,8 +36,8 @@ def connection_list(request: UserRequest) -> HttpResponse:
         }
         for connection in own
     ]
-    context = {"cards": cards, "live": [card["connection"] for card in cards if card["connection"].is_live]}
-    return render(request, "integrations/connection_list.html", context | {"any_runs": bool(runs)})
+    context = {"cards": cards, "live": any(card["connection"].is_live for card in cards), "panel": panel(list(runs.values()))}
+    return render(request, "integrations/connection_list.html", context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from aaperture.lib.nudge import nudge
 from accounts.http import UserRequest
+from integrations import progress
 from integrations.errors import NotConnected
 from integrations.models import Pipeline, Run
 from integrations.progress import Progress
@@ -28,7 +29,7 @@ def _id(text: str) -> UUID:
 
 def _progress(request: UserRequest) -> list[Progress]:
     newest = Run.objects.visible_to(request.user).newest_per_pipeline().filter(pipeline__enabled=True)
-    return sorted((Progress(run) for run in newest), key=lambda one: one.run.queued_at, reverse=True)
+    return [Progress(run) for run in newest]
 
 
 @require_POST
@@ -71,16 +72,13 @@ def status(request: UserRequest) -> HttpResponse:
         return JsonResponse({"running": live, "runs": shown})
     if request.htmx:
         return panel(request)
-    return render(request, "integrations/processing_status.html")
+    return render(request, "integrations/processing_status.html", {"panel": progress.panel(_progress(request))})
 
 
 def panel(request: UserRequest) -> HttpResponse:
     """The panel polls while something runs; the answer that finds nothing running tells the page so."""
-    shown = _progress(request)
-    live = [one for one in shown if one.run.is_live]
-    watched = "watch" in request.GET
-    context = {"shown": live or shown[:1], "live": bool(live)}
-    response = render(request, "integrations/_processing_panel.html", context)
-    if watched and not live:
+    context = progress.panel(_progress(request))
+    response = render(request, "integrations/_processing_panel.html", {"panel": context})
+    if "watch" in request.GET and not context["live"]:
         response["HX-Trigger"] = "processing-ended"
     return response
