@@ -5,6 +5,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("integrations.urls")),
     path("", include("tracker.urls")),
+    path("", include("operations.urls")),
     path("admin/", admin.site.urls),
 ]
 handler400 = "accounts.views.errors.bad_request"

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.roles import Role
 from tests.accounts.people import make_user
-from tests.pages.look import LANGUAGES, look_at
+from tests.pages.look import LANGUAGES, PICTURES, look_at
 
 # Accessibility faults of Django's own markup that we let pass, by rule: none on the pages below.
 KNOWN: frozenset[str] = frozenset()
@@ -56,3 +56,32 @@ def test_a_filter_narrows_the_list(page, live_server, login, admin_user):
 def test_the_console_offers_lists(page, live_server, login, admin_user):
     login(admin_user)
     assert len(_lists(page, live_server)) >= 4
+
+
+def test_the_first_page_shows_figures_of_what_one_may_list(page, axe, live_server, login, admin_user):
+    login(admin_user)
+    page.goto(live_server.url + "/admin/")
+    page.locator(".kpis").wait_for()
+    assert page.locator(".kpi").first.inner_text().split("\n")[:2] == ["Active accounts", "1"]
+    assert page.locator(".kpi").count() == 5
+    assert axe() == []
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if PICTURES:
+        page.screenshot(path=f"{PICTURES}/console-figures.png", full_page=True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("role", "count"), [(Role.ADMIN, 5), (Role.EXECUTIVE, 1), (Role.VIEWER, 1), (Role.EXECUTOR, 3)])
+def test_figures_follow_the_matrix(client, django_assert_max_num_queries, role, count):
+    client.force_login(make_user(role=role))
+    with django_assert_max_num_queries(12):
+        answer = client.get("/console/figures")
+    assert answer.content.decode().count('class="kpi"') == count
+
+
+@pytest.mark.django_db
+def test_figures_are_for_staff_only(client):
+    client.force_login(make_user())
+    assert client.get("/console/figures").status_code == 403

@@ -1,0 +1,15 @@
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from accounts.http import UserRequest
+from operations.figures import figures_for, runs_chart
+
+
+@require_GET
+@permission_required("pages.dashboard", raise_exception=True)
+def console_figures(request: UserRequest) -> HttpResponse:
+    """A fragment, fetched by the console's first page."""
+    context = {"figures": figures_for(request.user), "runs_chart": runs_chart(request.user)}
+    return render(request, "operations/_console_figures.html", context)
