@@ -51,6 +51,14 @@ def test_no_hidden_column_can_be_read_letter_by_letter_in_the_console(client, pa
     assert client.get(f"/admin/{path}/?{column}__startswith={quote(guess)}").status_code == 400
 
 
+def test_staff_who_are_not_signed_in_come_back_to_the_page_of_the_console_they_asked_for(client):
+    make_user(email="admin@example.test", role="admin", password=PASSWORD)
+    response = client.get("/admin/accounts/user/", follow=True)
+    sign_in, _status = response.redirect_chain[-1]
+    response = client.post(sign_in, {"login": "admin@example.test", "password": PASSWORD}, follow=True)
+    assert response.status_code == 200 and response.request["PATH_INFO"] == "/admin/accounts/user/"
+
+
 def test_the_filters_a_list_offers_work(client):
     client.force_login(make_user(role="admin"))
     for path in ("accounts/user/?role__exact=admin", "accounts/user/?is_active__exact=1", "integrations/connection/?status__exact=active"):
