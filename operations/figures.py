@@ -78,13 +78,15 @@ def _activity(since: datetime) -> Figure:
 
 
 def runs_chart(user: User) -> SafeString | str:
-    """Runs of each of the last days, or "" for somebody who may not see runs."""
+    """Runs of each of the last days; "" without any, or for somebody who may not see runs."""
     if not user.has_perm("integrations.view_run"):
         return ""
     today = timezone.localdate()
     days = [today - timedelta(days=n) for n in reversed(range(DAYS))]
     recent = Run.objects.filter(queued_at__date__gte=days[0]).order_by()
     counts: dict[date, int] = dict(recent.annotate(day=TruncDate("queued_at")).values_list("day").annotate(Count("pk")))
+    if not counts:
+        return ""
     return bar_chart(
         "runs-per-day",
         title=_("Runs per day"),
