@@ -1,6 +1,5 @@
 """The tracker's pages in a browser: sound in every look, usable by keyboard, by mouse and on a phone."""
 
-import re
 
 import pytest
 from django.urls import reverse
