@@ -72,8 +72,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         """Only an address that the provider has verified counts (R-065)."""
-        if not sociallogin.is_existing and not any(address.verified for address in sociallogin.email_addresses):
+        if sociallogin.is_existing:
+            return
+        verified = [canonical_email(address.email) for address in sociallogin.email_addresses if address.verified is True]
+        if not verified:
             self._refuse(request, reason="email_not_verified")
+        if InstanceSettings.current().registration_open and not request.user.is_authenticated:
+            services.discard_unconfirmed(verified, request=request)
 
     def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
         sociallogin.user.language = current_language()

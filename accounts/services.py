@@ -1,5 +1,6 @@
 """Writes to accounts: each in one transaction with its activity record."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -30,6 +31,19 @@ def complete_sign_up(user: User, *, request: HttpRequest | None, method: str) ->
         raise ValidationError(_("New accounts start as members."))
     record("user.created", user, actor=user, request=request, method=method)
     create_organization(user, request=request)
+
+
+@transaction.atomic
+def discard_unconfirmed(emails: Iterable[str], *, request: HttpRequest | None = None) -> None:
+    """Remove sign-ups with these addresses that nobody ever confirmed, now that somebody has proved to own them.
+
+    Otherwise a stranger could sign up with another's address first, and wait, password in hand, until its owner confirms it.
+    """
+    waiting = User.objects.filter(email__in=emails, role=Role.MEMBER, last_login=None, socialaccount=None)
+    for user in waiting.exclude(emailaddress__verified=True).select_for_update(of=("self",)):
+        record("user.deleted", user, request=request, reason="never_confirmed")
+        Organization.objects.filter(memberships__user=user, memberships__role=Membership.Role.OWNER).delete()
+        user.delete()
 
 
 @transaction.atomic

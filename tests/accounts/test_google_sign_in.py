@@ -1,12 +1,14 @@
 """Sign in with Google, against the sandbox: R-063 … R-065."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken
+from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Organization, User
 from audit.models import Activity
 from tests.accounts.people import make_user
 
@@ -108,6 +110,19 @@ def test_an_address_that_already_has_a_password_account_is_not_taken_over(client
     owner = make_user(email=EMAIL, password="Correct-Horse-7")
     client.get(answer(sandbox, start(client)), follow=True)
     assert not signed_in(client) and not SocialAccount.objects.exists() and User.objects.get() == owner
+
+
+def test_a_stranger_who_signed_up_with_the_address_first_gets_nothing(client, sandbox):
+    Client().post(reverse("account_signup"), {"email": EMAIL, "password1": "Strangers-Pass-7", "name": "Stranger"})
+    (mail,) = sandbox.control("GET", "/mail")["mail"]
+    client.get(answer(sandbox, start(client)))
+    owner = User.objects.get()
+    assert signed_in(client) and owner.name == "Camille Morel" and owner.memberships.count() == Organization.objects.count() == 1
+    client.post(re.search(r"/accounts/confirm-email/[^/\s]+/", mail["text"])[0])
+    stranger = Client()
+    stranger.post(reverse("account_login"), {"login": EMAIL, "password": "Strangers-Pass-7"})
+    assert not signed_in(stranger) and not User.objects.get().has_usable_password()
+    assert Activity.objects.filter(action="user.deleted").exists()
 
 
 def test_an_inactive_account_stays_outside(client, sandbox):
