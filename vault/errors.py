@@ -6,4 +6,4 @@ class SealedDataError(Exception):
 
 
 class SealedFieldUpdateError(TypeError):
-    """`update()` and `bulk_update()` cannot seal: sealing needs the whole row."""
+    """`update()` and `bulk_update()` cannot seal, and a sealed value cannot move to a new row: sealing needs the whole row."""

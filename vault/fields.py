@@ -88,6 +88,8 @@ class SealedTextField(models.Field):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Sealed | None:
         value = model_instance.__dict__.get(self.attname)
+        if add and isinstance(value, Sealed):  # a copied instance: bound to the old row, it would never open again
+            raise SealedFieldUpdateError(f"{self.model._meta.label}.{self.name} is sealed for another row: read it and set it anew")
         if value is None or isinstance(value, Sealed):
             return value
         if value == "":

@@ -2,11 +2,13 @@
 
 import pytest
 from django.core.exceptions import FieldError
-from django.db import connection
+from django.db import connection, transaction
 from django.test import RequestFactory
 
+from aaperture.lib.uuid7 import uuid7
 from audit.models import Activity
 from audit.services import record
+from integrations.models import Connection
 from tests.accounts.people import make_user
 from vault import services
 from vault.errors import SealedFieldUpdateError
@@ -48,6 +50,18 @@ def test_update_and_bulk_update_refuse_to_write_it(activity):
     activity.address = "plain"
     with pytest.raises(SealedFieldUpdateError):
         Activity.objects.bulk_update([activity], ["address"])
+
+
+def test_a_copy_of_the_row_must_seal_anew():
+    owner = make_user()
+    first = Connection.objects.create(owner=owner, provider="gmail", provider_subject="1", refresh_token=CANARY)
+    copied = Connection.objects.get(pk=first.pk)
+    copied.pk, copied.provider_subject, copied._state.adding = uuid7(), "2", True
+    with pytest.raises(SealedFieldUpdateError), transaction.atomic():
+        copied.save()
+    copied.refresh_token = first.refresh_token
+    copied.save()
+    assert {row.refresh_token for row in Connection.objects.all()} == {CANARY}
 
 
 def test_it_can_only_be_filtered_by_isnull(activity):
