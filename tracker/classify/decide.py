@@ -16,8 +16,8 @@ NOISES = ("autoreply", "account", "survey", "digest", "newsletter", "applicant",
 THRESHOLD = 4.0
 NOISE_TAIL = 0.2
 SUBJECT_NOISE = 1.0
-OWN_SUBJECTS, OWN_WEIGHT = ("work", "art"), 1.0
-MAX_RULES = 16.0
+OWN_SUBJECTS, OWN_WEIGHT = ("work", "art"), 0.8
+MAX_RULES = 12.0
 RULES, LIKENESS, LIKENESS_NOISE = 0.65, 8.0, 11.0
 
 # (winner, its least score, what it weakens, by how much): in order, each acting on what the earlier ones left.

@@ -5,6 +5,7 @@ A phrase is words between spaces, on normalised text (see `normalise`):
     word        that word                      stem*      a word that begins so
     (a|b c|d*)  one of these                   (a|b)?     or nothing; also word?
     ...         up to six words in between     ..         up to two
+    ~ phrase    says it less surely: a third of the weight
     <name>      one of the words listed under that name in words.yaml of the same language
 
 Each phrase is filed under its rarest word, so that a mail only meets the phrases it could contain.
@@ -12,7 +13,7 @@ Each phrase is filed under its rarest word, so that a mail only meets the phrase
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import yaml
 TABLES = Path(__file__).parent / "tables"
 GAPS = {"...": r"(?:[^ \n]+ ){0,6}?", "..": r"(?:[^ \n]+ ){0,2}?"}
 ITEM = re.compile(r"\.{2,3}|<\w+>\??|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\??|[^\s]+")
-MIN_STEM = 3
+WEAK = 0.35
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,9 @@ def _phrases() -> Iterator[Phrase]:
             for row in _load(path):
                 lines = [line.strip() for line in row.pop("phrases").splitlines() if line.strip()]
                 group = Group(**row)
-                yield from (Phrase(group, line, words) for line in lines if not line.startswith("#"))
+                weak = replace(group, weight=group.weight * WEAK)
+                for line in lines:
+                    yield Phrase(weak, line[1:].strip(), words) if line.startswith("~") else Phrase(group, line, words)
 
 
 @cache
