@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import get_template
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
@@ -77,6 +78,20 @@ class LimitsMiddleware:
             return None
         request.limit_exceeded = name  # type: ignore[attr-defined]  # `accounts.middleware.note_limit` records it
         return too_many_requests(request, left)
+
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """What cannot do without Valkey, such as signing in, says 503 while it is down (DESIGN, decision 11)."""
+        if not isinstance(exception, RedisError):
+            return None
+        logger.error("cache unavailable", extra={"error": type(exception).__name__})
+        request_id = getattr(request, "request_id", "")
+        if request.accepts("text/html"):
+            response = HttpResponse(get_template("500.html").render({"request_id": request_id}), status=503)
+        else:
+            response = JsonResponse({"detail": "Service unavailable", "code": "unavailable", "request_id": request_id}, status=503)
+        response["Retry-After"] = "30"
+        return response
 
 
 def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:

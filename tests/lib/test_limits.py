@@ -52,6 +52,13 @@ def test_a_dead_valkey_lets_pages_through(client, settings, caplog):
     assert response.status_code == 200 and "limits unavailable" in caplog.text
 
 
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_signing_in_says_503_while_valkey_is_down(client, settings, accept):
+    settings.CACHES = {alias: values | {"LOCATION": "unix:///nonexistent.sock?db=0"} for alias, values in settings.CACHES.items()}
+    response = client.post(reverse("account_login"), {"login": "x@example.test", "password": "y"}, headers={"accept": accept})
+    assert response.status_code == 503 and response.headers["Retry-After"] == "30"
+
+
 def test_every_limited_name_exists():
     examples = {"openid_callback": {"provider_id": "google"}}
     for name in LIMITS:
