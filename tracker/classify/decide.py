@@ -18,7 +18,7 @@ NOISE_TAIL = 0.2
 SUBJECT_NOISE = 1.0
 OWN_SUBJECTS, OWN_WEIGHT = ("work", "art"), 0.8
 MAX_RULES = 12.0
-RULES, LIKENESS, LIKENESS_NOISE = 0.65, 8.0, 11.0
+RULES, LIKENESS, LIKENESS_NOISE = 0.65, 8.0, 12.0
 
 # (winner, its least score, what it weakens, by how much): in order, each acting on what the earlier ones left.
 BEATS = (
@@ -38,6 +38,9 @@ BEATS = (
     ("information_request", 7, ("action_required_from_company",), 0.6),
 )  # fmt: skip
 
+NOT_BULK, COMPANY_PERSONAL, COMPANY_APPLICANT, NO_ABSENCE = 0.75, 0.4, 0.8, 0.6
+UNSUBSCRIBE = re.compile(r"unsubscribe|desinscri|desabonn|opt out|email preferences|gerer mes|view in browser|version en ligne|read (?:it )?online")
+ABSENCE_SUBJECT = re.compile(r" (?:auto\w*|absen\w*|away|leave|holiday|vacation|conges?|out of|undeliver\w*|delivery|failure|failed|reponse automatique|mailer|returned|non remis|echec|maternite|closed|ferme\w*|retour le) ")
 SLOT_LINE = re.compile(r"^ (?:[a-z0-9] )?(?:@date|@day|@time)(?: |$)")
 ALTERNATIVES = re.compile(r"(?:@date|@day|@time)(?: [^@ ]+){0,5}? (?:or|ou|soit) (?:[^@ ]+ ){0,4}?(?:@date|@day|@time)")
 
@@ -69,33 +72,56 @@ def _slots(reading: Reading) -> int:
     return listed + 2 * sum(bool(ALTERNATIVES.search(line)) for number, line in enumerate(reading.lines) if number not in reading.hypothetical)
 
 
-def _context(reading: Reading, scores: dict[str, float]) -> None:
-    """Weigh scores by how the mail was sent and what it speaks of."""
+def _by_subject_matter(reading: Reading, scores: dict[str, float]) -> None:
+    """The same words mean nothing to us in the mail of a bank, a landlord, a school or a doctor."""
     work, other = _subject_matter(reading)
     if other > work:
-        for label in PROCESS | {"call_for_entries"}:
+        for label in PROCESS | {"call_for_entries", "quote_follow_up"}:
             scores[label] *= 0.35 if other >= work + 2 else 0.65
     scores["noise:subject"] += SUBJECT_NOISE * min(5.0, max(0.0, other - work - 1))
-    if reading.is_reply and QUOTE_SUBJECT.search(reading.lines[0]):
-        scores["quote_follow_up"] += 4.0
-        scores["noise:seller"] *= 0.5
-    elif not any(QUOTE_WORD.search(line) for line in (*reading.lines, fold(reading.cut.quoted[:2_000]))):
-        scores["quote_follow_up"] *= 0.6
+
+
+def _by_sender(reading: Reading, scores: dict[str, float]) -> None:
+    """Family writes from private addresses, newsletters can be left, absence replies say so in their headers or subject."""
     if reading.is_bulk:
         for label in PROCESS | {"client_enquiry", "quote_follow_up"}:
             scores[label] *= 0.55 if label not in {"application_confirmation", "rejection"} else 0.85
         for noise in ("digest", "newsletter", "survey"):
             scores["noise:" + noise] *= 1.3
+    elif not UNSUBSCRIBE.search(fold(reading.mail.text[-3_000:])):
+        for noise in ("digest", "newsletter"):
+            scores["noise:" + noise] *= NOT_BULK
+    if not reading.is_person:
+        scores["noise:personal"] *= COMPANY_PERSONAL
+    scores["noise:applicant"] *= 1.2 if reading.is_person else COMPANY_APPLICANT
+    if reading.is_auto_reply:
+        scores["noise:autoreply"] *= 1.5
+    elif not ABSENCE_SUBJECT.search(reading.lines[0]):
+        scores["noise:autoreply"] *= NO_ABSENCE
+
+
+def _by_conversation(reading: Reading, scores: dict[str, float]) -> None:
+    """A reply is no first approach; an answer under a quote's subject is about that quote."""
+    if reading.is_reply and QUOTE_SUBJECT.search(reading.lines[0]):
+        scores["quote_follow_up"] += 4.0
+        scores["noise:seller"] *= 0.5
+    elif not any(QUOTE_WORD.search(line) for line in (*reading.lines, fold(reading.cut.quoted[:2_000]))):
+        scores["quote_follow_up"] *= 0.6
     if reading.is_reply:
         scores["inbound_request"] *= 0.35
         scores["referral_action_required"] *= 0.6
         scores["noise:applicant"] *= 0.5
         scores["call_for_entries"] *= 0.6
-    if reading.is_auto_reply:
-        scores["noise:autoreply"] *= 1.5
     if _slots(reading) >= 2 and max(scores["availability_request"], scores["interview_invitation"]) > 2:
         scores["availability_request"] += 3.0
         scores["interview_invitation"] *= 0.7
+
+
+def _context(reading: Reading, scores: dict[str, float]) -> None:
+    """Weigh scores by what the mail speaks of, how it was sent, and what it answers."""
+    _by_subject_matter(reading, scores)
+    _by_sender(reading, scores)
+    _by_conversation(reading, scores)
 
 
 def _blend(reading: Reading, scores: dict[str, float]) -> None:
