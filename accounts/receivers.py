@@ -3,12 +3,21 @@
 import time
 from typing import Any
 
-from allauth.account.signals import email_confirmed, password_changed, password_reset, password_set
+from allauth.account.signals import (
+    email_added,
+    email_changed,
+    email_confirmed,
+    email_removed,
+    password_changed,
+    password_reset,
+    password_set,
+)
 from allauth.socialaccount.signals import social_account_added, social_account_removed
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from accounts import services
 from accounts.models import User
 from audit.services import record
 
@@ -37,9 +46,17 @@ def note_password_reset(request: HttpRequest, user: User, **_kwargs: Any) -> Non
     record("password.reset", user, actor=user, request=request)
 
 
+@receiver(email_added)
+@receiver(email_changed)
+@receiver(email_removed)
+def note_addresses_changed(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    record("user.updated", user, actor=user, request=request, fields=["email"])
+
+
 @receiver(email_confirmed)
 def note_email_verified(request: HttpRequest, email_address: Any, **_kwargs: Any) -> None:
     record("user.email.verified", email_address.user, actor=email_address.user, request=request)
+    services.discard_unconfirmed([email_address.email], request=request)
 
 
 @receiver(social_account_added)

@@ -4,6 +4,7 @@ import time
 from urllib.parse import quote
 
 import pytest
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -49,6 +50,28 @@ def test_the_key_of_a_mailed_link_is_never_written_to_the_activity_log():
 def test_no_hidden_column_can_be_read_letter_by_letter_in_the_console(client, path, column, guess):
     client.force_login(make_user(role="admin"))
     assert client.get(f"/admin/{path}/?{column}__startswith={quote(guess)}").status_code == 400
+
+
+def test_a_stranger_cannot_keep_somebody_from_an_address_by_signing_up_with_it(client):
+    Client().post(reverse("account_signup"), {"email": "mine@example.test", "password1": "Strangers-Pass-7", "name": "S"})
+    owner = make_user(email="owner@example.test")
+    client.force_login(owner)
+    mine = EmailAddress.objects.create(user=owner, email="mine@example.test")
+    client.post(reverse("account_confirm_email", args=[EmailConfirmationHMAC(mine).key]))
+    client.post(reverse("account_email"), {"action_primary": "", "email": "mine@example.test"})
+    assert User.objects.get() == owner and User.objects.get().email == "mine@example.test"
+
+
+def test_every_change_of_somebodys_addresses_is_on_record(client):
+    owner = make_user(email="owner@example.test", password=PASSWORD)
+    client.post(reverse("account_login"), {"login": owner.email, "password": PASSWORD})
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    client.post(reverse("account_email"), {"action_add": "", "email": "second@example.test"})
+    EmailAddress.objects.filter(email="second@example.test").update(verified=True)
+    client.post(reverse("account_email"), {"action_primary": "", "email": "second@example.test"})
+    client.post(reverse("account_email"), {"action_remove": "", "email": "owner@example.test"})
+    assert User.objects.get().email == "second@example.test" and EmailAddress.objects.count() == 1
+    assert Activity.objects.filter(action="user.updated", details__fields=["email"]).count() == 3
 
 
 def test_staff_who_are_not_signed_in_come_back_to_the_page_of_the_console_they_asked_for(client):
