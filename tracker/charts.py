@@ -26,5 +26,5 @@ def answers_chart(weeks: list[tuple[date, int]]) -> SafeString:
         title=_("Answers per week"),
         description=_("Relevant mails received in each of the last twelve weeks."),
         columns=(_("Week of"), _("Mails")),
-        points=[Point(date_format(monday, "j M"), date_format(monday, "DATE_FORMAT"), count) for monday, count in weeks],
+        points=[Point(date_format(monday, "j N"), date_format(monday, "DATE_FORMAT"), count) for monday, count in weeks],
     )
