@@ -67,6 +67,7 @@ class TransformationAdmin(ConsoleModelAdmin):
     list_display = ["name", "version", "created_at"]
     search_fields = ["name"]
     fields = ["name", "version", "steps"]
+    readonly_fields = ["version"]
 
     def save_model(self, request: HttpRequest, obj: Transformation, form: Any, change: bool) -> None:
         definitions.save_transformation(obj, actor=operator(request), request=request)

@@ -37,7 +37,9 @@ class ConnectionQuerySet(models.QuerySet):
         return self.order_by(rank, "-created_at")
 
     def due_for_refresh(self, now: datetime) -> Self:
-        return self.usable().filter(expires_at__lt=now + REFRESH_AHEAD, renewable=True)
+        """Renewable ones shortly before they expire; the others once they have, for there is nothing to wait for."""
+        soon = Q(renewable=True, expires_at__lt=now + REFRESH_AHEAD)
+        return self.usable().filter(soon | Q(renewable=False, expires_at__lt=now))
 
 
 class Connection(models.Model):
@@ -189,6 +191,12 @@ class Pipeline(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if self.destination not in settings.PIPELINE_DESTINATIONS:
+            raise ValidationError({"destination": _("There is no such destination.")})
+        if self.destination == "opportunities" and self.connection.owner_id is None:
+            raise ValidationError({"connection": _("Opportunities belong to a person; this connection belongs to the instance.")})
 
 
 class RunQuerySet(models.QuerySet):

@@ -36,7 +36,7 @@ class Listing:
 
 
 class Connector(ABC):
-    """Raises only `ProviderError` subclasses. `stopping` lets a back-off end early when the run does."""
+    """Raises only `ProviderError` subclasses. `stopping(seconds)` waits as long at most and tells whether the run is ending."""
 
     provider: ClassVar[str]
     scopes: ClassVar[tuple[str, ...]]

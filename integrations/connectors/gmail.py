@@ -122,6 +122,8 @@ class GmailConnector(Connector):
         """Execute within the budget; 429, 5xx and broken lines are tried again with jittered back-off."""
         for attempt in range(settings.GMAIL_ATTEMPTS):
             self._budget.take(units)
+            if self.stopping(0):
+                break
             request.headers["authorization"] = f"Bearer {self.token.value}"
             try:
                 return request.execute(http=self._http(), num_retries=0)

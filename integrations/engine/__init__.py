@@ -34,6 +34,7 @@ from integrations.steps import Dropped, compile_steps
 logger = logging.getLogger(__name__)
 
 STORM = 12
+MOST_EVENTS = 200
 
 
 class Cancelled(Exception):
@@ -200,6 +201,8 @@ class Reading:
     def _quarantine(self, one: Fetched, why: str, page: Page) -> None:
         """A broken mail: counted, told with the kind of fault only, left alone."""
         self.ledger.counts.quarantined += 1
+        if self.ledger.counts.quarantined > MOST_EVENTS:
+            return
         page.events.append(RunEvent(run=self.run, level=RunEvent.Level.WARNING, code="quarantined", text=f"{one.id}: {why}"[:200]))
 
     def _pulse(self) -> None:

@@ -81,8 +81,8 @@ class Fetcher:
             yield page
 
     def close(self) -> None:
-        """Give up what is under way; back-offs end because the engine has said that it is stopping."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Give up what is under way, and do not wait for it: the threads hold no row and end with their call."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _submit(self, message_id: str) -> Future[Fetched]:
         return self._pool.submit(self._fetch, message_id)

@@ -59,7 +59,7 @@ def check_connection(connection: Connection, *, actor: User) -> str:
     """ "" when the account answers, else the code of what is wrong; reads no mail."""
     try:
         token = AccessToken(tokens.access_token_for(connection, acting_user=actor))
-        connector = CONNECTORS[connection.provider](token, account=connection.provider_subject, stopping=lambda _seconds: True)
+        connector = CONNECTORS[connection.provider](token, account=connection.provider_subject, stopping=lambda seconds: seconds > 0)
         try:
             connector.check()
         except Unauthorized:

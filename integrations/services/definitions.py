@@ -28,7 +28,10 @@ def delete_pipeline(pipeline: Pipeline, *, actor: User, request: HttpRequest | N
 
 @transaction.atomic
 def save_transformation(row: Transformation, *, actor: User, request: HttpRequest | None = None) -> None:
+    """A change of steps makes a new version."""
     adding = row._state.adding
+    if not adding and Transformation.objects.get(pk=row.pk).steps != row.steps:
+        row.version += 1
     row.save()
     name = "transformation.created" if adding else "transformation.updated"
     record(name, row, actor=actor, request=request, version=row.version)

@@ -100,6 +100,15 @@ def test_a_pipeline_of_the_instance_is_run_by_whoever_the_matrix_allows(sandbox)
     assert Run.objects.get().status == "succeeded"
 
 
+def test_changed_steps_are_a_new_version(sandbox):
+    row = Transformation.objects.get()
+    steps = '[{"do": "classify"}, {"do": "filter", "drop_labels": ["not_relevant", "rejection"]}, {"do": "redact"}]'
+    response = staff("designer").post(page("transformation", "change", row.pk), {"name": row.name, "steps": steps})
+    assert response.status_code == 302
+    row.refresh_from_db()
+    assert row.version == 2 and Activity.objects.get(action="transformation.updated").details["version"] == 2
+
+
 def test_steps_that_would_keep_a_body_are_refused(sandbox):
     row = Transformation(name="Careless", steps=[{"do": "classify"}])
     with pytest.raises(Exception, match="The last step is redact"):

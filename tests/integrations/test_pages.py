@@ -44,12 +44,23 @@ def busy(camille) -> list[str]:
     for hours, (status, reason) in enumerate(ended, start=1):
         at = now - timedelta(hours=hours)
         Run.objects.create(
-            pipeline=pipeline, status=status, stop_reason=reason, counts=COUNTS, queued_at=at, started_at=at, finished_at=at + timedelta(seconds=40)
+            pipeline=pipeline,
+            status=status,
+            stop_reason=reason,
+            counts=COUNTS,
+            queued_at=at,
+            started_at=at,
+            finished_at=at + timedelta(seconds=40),
         )
     live = Run.objects.create(pipeline=pipeline, status="running", counts=COUNTS, heartbeat_at=now, started_at=now)
     RunEvent.objects.create(run=live, level="warning", code="quarantined", text="18c2f: UnreadableMail")
     detail = [reverse("integrations:run_detail", args=[run.pk]) for run in Run.objects.filter(status__in=["running", "partial"])]
-    return [reverse("integrations:connections"), reverse("integrations:run_list"), *detail, reverse("integrations:disconnect", args=[first.pk])]
+    return [
+        reverse("integrations:connections"),
+        reverse("integrations:run_list"),
+        *detail,
+        reverse("integrations:disconnect", args=[first.pk]),
+    ]
 
 
 @pytest.mark.slow

@@ -262,6 +262,18 @@ def test_a_waiting_run_is_stopped_at_once(sandbox, connect, web):
     assert response.status_code == 200 and run.status == "cancelled"
 
 
+def test_stopping_does_not_wait_for_calls_that_hang(sandbox, mailbox, monkeypatch, web):
+    fill(sandbox, 160)
+
+    def hang_and_stop():
+        sandbox.control("POST", "/latency", {"ms": 8_000, "path": "/gmail"})
+        web.post(reverse("integrations:run_cancel", args=[Run.objects.live().get().pk]))
+
+    after_first_page(monkeypatch, hang_and_stop)
+    run = scan(mailbox)
+    assert run.status == "cancelled" and (run.finished_at - run.started_at).total_seconds() < 6
+
+
 def test_disconnecting_on_the_way_stores_nothing_more(sandbox, mailbox, monkeypatch, web):
     fill(sandbox, 260)
     after_first_page(monkeypatch, lambda: web.post(reverse("integrations:disconnect", args=[mailbox.pk])))

@@ -128,6 +128,21 @@ def test_the_clock_drops_the_keys_of_who_is_no_longer_premium(sandbox, connect):
 
 
 @pytest.mark.django_db
+def test_the_key_of_one_scan_does_not_outlive_its_hour(sandbox, connect):
+    """Its worker may have died before it could drop the key."""
+    InstanceSettings(premium_for="nobody").save()
+    row = connect()
+    row.pipelines.get().runs.update(status="failed")
+    tokens.refresh_due()
+    row.refresh_from_db()
+    assert row.access_token
+    expire(row, seconds=-1)
+    tokens.refresh_due()
+    row.refresh_from_db()
+    assert (row.status, row.access_token) == ("paused", None)
+
+
+@pytest.mark.django_db
 def test_a_refused_token_is_renewed_once_for_all_who_held_it(sandbox, connect, member):
     row = connect()
     refused = row.access_token
