@@ -25,9 +25,12 @@ class CannotMerge(ValueError):
 
 
 def _locked(opportunity: Opportunity) -> Opportunity:
-    """The row as it is now, to be changed by nobody else until this transaction ends."""
+    """The row as it is now, to be changed by nobody else until this transaction ends.
+
+    Raises Opportunity.DoesNotExist when it was deleted or merged since it was read.
+    """
     lock_board(opportunity.owner_id)
-    return Opportunity.objects.select_for_update().get(pk=opportunity.pk)
+    return Opportunity.objects.select_for_update().get(pk=opportunity.pk, merged_into=None)
 
 
 def _save(opportunity: Opportunity, *, fields: tuple[str, ...] | list[str]) -> None:

@@ -22,6 +22,7 @@ from tracker.forms import MoveForm
 from tracker.listing import Listing
 from tracker.models import Opportunity, Signal
 from tracker.stages import ASIDE, BOARD, Stage
+from tracker.views.gone import gone_is_404
 
 PER_COLUMN = 30
 PER_PAGE = 50
@@ -48,6 +49,7 @@ def board(request: UserRequest) -> HttpResponse:
 
 
 @require_POST
+@gone_is_404
 def opportunity_move(request: UserRequest, pk: UUID) -> HttpResponse:
     """Move by hand; answers the board to htmx, goes back to where it was asked otherwise."""
     opportunity = get_object_or_404(Opportunity.objects.visible_to(request.user), pk=pk)

@@ -15,6 +15,7 @@ from accounts.http import UserRequest
 from tracker import services
 from tracker.forms import MoveForm, NewOpportunityForm, OpportunityForm
 from tracker.models import Opportunity, OpportunityQuerySet, Signal
+from tracker.views.gone import gone_is_404
 
 MOST_SIGNALS = 100
 PER_PAGE = 20
@@ -51,6 +52,7 @@ def opportunity_add(request: UserRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@gone_is_404
 def opportunity_edit(request: UserRequest, pk: UUID) -> HttpResponse:
     opportunity = _own(request, pk)
     title = opportunity.title  # as stored: the form writes into the row it is given
@@ -63,6 +65,7 @@ def opportunity_edit(request: UserRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
+@gone_is_404
 def task_done(request: UserRequest, pk: UUID) -> HttpResponse:
     services.complete_task(_own(request, pk), actor=request.user, request=request)
     messages.success(request, _("Done. It is their turn now."))
@@ -105,6 +108,7 @@ def _candidates(request: UserRequest, opportunity: Opportunity, search: str) -> 
 
 
 @require_http_methods(["GET", "POST"])
+@gone_is_404
 def opportunity_delete(request: UserRequest, pk: UUID) -> HttpResponse:
     opportunity = _own(request, pk)
     if request.method == "GET":
@@ -115,6 +119,7 @@ def opportunity_delete(request: UserRequest, pk: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@gone_is_404
 def signal_delete(request: UserRequest, pk: UUID) -> HttpResponse:
     signal = get_object_or_404(Signal.objects.visible_to(request.user).select_related("opportunity"), pk=pk)
     if request.method == "GET":
