@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import User
 from audit.services import record
@@ -38,6 +39,7 @@ def import_grant(row: dict[str, Any]) -> Connection:
         raise UnusableRow("is connected already")
     connection.account_email = str(row["account_email"])
     connection.refresh_token, connection.renewable = token, True
+    connection.expires_at = timezone.now()  # no access token came along: the first use fetches one
     connection.granted_scopes = sorted(row["scopes"])
     connection.status = Connection.Status.ACTIVE
     connection.save()

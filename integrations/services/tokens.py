@@ -17,6 +17,7 @@ from billing.services import is_premium
 from integrations import google
 from integrations.errors import NotConnected, OAuthRefused, OAuthUnavailable
 from integrations.models import REFRESH_AHEAD, Connection, Run
+from vault.errors import SealedDataError
 
 logger = logging.getLogger(__name__)
 
@@ -151,4 +152,6 @@ def refresh_due() -> int:
             continue
         except OAuthUnavailable:
             logger.warning("token refresh put off", extra={"connection": str(connection.pk)})
+        except SealedDataError:  # one person's lost or altered key must not keep the others from being renewed
+            logger.error("tokens cannot be opened", extra={"connection": str(connection.pk)})
     return renewed

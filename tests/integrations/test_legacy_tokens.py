@@ -7,6 +7,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from integrations.models import Connection
 from tests.accounts.people import make_user
@@ -45,6 +46,7 @@ def test_a_fernet_token_is_taken_over_and_sealed_anew(settings, tmp_path):
     assert "1 taken over" in out and not errors + failure
     kept = Connection.objects.get()
     assert kept.refresh_token == CANARY and kept.pipelines.count() == 1
+    assert kept in Connection.objects.due_for_refresh(timezone.now()), "it came without an access token: one is fetched at once"
     with connection.cursor() as cursor:
         cursor.execute("SELECT refresh_token FROM integrations_connection")
         stored = bytes(cursor.fetchone()[0])

@@ -9,12 +9,14 @@ from django.utils import timezone
 
 from accounts.models import InstanceSettings
 from audit.models import Activity
+from integrations import google
 from integrations.errors import NotConnected, OAuthUnavailable
 from integrations.models import Connection
 from integrations.services import tokens
 from integrations.services.connections import check_connection
 from tests.accounts.people import make_user
 from tests.integrations import processes
+from vault.services import destroy_key, opened, person
 
 ASK = """
 from integrations.models import Connection
@@ -159,3 +161,18 @@ def test_the_owner_can_test_a_connection(sandbox, connect, member):
     assert check_connection(row, actor=member) == "" and refreshes(sandbox) == 1
     sandbox.control("POST", "/tokens/revoke", {})
     assert check_connection(row, actor=member) == "invalid_grant"
+
+
+@pytest.mark.django_db
+def test_one_connection_that_cannot_be_opened_does_not_keep_the_others_from_being_renewed(monkeypatch):
+    answer = google.TokenAnswer("new", "", "", timezone.now() + timedelta(hours=1), ())
+    monkeypatch.setattr(tokens.google, "refresh", lambda _token: answer)
+    owners = [make_user() for _ in range(3)]
+    for owner in owners:
+        Connection.objects.create(
+            owner=owner, provider="gmail", provider_subject="1", access_token="old", refresh_token="kept", renewable=True,
+            status=Connection.Status.ACTIVE, expires_at=timezone.now(),
+        )  # fmt: skip
+    destroy_key(person(owners[1].pk))
+    opened.forget()
+    assert tokens.refresh_due() == 2
