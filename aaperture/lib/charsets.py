@@ -29,9 +29,7 @@ def _windows(data: bytes) -> str:
     try:
         return data.decode("cp1252")
     except UnicodeDecodeError:
-        return "".join(
-            bytes([byte]).decode("cp1252", "replace") if byte < 0xA0 else chr(byte) for byte in data
-        )
+        return "".join(bytes([byte]).decode("cp1252", "replace") if byte < 0xA0 else chr(byte) for byte in data)
 
 
 def _decode(data: bytes, charset: str) -> str:

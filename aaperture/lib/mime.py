@@ -186,7 +186,7 @@ def _part_text(part: _Part) -> str:
 
 def tidy_plain(text: str) -> str:
     """Like `tidy`, keeping the "-- " line that starts a signature."""
-    return tidy(re.sub(r"(?m)^--[ \t]*$", "--\u2063", text)).replace("--\u2063", "-- ")
+    return tidy(re.sub(r"(?m)^--[ \t]*$", "--\ue000", text)).replace("--\ue000", "-- ")
 
 
 def _calendar(text: str) -> dict[str, str]:
@@ -341,7 +341,8 @@ def mail_from_gmail(message: Mapping[str, Any]) -> Mail:
         mail = mail_from_bytes(_base64(raw))
         return Mail(mail.sender, mail.recipients, mail.subject, mail.text, mail.headers, sent)
     root = _gmail_part(payload)
-    waiting, parts = [(payload, root, 0)], 1
+    waiting: list[tuple[Mapping[str, Any], _Part, int]] = [(payload, root, 0)]
+    parts = 1
     while waiting:
         source, part, depth = waiting.pop(0)
         for child in _gmail_children(source):

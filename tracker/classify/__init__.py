@@ -8,7 +8,9 @@ from tracker.classify.evidence import Reading, read
 from tracker.classify.extract import company_and_role
 
 __all__ = ["LABELS", "NOT_RELEVANT", "Classification", "Mail", "classify"]
-MAX_REASONS = 4
+MAX_REASONS = 3
+TYPICAL = 0.25
+READS_LIKE = "reads like other mails of its kind"
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,17 @@ class Classification:
 
 
 def _reasons(reading: Reading, label: str, scores: dict[str, float]) -> tuple[str, ...]:
-    wanted = {label} if label != NOT_RELEVANT else {max((name for name in scores if name.startswith("noise:")), key=scores.__getitem__, default="")}
-    hits = sorted((hit for hit in reading.hits.values() if hit.group.label in wanted), key=lambda hit: -hit.score)
-    return tuple(f"{hit.group.why}: “{_quoted(hit.words)}”" for hit in hits[:MAX_REASONS])
+    """The rules that spoke for the label, strongest first, and the sentence that reads most like its examples."""
+    if label == NOT_RELEVANT:
+        label = max((name for name in scores if name.startswith("noise:")), key=scores.__getitem__, default="")
+    hits = sorted((hit for hit in reading.hits.values() if hit.group.label == label and hit.score >= 1), key=lambda hit: -hit.score)
+    reasons = {hit.group.why: hit.words for hit in reversed(hits[:MAX_REASONS])}
+    found = [f"{why}: “{_quoted(words)}”" for why, words in reversed(reasons.items())]
+    names = (label, label.replace("noise:", "other:"))
+    share, line = max((reading.closest.get(name, (0.0, 0)) for name in names), default=(0.0, 0))
+    if share > TYPICAL or not found:
+        found.append(f"{READS_LIKE}: “{_quoted(reading.lines[line].strip())}”")
+    return tuple(found)
 
 
 def _quoted(words: str) -> str:

@@ -3,6 +3,8 @@
 A bare forward or a contact-form relay keeps its content: there, the content *is* the message.
 """
 
+# ruff: noqa: E501 - patterns read better in one piece
+
 import re
 from dataclasses import dataclass
 
@@ -59,8 +61,12 @@ FOOTER = re.compile(
     r"|all rights reserved|tous droits reserves|©|registered in england|registered (?:office|company|charity)|siege social|rcs [a-z]|siret|capital (?:social )?de|privacy (?:policy|notice)|politique de confidentialite|terms (?:of (?:service|use)|and conditions)|mentions legales|rgpd|gdpr|donnees personnelles|personal data|equal opportunit|egalite des chances"
     r"|do not reply|ne pas repondre|ne pas y repondre|n'y repondez pas|mailbox is not monitored|unmonitored|pensez a l'environnement|consider the environment|powered by|propulse par|help cent(?:er|re)|centre d'aide|update your profile|please type your reply above"
 )
-ASKS = re.compile(r"\?\s*$|\b(?:pourr(?:iez|ais)|peux-tu|pouvez|merci de|veuillez|nous faut|manque|could you|can you|would you|please (?:send|provide|complete|confirm|find)|we need|your application|votre candidature)\b")
-LEGAL_WORDS = re.compile(r"confidential|intended|destinataire|registered|siege social|rgpd|gdpr|rights reserved|droits reserves|equal opportunit|privacy|monitored")
+ASKS = re.compile(
+    r"\?\s*$|\b(?:pourr(?:iez|ais)|peux-tu|pouvez|merci de|veuillez|nous faut|manque|could you|can you|would you|please (?:send|provide|complete|confirm|find)|we need|your application|votre candidature)\b"
+)
+LEGAL_WORDS = re.compile(
+    r"confidential|intended|destinataire|registered|siege social|rgpd|gdpr|rights reserved|droits reserves|equal opportunit|privacy|monitored"
+)
 BULLET_SEPARATOR = re.compile(r"^[\s_=*~#.•·|–—-]{3,}$")
 
 

@@ -1,7 +1,9 @@
-"""From evidence to one label: context first, then which label beats which, then a threshold."""
+"""From evidence to one label: rules and likeness add up, context weighs them, the strongest wins if no noise is stronger."""
+
+# ruff: noqa: E501 - patterns read better in one piece
 
 import re
-from collections import Counter
+from collections import defaultdict
 
 from tracker.classify.evidence import Reading
 from tracker.classify.normalise import fold
@@ -12,51 +14,38 @@ PROCESS = {
     "referral_action_required", "inbound_request", "action_required_from_company", "hiring_freeze", "withdrew_application", "offer_made",
 }  # fmt: skip
 LABELS = PROCESS | {"client_enquiry", "quote_follow_up", "call_for_entries"}
-NOISES = ("autoreply", "account", "survey", "digest", "newsletter", "applicant", "seller", "research", "client_admin")
 THRESHOLD = 4.0
 NOISE_TAIL = 0.2
 SUBJECT_NOISE = 1.0
 OWN_SUBJECTS, OWN_WEIGHT = ("work", "art"), 0.8
 MAX_RULES = 12.0
 RULES, LIKENESS, LIKENESS_NOISE = 0.65, 8.0, 12.0
-
-# (winner, its least score, what it weakens, by how much): in order, each acting on what the earlier ones left.
-BEATS = (
-    ("withdrew_application", 9.5, ("rejection", "application_confirmation", "offer_made", "action_required_from_company", "interview_invitation", "information_request"), 0.3),
-    ("hiring_freeze", 8.5, ("rejection", "action_required_from_company", "application_confirmation", "availability_request", "offer_made", "interview_invitation"), 0.35),
-    ("quote_follow_up", 8.5, ("client_enquiry", "information_request", "availability_request", "rejection", "offer_made", "interview_invitation", "application_confirmation", "inbound_request", "action_required_from_company", "withdrew_application"), 0.35),
-    ("rejection", 7.5, ("application_confirmation", "action_required_from_company", "availability_request", "interview_invitation", "information_request", "inbound_request", "offer_made", "assessment_sent", "call_for_entries", "client_enquiry"), 0.35),
-    ("referral_action_required", 12, ("inbound_request", "information_request", "application_confirmation", "client_enquiry", "availability_request"), 0.3),
-    ("call_for_entries", 11, ("inbound_request", "client_enquiry", "offer_made", "information_request", "assessment_sent", "interview_invitation", "availability_request", "action_required_from_company"), 0.4),
-    ("client_enquiry", 9, ("availability_request", "information_request", "interview_invitation", "assessment_sent", "action_required_from_company", "offer_made", "application_confirmation"), 0.35),
-    ("inbound_request", 8.5, ("availability_request", "information_request", "interview_invitation", "action_required_from_company", "offer_made", "application_confirmation"), 0.4),
-    ("offer_made", 8.5, ("information_request", "interview_invitation", "application_confirmation", "action_required_from_company", "availability_request", "inbound_request"), 0.4),
-    ("assessment_sent", 8, ("availability_request", "information_request", "interview_invitation", "action_required_from_company", "application_confirmation"), 0.45),
-    ("application_confirmation", 7.5, ("action_required_from_company", "information_request", "interview_invitation", "availability_request"), 0.5),
-    ("availability_request", 7, ("action_required_from_company", "information_request"), 0.5),
-    ("interview_invitation", 7, ("action_required_from_company", "information_request"), 0.5),
-    ("information_request", 7, ("action_required_from_company",), 0.6),
-)  # fmt: skip
-
 NOT_BULK, COMPANY_PERSONAL, COMPANY_APPLICANT, NO_ABSENCE = 0.75, 0.4, 0.8, 0.6
-UNSUBSCRIBE = re.compile(r"unsubscribe|desinscri|desabonn|opt out|email preferences|gerer mes|view in browser|version en ligne|read (?:it )?online")
-ABSENCE_SUBJECT = re.compile(r" (?:auto\w*|absen\w*|away|leave|holiday|vacation|conges?|out of|undeliver\w*|delivery|failure|failed|reponse automatique|mailer|returned|non remis|echec|maternite|closed|ferme\w*|retour le) ")
+UNSUBSCRIBE = re.compile(
+    r"unsubscribe|desinscri|desabonn|opt out|email preferences|gerer mes|view in browser|version en ligne|read (?:it )?online"
+)
+ABSENCE_SUBJECT = re.compile(
+    r" (?:auto\w*|absen\w*|away|leave|holiday|vacation|conges?|out of|undeliver\w*|delivery|failure|failed|reponse automatique|mailer|returned|non remis|echec|maternite|closed|ferme\w*|retour le) "
+)
 SLOT_LINE = re.compile(r"^ (?:[a-z0-9] )?(?:@date|@day|@time)(?: |$)")
 ALTERNATIVES = re.compile(r"(?:@date|@day|@time)(?: [^@ ]+){0,5}? (?:or|ou|soit) (?:[^@ ]+ ){0,4}?(?:@date|@day|@time)")
+QUOTE_WORD = re.compile(
+    r"\b(?:quot\w+|estimate|proposal|price|prices|pricing|fee|cost|costing|figures|budget|devis|tarifs?|prix|proposition|chiffrage|estimation|montant|@money|acompte|po|invoice|facture)\b|@money"
+)
+QUOTE_SUBJECT = re.compile(
+    r"^(?!.*\b(?:request|demande|enquiry|please|besoin)\b).*\b(?:quote|quotation|estimate|devis|proposal|proposition tarifaire|chiffrage|estimation)\b"
+)
 
 
-QUOTE_WORD = re.compile(r"\b(?:quot\w+|estimate|proposal|price|prices|pricing|fee|cost|costing|figures|budget|devis|tarifs?|prix|proposition|chiffrage|estimation|montant|@money|acompte|po|invoice|facture)\b|@money")
-QUOTE_SUBJECT = re.compile(r"^(?!.*\b(?:request|demande|enquiry|please|besoin)\b).*\b(?:quote|quotation|estimate|devis|proposal|proposition tarifaire|chiffrage|estimation)\b")
-
-
-def _scores(reading: Reading) -> dict[str, float]:
-    scores: dict[str, float] = Counter()
+def _scores(reading: Reading) -> defaultdict[str, float]:
+    """Per label, its strongest group of phrases and most of the others."""
+    scores: defaultdict[str, float] = defaultdict(float)
     by_label: dict[str, list[float]] = {}
     for group, hit in reading.hits.items():
         by_label.setdefault(group.label, []).append(hit.score)
     for label, parts in by_label.items():
         parts.sort(reverse=True)
-        scores[label] = parts[0] + 0.7 * sum(parts[1:])
+        scores[label] = min(parts[0] + 0.7 * sum(parts[1:]), MAX_RULES)
     return scores
 
 
@@ -69,7 +58,9 @@ def _subject_matter(reading: Reading) -> tuple[float, float]:
 def _slots(reading: Reading) -> int:
     """How many times are on offer: lines of a list, or alternatives in a sentence."""
     listed = sum(bool(SLOT_LINE.match(line)) and len(line.split()) <= 14 for line in reading.lines[1:])
-    return listed + 2 * sum(bool(ALTERNATIVES.search(line)) for number, line in enumerate(reading.lines) if number not in reading.hypothetical)
+    return listed + 2 * sum(
+        bool(ALTERNATIVES.search(line)) for number, line in enumerate(reading.lines) if number not in reading.hypothetical
+    )
 
 
 def _by_subject_matter(reading: Reading, scores: dict[str, float]) -> None:
@@ -135,23 +126,13 @@ def _blend(reading: Reading, scores: dict[str, float]) -> None:
             scores[label] += LIKENESS * value
 
 
-def _settle(scores: dict[str, float]) -> None:
-    for winner, least, losers, factor in BEATS:
-        if scores[winner] >= least:
-            for loser in losers:
-                if scores[loser] < scores[winner] * 1.6:
-                    scores[loser] *= factor
-
-
 def decide(reading: Reading) -> tuple[str, float, dict[str, float]]:
     """The label, a confidence between 0 and 1, and the scores behind them."""
-    scores = {label: min(score, MAX_RULES) for label, score in _scores(reading).items()}
-    scores = Counter(scores)
+    scores = _scores(reading)
     if reading.mail.sent_by_owner:
         return NOT_RELEVANT, 0.99, scores
     _blend(reading, scores)
     _context(reading, scores)
-    _settle(scores)
     ranked = sorted(((scores[label], label) for label in LABELS), reverse=True)
     (best, label), (second, _) = ranked[0], ranked[1]
     noises = sorted((score for label, score in scores.items() if label.startswith("noise:")), reverse=True)

@@ -1,5 +1,7 @@
 """Read a mail once: its sentences, which phrases they contain, and how it was sent."""
 
+# ruff: noqa: E501 - patterns read better in one piece
+
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +28,7 @@ HYPOTHETICAL = 0.1
 SECOND = 0.3
 OLD_SUBJECT = 0.35
 LIKENESS_POWER = 1.15
+TYPICAL_SENTENCES = 3
 MOST_MATCHES = 13  # of one phrase in one mail
 
 
@@ -65,12 +68,18 @@ class Reading:
     @property
     def is_bulk(self) -> bool:
         headers = self.mail.headers
-        return bool(headers.get("list-unsubscribe") or headers.get("list-id")) or headers.get("precedence", "").lower() in {"bulk", "list", "junk"}
+        return bool(headers.get("list-unsubscribe") or headers.get("list-id")) or headers.get("precedence", "").lower() in {
+            "bulk",
+            "list",
+            "junk",
+        }
 
     @property
     def is_auto_reply(self) -> bool:
         headers = self.mail.headers
-        return headers.get("auto-submitted", "").lower().startswith("auto-replied") or "x-autoreply" in headers or "x-autorespond" in headers
+        return (
+            headers.get("auto-submitted", "").lower().startswith("auto-replied") or "x-autoreply" in headers or "x-autorespond" in headers
+        )
 
     @cached_property
     def sender_address(self) -> str:
@@ -152,17 +161,15 @@ def _score(matches: list[tuple[Group, int, str]], hypothetical: frozenset[int], 
 
 
 def _likes(lines: list[str], hypothetical: frozenset[int], *, old_subject: bool) -> tuple[dict[str, float], dict[str, tuple[float, int]]]:
-    sums: dict[str, float] = {}
-    closest: dict[str, tuple[float, int]] = {}
+    """Per label, the likeness of its most typical sentences (so that a long mail does not add up to anything), and the first of them."""
+    shares: dict[str, list[tuple[float, int]]] = {}
     for number, line in enumerate(lines):
         factor = HYPOTHETICAL if number in hypothetical else OLD_SUBJECT if number == 0 and old_subject else 1.0
         for label, value in likeness(line).items():
-            if label == NEUTRAL:
-                continue
-            share = factor * value**LIKENESS_POWER
-            sums[label] = sums.get(label, 0.0) + share
-            closest[label] = max(closest.get(label, (0.0, 0)), (share, number))
-    return sums, closest
+            if label != NEUTRAL:
+                shares.setdefault(label, []).append((factor * value**LIKENESS_POWER, number))
+    best = {label: sorted(found, reverse=True)[:TYPICAL_SENTENCES] for label, found in shares.items()}
+    return {label: sum(share for share, _ in found) for label, found in best.items()}, {label: found[0] for label, found in best.items()}
 
 
 def _about(mail: Mail, pieces: Cut, matches: list[tuple[Group, int, str]]) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """Whose opportunity it is, and for which role, from names as they are written in the mail."""
 
+# ruff: noqa: E501 - patterns read better in one piece
+
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -67,7 +69,10 @@ ROLE_CUES = tuple(
     )
 )  # fmt: skip
 SUBJECT_ROLE = re.compile(r"(?:^|[:–—|(-]\s*)([^:–—|()]{3,60}?)(?=\s*(?:$|[–—|()]|\s-\s|,))")
-ROLE_NOISE = re.compile(r"\s*[\[(](?:h\s?/\s?f(?:/x)?|f\s?/\s?h|m\s?/\s?f(?:/\w)?|h/f|r[ée]f|all genders|cdi|cdd|id|remote|m/w/d)[^)\]]*[\])]|\s+[hf]\s?/\s?[hf]\b", re.IGNORECASE)
+ROLE_NOISE = re.compile(
+    r"\s*[\[(](?:h\s?/\s?f(?:/x)?|f\s?/\s?h|m\s?/\s?f(?:/\w)?|h/f|r[ée]f|all genders|cdi|cdd|id|remote|m/w/d)[^)\]]*[\])]|\s+[hf]\s?/\s?[hf]\b",
+    re.IGNORECASE,
+)
 JOB_WORD = re.compile(
     r"engineer|developer|developpeu|designer|nurse|infirmi|photograph|graphist|manager|assistant|director|directeur|directrice|editor|retouch|analyst|officer|technician|technicien|teacher|enseignant|"
     r"professeur|producer|artist|illustrat|maquettist|redact|redacteur|writer|consultant|coordinat|administrator|trainee|intern\b|stagiaire|apprenti|alternan|chef|responsable|charge|aide|puericult|"
@@ -76,7 +81,9 @@ JOB_WORD = re.compile(
 )
 
 
-EDGES = re.compile(r"^(?:(?:the|de la|de l['’]|des|de|du|d['’]|et|and|of|at|for|-)\s*\b)+|(?:\s+(?:de|du|des|la|et|and|of|at|the|-))+$", re.IGNORECASE)
+EDGES = re.compile(
+    r"^(?:(?:the|de la|de l['’]|des|de|du|d['’]|et|and|of|at|for|-)\s*\b)+|(?:\s+(?:de|du|des|la|et|and|of|at|the|-))+$", re.IGNORECASE
+)
 
 
 def _fold_key(name: str) -> str:
@@ -86,7 +93,7 @@ def _fold_key(name: str) -> str:
 def _tidy(name: str) -> str:
     name = LEGAL.sub("", PREFIX.sub("", name.strip(" \t\n.,;:!?-–—|\"“”«»()*'’"))) if not name.startswith(("La ", "Le ", "Les ")) else name
     name = re.sub(r"\s+", " ", LEGAL.sub("", re.split(r"(?<=[a-zà-ÿ])\.\s", name)[0]))
-    return EDGES.sub("", name.strip(" .,;:!?-–—|\"“”«»()*")).strip(" .,;:!?-–—|\"“”«»()*'’")[:MAX_NAME]
+    return EDGES.sub("", name.strip(' .,;:!?-–—|"“”«»()*')).strip(" .,;:!?-–—|\"“”«»()*'’")[:MAX_NAME]
 
 
 def _display_name(sender: str) -> str:
@@ -140,12 +147,19 @@ def _from_text(reading: Reading) -> Iterator[tuple[float, str]]:
     for text in (subject, body, reading.cut.signature[:400], reading.cut.quoted[:1_500]) if domain else ():
         for found in islice(ANY_NAME.finditer(text), 60):
             words = [_fold_key(word) for word in re.split(r"[\s-]", found.group(1))]
-            if not _is_person(found.group(1), reading.sender_address) and any(len(word) > 3 and (word in domain or domain in word or (len(word) > 5 and word[:5] == domain[:5])) for word in words):
+            if not _is_person(found.group(1), reading.sender_address) and any(
+                len(word) > 3 and (word in domain or domain in word or (len(word) > 5 and word[:5] == domain[:5])) for word in words
+            ):
                 yield 2.5, found.group(1)
     for line in reversed([line for line in (reading.cut.signature or reading.cut.text[-200:]).splitlines() if line.strip()][-4:]):
         pieces = SIGNATURE_SPLIT.split(line.strip())
         for piece in pieces:
-            if 2 < len(piece) < MAX_NAME and not TITLE.search(piece) and re.match(NAME, piece) and not _is_person(piece, reading.sender_address):
+            if (
+                2 < len(piece) < MAX_NAME
+                and not TITLE.search(piece)
+                and re.match(NAME, piece)
+                and not _is_person(piece, reading.sender_address)
+            ):
                 yield (2.4 if len(pieces) > 1 else 1.6), DEPARTMENT.sub("", piece) if len(pieces) == 1 else piece
 
 
@@ -157,7 +171,13 @@ def _company(reading: Reading) -> str:
         name = _tidy(raw)
         key = _fold_key(name)
         words = fold(name).split()
-        if len(key) < 3 or "@" in name or NOT_NAMES.match(fold(name)) or PLATFORMS.fullmatch(fold(name)) or (words and words[0] in recipients and len(words) <= 2):
+        if (
+            len(key) < 3
+            or "@" in name
+            or NOT_NAMES.match(fold(name))
+            or PLATFORMS.fullmatch(fold(name))
+            or (words and words[0] in recipients and len(words) <= 2)
+        ):
             continue
         if domain and (key in domain or domain in key or any(len(word) > 4 and word in domain for word in map(_fold_key, words))):
             score += 4.0 + min(1.0, len(key) / 30)
@@ -166,7 +186,11 @@ def _company(reading: Reading) -> str:
     if best:
         score, name = max(best.values())
         if score >= 3.0:
-            longer = [other for key, (other_score, other) in best.items() if key.startswith(_fold_key(name)) and other_score >= score - 2.5 and len(other.split()) <= len(name.split()) + 2]
+            longer = [
+                other
+                for key, (other_score, other) in best.items()
+                if key.startswith(_fold_key(name)) and other_score >= score - 2.5 and len(other.split()) <= len(name.split()) + 2
+            ]
             return max(longer, key=len, default=name)
     label = _domain_label(reading)
     return label.replace("-", " ").title() if label and not reading.is_no_reply else ""
@@ -176,7 +200,12 @@ def _clean_role(role: str) -> str:
     role = ROLE_NOISE.sub("", role).strip(" \t.,;:!?-–—|\"“”«»*'’")
     role = re.split(r"(?i)\s+(?:auquel|spot|passe|in|à|aux|role|position|job)\b", role)[0]
     for _ in range(3):
-        role = re.sub(r"^(?:the|our|a|an|your|le|la|un|une|notre|votre|poste|next step for the|update on the|candidature|entretien|convocation|interview|opportunité|opportunity|test|jury de recrutement|recrutement|cdi|cdd|freelance mission|annulé)\s+(?:d[e'’]\s?)?", "", role, flags=re.IGNORECASE)
+        role = re.sub(
+            r"^(?:the|our|a|an|your|le|la|un|une|notre|votre|poste|next step for the|update on the|candidature|entretien|convocation|interview|opportunité|opportunity|test|jury de recrutement|recrutement|cdi|cdd|freelance mission|annulé)\s+(?:d[e'’]\s?)?",
+            "",
+            role,
+            flags=re.IGNORECASE,
+        )
     return re.sub(r"\s+", " ", role).strip()[:MAX_NAME]
 
 
@@ -197,7 +226,12 @@ def _role(reading: Reading) -> str:
     for score, raw in _roles(reading):
         role = _clean_role(raw)
         folded = fold(role)
-        if not len(role) > 2 or len(role.split()) > 9 or not JOB_WORD.search(folded) or re.search(r"\b(?:you|your|vous|votre|we|nous|thank|merci)\b", folded):
+        if (
+            not len(role) > 2
+            or len(role.split()) > 9
+            or not JOB_WORD.search(folded)
+            or re.search(r"\b(?:you|your|vous|votre|we|nous|thank|merci)\b", folded)
+        ):
             continue
         best = max(best, (score, role))
     return best[1]

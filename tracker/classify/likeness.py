@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from tracker.classify.normalise import sentences
@@ -33,7 +34,7 @@ class Model:
 def features(sentence: str) -> set[str]:
     """Stems and pairs of neighbouring stems."""
     stems = [word[:STEM] for word in sentence.split()]
-    return {*stems, *(f"{left} {right}" for left, right in zip(stems, stems[1:], strict=False))}
+    return {*stems, *(f"{left} {right}" for left, right in pairwise(stems))}
 
 
 def examples() -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ MONEY = re.compile(
     r"|\b\d{2,3}(?:[.,]\d)?\s?k\b"
 )
 TIME = re.compile(
-    r"\b(?:[01]?\d|2[0-3])\s?(?::|h|\.)\s?[0-5]\d(?:\s?[ap]\.?m\b\.?)?(?![\d.])|\b(?:1[0-2]|0?\d)\s?[ap]\.?m\b\.?"
+    r"\b(?:[01]?\d|2[0-3])\s?(?::|h|\.)\s?[0-5]\d(?:\s?[ap]\.?m\b\.?)?(?!\d|\.\d)|\b(?:1[0-2]|0?\d)\s?[ap]\.?m\b\.?"
     r"|\b(?:[01]?\d|2[0-3])\s?(?:h|heures?|o'clock)(?=[\s,.;:!?)-]|$)|\b(?:at|by) noon\b|\ba midi\b"
 )
 DATE = re.compile(
@@ -123,6 +123,6 @@ def sentences(text: str) -> list[str]:
         line = ABBREVIATIONS.sub(r"\1", INCLUSIVE.sub(r"\1", _tokens_of_kind(line + " ")))
         for piece in SENTENCE_END.split(line):
             words = WORD.findall(piece)
-            for start in range(0, len(words), MAX_SENTENCE_WORDS):
-                found.append(" " + " ".join(words[start : start + MAX_SENTENCE_WORDS]) + " ")
+            starts = range(0, len(words), MAX_SENTENCE_WORDS)
+            found.extend(" " + " ".join(words[start : start + MAX_SENTENCE_WORDS]) + " " for start in starts)
     return found
