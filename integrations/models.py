@@ -195,7 +195,7 @@ class Pipeline(models.Model):
     def clean(self) -> None:
         if self.destination not in settings.PIPELINE_DESTINATIONS:
             raise ValidationError({"destination": _("There is no such destination.")})
-        if self.destination == "opportunities" and self.connection.owner_id is None:
+        if self.destination == "opportunities" and self.connection_id and self.connection.owner_id is None:
             raise ValidationError({"connection": _("Opportunities belong to a person; this connection belongs to the instance.")})
 
 

@@ -117,3 +117,8 @@ def test_steps_that_would_keep_a_body_are_refused(sandbox):
         row.steps = steps
         with pytest.raises(Exception, match=r"steps|Steps"):
             row.full_clean()
+
+
+def test_a_pipeline_without_a_connection_is_asked_for_one(sandbox):
+    response = staff("designer").post(page("pipeline", "add"), {"name": "Theirs", "destination": "opportunities", "connection": ""})
+    assert response.status_code == 200 and not Pipeline.objects.exists()
