@@ -1,0 +1,62 @@
+"""What a rule may give as its reason, so that pages can say it in the reader's language.
+
+The rules themselves (`tracker/classify/tables/`) are pure data and speak English; rows keep the English sentence.
+"""
+
+from django.utils.translation import gettext_noop as _
+
+REASONS = frozenset(
+    (
+        _("a condition in their hands"),
+        _("a list of adverts"),
+        _("a newsletter, a promotion or an event for many"),
+        _("a recruiter, agent or founder approaches first"),
+        _("a study, a press question or a paid test of a product"),
+        _("a survey"),
+        _("acknowledges that you ended it"),
+        _("an account's code or notice"),
+        _("an automatic absence reply"),
+        _("asks for facts or documents"),
+        _("asks when you are available"),
+        _("asks you to apply or to confirm"),
+        _("deals with work that is already under way"),
+        _("describes a post"),
+        _("describes what follows an application"),
+        _("gives a date and time"),
+        _("gives a deadline for an answer"),
+        _("is open to whoever qualifies"),
+        _("names a time for a conversation, visit or trial"),
+        _("names money or organisation as the reason"),
+        _("offers you the post"),
+        _("reacts to your quote"),
+        _("reads like other mails of its kind"),
+        _("regrets or thanks in closing terms"),
+        _("says that an application, entry or bid arrived"),
+        _("says that it ends here"),
+        _("says that somebody else has it"),
+        _("says that the post is paused or cancelled, not the person"),
+        _("says that they owe the next step"),
+        _("Second opinion by Gemini"),
+        _("sends work to do alone"),
+        _("somebody applies to you"),
+        _("somebody recommended you, and you must apply or confirm"),
+        _("somebody sells to you"),
+        _("speaks of a bank, a loan or insurance"),
+        _("speaks of a flat or a house"),
+        _("speaks of a job"),
+        _("speaks of a later stage of a process"),
+        _("speaks of a programme, a course or a club"),
+        _("speaks of an award, a tender or a commission"),
+        _("speaks of an occasion, a place, a budget"),
+        _("speaks of an order"),
+        _("speaks of care"),
+        _("speaks of everyday life"),
+        _("speaks of family and friends"),
+        _("speaks of pay and of starting"),
+        _("speaks of public or private administration"),
+        _("speaks of software or an account"),
+        _("speaks of studies"),
+        _("wants to commission work from you"),
+        _("wishes you well after your own decision"),
+    )
+)
