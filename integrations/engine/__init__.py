@@ -113,7 +113,6 @@ class Reading:
         finally:
             self.stop.set()
             fetcher.close()
-            connector.close()
 
     def _read_with(self, connector: Connector, fetcher: Fetcher) -> Outcome:
         ledger, cursor = self.ledger, self.ledger.cursor

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Thread
 from typing import TypeVar
 
 from integrations.connectors import Connector
@@ -81,8 +82,16 @@ class Fetcher:
             yield page
 
     def close(self) -> None:
-        """Give up what is under way, and do not wait for it: the threads hold no row and end with their call."""
+        """Give up what is under way, and do not wait for it: the threads hold no row and end with their call.
+
+        Their connections are closed after that, by a thread of its own: one that is still read from must not be.
+        """
         self._pool.shutdown(wait=False, cancel_futures=True)
+        Thread(target=self._clear_away, name="clear-away", daemon=True).start()
+
+    def _clear_away(self) -> None:
+        self._pool.shutdown(wait=True)
+        self.connector.close()
 
     def _submit(self, message_id: str) -> Future[Fetched]:
         return self._pool.submit(self._fetch, message_id)
