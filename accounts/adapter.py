@@ -20,7 +20,8 @@ from aaperture.lib.client_address import client_address
 from accounts import services
 from accounts.forms import current_language
 from accounts.models import InstanceSettings, User, canonical_email
-from audit.services import record_after
+from accounts.roles import Role
+from audit.services import record, record_after
 
 
 def _on_public_url(url: str) -> str:
@@ -56,6 +57,12 @@ class AccountAdapter(DefaultAccountAdapter):
         """After as long as hashing a new account's password takes, so that the time does not tell the two apart."""
         make_password(secrets.token_urlsafe())
         super().send_account_already_exists_mail(email)
+
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
+        """Never for administrators (DESIGN, decision 9): they recover by command on the host; the page says the same to all."""
+        record("password.reset.requested", user, request=self.request)
+        if user.role != Role.ADMIN:
+            super().send_password_reset_mail(user, email, context)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """In the recipient's language, not in the language of whoever pressed the button; no link follows their Host header."""

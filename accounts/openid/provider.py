@@ -24,6 +24,10 @@ class StrictOpenIDProvider(OpenIDConnectProvider):
         claims = data["id_token"]
         return f"{claims['iss']} {claims['sub']}"
 
+    def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Of the claims only the address is kept, to show which Google account it is."""
+        return {"id_token": {"email": data["id_token"].get("email", "")}}
+
     def get_callback_url(self) -> str:
         return reverse("openid_callback", kwargs={"provider_id": self.app.provider_id})
 

@@ -10,11 +10,11 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from redis.exceptions import RedisError
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     return redirect(settings.HOME_URL)
 
@@ -30,25 +30,25 @@ def google_login(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@require_GET
+@require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
     return render(request, "site/privacy.html")
 
 
 @login_not_required
-@require_GET
+@require_safe
 def terms(request: HttpRequest) -> HttpResponse:
     return render(request, "site/terms.html")
 
 
 @login_not_required
-@require_GET
+@require_safe
 def security(request: HttpRequest) -> HttpResponse:
     return render(request, "site/security.html", {"contacts": settings.SECURITY_ALERT_EMAILS})
 
 
 @login_not_required
-@require_GET
+@require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
     """RFC 9116."""
     expires = (timezone.now() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
@@ -64,13 +64,13 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@require_GET
+@require_safe
 def health_live(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
 @login_not_required
-@require_GET
+@require_safe
 def health_ready(request: HttpRequest) -> HttpResponse:
     """200 when database and cache answer, else 503; says no more to strangers (R-149)."""
     try:

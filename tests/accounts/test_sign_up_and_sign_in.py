@@ -162,6 +162,15 @@ def test_a_forgotten_password_is_reset_by_a_link_that_works_once(client, sandbox
     assert b"password1" not in client.get(link, follow=True).content
 
 
+def test_an_administrators_password_cannot_be_reset_by_mail_and_the_page_does_not_tell(client, sandbox):
+    make_user(email="boss@example.test", password=PASSWORD, role="admin")
+    make_user(email="zoe@example.test", password=PASSWORD)
+    answers = [client.post(reverse("account_reset_password"), {"email": email}) for email in ("boss@example.test", "zoe@example.test")]
+    assert {(answer.status_code, answer.url) for answer in answers} == {(302, reverse("account_reset_password_done"))}
+    assert len(mails(sandbox)) == 1 and "zoe@example.test" in str(mails(sandbox)[0])
+    assert actions().count("password.reset.requested") == 2
+
+
 def test_a_mail_is_written_in_the_language_of_whoever_gets_it(client, sandbox):
     make_user(email="zoe@example.test", password=PASSWORD, language="fr")
     client.post(reverse("account_reset_password"), {"email": "zoe@example.test"}, headers={"accept-language": "en"})
