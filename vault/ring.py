@@ -30,12 +30,13 @@ def _salt_of(kid: str) -> bytes:
     if kid in _salts:
         return _salts[kid]
     older = Q(created_at__lt=Func(function="transaction_timestamp"))
-    row = KeySalt.objects.annotate(is_older_than_transaction=older).filter(kid=kid).first()
+    stored = KeySalt.objects.annotate(is_older_than_transaction=older).filter(kid=kid)
+    row = stored.first()
     if row is None:
         KeySalt.objects.bulk_create([KeySalt(kid=kid, salt=secrets.token_bytes(32))], ignore_conflicts=True)
-        row = KeySalt.objects.get(kid=kid)
+        row = stored.get()
     salt = bytes(row.salt)
-    if getattr(row, "is_older_than_transaction", False):
+    if row.is_older_than_transaction:
         _salts[kid] = salt
     else:  # made by this transaction, perhaps, which may yet be rolled back
         transaction.on_commit(lambda: _salts.__setitem__(kid, salt))
