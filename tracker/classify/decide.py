@@ -17,6 +17,7 @@ LABELS = PROCESS | {"client_enquiry", "quote_follow_up", "call_for_entries"}
 THRESHOLD = 4.0
 NOISE_TAIL = 0.2
 SUBJECT_NOISE = 1.0
+ELSEWHERE, PERHAPS_ELSEWHERE = 0.3, 0.6
 OWN_SUBJECTS, OWN_WEIGHT = ("work", "art"), 0.8
 MAX_RULES = 12.0
 RULES, LIKENESS, LIKENESS_NOISE = 0.65, 8.0, 12.0
@@ -68,7 +69,7 @@ def _by_subject_matter(reading: Reading, scores: dict[str, float]) -> None:
     work, other = _subject_matter(reading)
     if other > work:
         for label in PROCESS | {"call_for_entries", "quote_follow_up"}:
-            scores[label] *= 0.35 if other >= work + 2 else 0.65
+            scores[label] *= ELSEWHERE if other >= work + 2 else PERHAPS_ELSEWHERE
     scores["noise:subject"] += SUBJECT_NOISE * min(5.0, max(0.0, other - work - 1))
 
 
