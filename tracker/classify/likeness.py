@@ -9,10 +9,11 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+from aaperture.lib.once import once
 from tracker.classify.normalise import sentences
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -71,7 +72,7 @@ def learn(pairs: list[tuple[str, str]]) -> Model:
     return Model(labels, {name: dict(found) for name, found in counts.items()}, tuple(totals), sum(totals))
 
 
-@cache
+@once
 def model() -> Model:
     """Counted once per process from the example files."""
     return learn(examples())

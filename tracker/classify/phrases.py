@@ -20,6 +20,8 @@ from typing import Any
 
 import yaml
 
+from aaperture.lib.once import once
+
 TABLES = Path(__file__).parent / "tables"
 GAPS = {"...": r"(?:[^ \n]+ ){0,6}?", "..": r"(?:[^ \n]+ ){0,2}?"}
 ITEM = re.compile(r"\.{2,3}|<\w+>\??|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\??|[^\s]+")
@@ -154,7 +156,7 @@ def _phrases() -> Iterator[Phrase]:
                     yield Phrase(weak, line[1:].strip(), words) if line.startswith("~") else Phrase(group, line, words)
 
 
-@cache
+@once
 def tables() -> Tables:
     """Every phrase of every language, read once per process."""
     phrases = tuple(_phrases())
