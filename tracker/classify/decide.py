@@ -1,4 +1,4 @@
-"""From evidence to one label: rules and likeness add up, context weighs them, the strongest wins if no noise is stronger."""
+"""From evidence to one label: rules and likeness add up, context weighs them, and the tuned weights have the last word."""
 
 # ruff: noqa: E501 - patterns read better in one piece
 
@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from tracker.classify.evidence import Reading
 from tracker.classify.normalise import fold
+from tracker.classify.weigh import findings, weigh
 
 NOT_RELEVANT = "not_relevant"
 PROCESS = {
@@ -127,19 +128,29 @@ def _blend(reading: Reading, scores: dict[str, float]) -> None:
             scores[label] += LIKENESS * value
 
 
-def decide(reading: Reading) -> tuple[str, float, dict[str, float]]:
-    """The label, a confidence between 0 and 1, and the scores behind them."""
+def _first_opinion(scores: dict[str, float]) -> str:
+    """What the tables alone would say: the strongest label, if no noise is stronger."""
+    label = max(LABELS, key=lambda name: scores[name])
+    noises = sorted((score for name, score in scores.items() if name.startswith("noise:")), reverse=True)
+    noise = sum(noises[:1]) + NOISE_TAIL * sum(noises[1:4])
+    return NOT_RELEVANT if scores[label] < THRESHOLD or noise >= scores[label] else label
+
+
+def opinion(reading: Reading) -> tuple[dict[str, float], dict[str, float]]:
+    """The tables' scores, and the findings to be weighed."""
     scores = _scores(reading)
-    if reading.mail.sent_by_owner:
-        return NOT_RELEVANT, 0.99, scores
     _blend(reading, scores)
     _context(reading, scores)
-    ranked = sorted(((scores[label], label) for label in LABELS), reverse=True)
-    (best, label), (second, _) = ranked[0], ranked[1]
-    noises = sorted((score for label, score in scores.items() if label.startswith("noise:")), reverse=True)
-    noise = sum(noises[:1]) + NOISE_TAIL * sum(noises[1:4])
-    if best < THRESHOLD or noise >= best:
-        margin = max(THRESHOLD, noise) - best
-        return NOT_RELEVANT, min(0.99, 0.6 + margin / 20), scores
-    margin = best - max(second, noise)
-    return label, round(min(0.99, 0.5 + best / 40 + margin / 30), 2), scores
+    own, other = _subject_matter(reading)
+    quote = reading.is_reply and bool(QUOTE_SUBJECT.search(reading.lines[0]))
+    first = _first_opinion(scores)
+    return scores, findings(reading, scores, first, own=own, other=other, slots=_slots(reading), quote=quote)
+
+
+def decide(reading: Reading) -> tuple[str, float, dict[str, float]]:
+    """The label, a confidence between 0 and 1, and the tables' scores."""
+    scores, found = opinion(reading)
+    if reading.mail.sent_by_owner:
+        return NOT_RELEVANT, 0.99, scores
+    confidence, label = weigh(found)[0]
+    return label, round(confidence, 2), scores
