@@ -94,7 +94,18 @@ class PipelineAdmin(ConsoleModelAdmin):
         return status_badge(row.connection)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Pipeline | None = None) -> list[str]:
-        return ["connection", "destination"] if obj else []
+        """Of a member's own pipeline staff set when and how much, never what is read or what is done to it."""
+        if obj is None:
+            return []
+        return ["connection", "destination", *(["name", "transformation"] if obj.connection.owner_id else [])]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Pipeline | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and not (obj and obj.connection.owner_id)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "connection":
+            kwargs["queryset"] = Connection.objects.filter(owner=None)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Pipeline, form: Any, change: bool) -> None:
         definitions.save_pipeline(obj, fields=form.changed_data, actor=operator(request), request=request)

@@ -122,3 +122,23 @@ def test_steps_that_would_keep_a_body_are_refused(sandbox):
 def test_a_pipeline_without_a_connection_is_asked_for_one(sandbox):
     response = staff("designer").post(page("pipeline", "add"), {"name": "Theirs", "destination": "opportunities", "connection": ""})
     assert response.status_code == 200 and not Pipeline.objects.exists()
+
+
+def test_of_a_members_own_pipeline_staff_change_the_schedule_only(connect):
+    pipeline = connect().pipelines.get()
+    other = Transformation.objects.create(name="Everything", steps=[{"do": "classify"}, {"do": "redact"}])
+    form = {"name": "Mine now", "transformation": other.pk, "enabled": "on", "schedule": "05:00", "max_messages": 10, "max_seconds": 10}
+    designer = staff("designer")
+    designer.post(page("pipeline", "change", pipeline.pk), form)
+    before = (pipeline.name, pipeline.transformation_id)
+    pipeline.refresh_from_db()
+    assert (pipeline.name, pipeline.transformation_id) == before and pipeline.schedule == "05:00"
+    assert designer.post(page("pipeline", "delete", pipeline.pk), {"post": "yes"}).status_code == 403
+
+
+def test_staff_cannot_put_a_pipeline_on_a_members_mailbox(connect):
+    row = connect()
+    form = {"name": "Spy", "connection": str(row.pk), "transformation": str(Transformation.objects.first().pk)}
+    form |= {"destination": "opportunities", "enabled": "on", "schedule": "", "max_messages": 10, "max_seconds": 10}
+    staff("designer").post(page("pipeline", "add"), form)
+    assert Pipeline.objects.filter(connection=row).count() == 1
