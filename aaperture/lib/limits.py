@@ -79,7 +79,6 @@ class LimitsMiddleware:
         request.limit_exceeded = name  # type: ignore[attr-defined]  # `accounts.middleware.note_limit` records it
         return too_many_requests(request, left)
 
-
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """What cannot do without Valkey, such as signing in, says 503 while it is down (DESIGN, decision 11)."""
         if not isinstance(exception, RedisError):

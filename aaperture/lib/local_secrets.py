@@ -3,6 +3,7 @@
 import base64
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 STATE = Path(os.environ.get("AAPERTURE_STATE", Path(__file__).resolve().parent.parent.parent / ".data"))
@@ -26,9 +27,7 @@ def local_secret(name: str) -> str:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(_fresh(name))
-    try:
-        os.link(draft, path)  # fails when another process was first: its secret counts
-    except FileExistsError:
-        pass
+    with suppress(FileExistsError):  # another process was first: its secret counts
+        os.link(draft, path)
     draft.unlink()
     return path.read_text()

@@ -1,6 +1,5 @@
 """The tracker's pages in a browser: sound in every look, usable by keyboard, by mouse and on a phone."""
 
-
 import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
