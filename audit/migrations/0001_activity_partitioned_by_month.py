@@ -45,13 +45,17 @@ CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit_activity
 """
 
 # Owned by the migration role, so the application's role can make next month's partition and nothing else.
+# pg_temp last: left out, it would be searched first, and a caller's type called `date` would run with the owner's rights.
 MAKE_PARTITION = """
 CREATE FUNCTION audit_make_partition(month date) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     first date := date_trunc('month', month)::date;
     name text := 'audit_activity_' || to_char(first, 'YYYY_MM');
 BEGIN
+    IF first IS NULL OR abs(first - current_date) > 1100 THEN
+        RAISE EXCEPTION 'no partition is made for a month more than three years away' USING ERRCODE = 'datetime_field_overflow';
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtext('audit_make_partition'));
     IF to_regclass('public.' || name) IS NOT NULL THEN
         RETURN false;

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("kid", models.CharField(max_length=32, primary_key=True, serialize=False)),
                 ("salt", models.BinaryField(max_length=32)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
         migrations.CreateModel(
