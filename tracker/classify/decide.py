@@ -16,6 +16,7 @@ PROCESS = {
 }  # fmt: skip
 LABELS = PROCESS | {"client_enquiry", "quote_follow_up", "call_for_entries"}
 THRESHOLD = 4.0
+CAUTION = 1.8  # to keep a private mail is worse than to miss a doubtful opportunity
 NOISE_TAIL = 0.2
 SUBJECT_NOISE = 1.0
 ELSEWHERE, PERHAPS_ELSEWHERE = 0.3, 0.6
@@ -147,10 +148,15 @@ def opinion(reading: Reading) -> tuple[dict[str, float], dict[str, float]]:
     return scores, findings(reading, scores, first, own=own, other=other, slots=_slots(reading), quote=quote)
 
 
+def choose(found: dict[str, float]) -> tuple[str, float]:
+    """The label and its probability; in doubt, nothing is kept."""
+    chances = {label: chance * (CAUTION if label == NOT_RELEVANT else 1.0) for chance, label in weigh(found)}
+    label = max(chances, key=chances.__getitem__)
+    return label, round(min(0.99, chances[label] / sum(chances.values())), 2)
+
+
 def decide(reading: Reading) -> tuple[str, float, dict[str, float]]:
     """The label, a confidence between 0 and 1, and the tables' scores."""
     scores, found = opinion(reading)
-    if reading.mail.sent_by_owner:
-        return NOT_RELEVANT, 0.99, scores
-    confidence, label = weigh(found)[0]
-    return label, round(confidence, 2), scores
+    label, confidence = (NOT_RELEVANT, 0.99) if reading.mail.sent_by_owner else choose(found)
+    return label, confidence, scores

@@ -1,4 +1,4 @@
-"""How much a sentence reads like the example sentences of each label (naive Bayes on word stems and pairs).
+"""How much a sentence reads like the example sentences of each label (naive Bayes on word stems and near pairs).
 
 The examples are the data: `examples/*.txt`, one sentence (or one short mail) a line under "# label". Adding a sentence there is all it
 takes to teach the classifier a new way of saying something. Beside the labels stand "neutral" (greetings,
@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 
 from aaperture.lib.once import once
@@ -18,9 +17,10 @@ from tracker.classify.normalise import sentences
 
 EXAMPLES = Path(__file__).parent / "examples"
 NEUTRAL = "neutral"
-STEM = 5
+STEM = 6
+GAPS = ((" ", 1), (" _ ", 2), (" __ ", 3))
 SMOOTHING = 50.0
-LENGTH_POWER = 0.4  # long sentences are not proportionally more certain
+LENGTH_POWER = 0.5  # long sentences are not proportionally more certain
 MIN_WORDS = 3
 
 
@@ -33,9 +33,10 @@ class Model:
 
 
 def features(sentence: str) -> set[str]:
-    """Stems and pairs of neighbouring stems."""
+    """Stems, and pairs of stems with at most two words between them."""
     stems = [word[:STEM] for word in sentence.split()]
-    return {*stems, *(f"{left} {right}" for left, right in pairwise(stems))}
+    pairs = (f"{left}{apart}{right}" for apart, distance in GAPS for left, right in zip(stems, stems[distance:], strict=False))
+    return {*stems, *pairs}
 
 
 def examples() -> list[tuple[str, str]]:

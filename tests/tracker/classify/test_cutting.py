@@ -1,5 +1,7 @@
 """Only the newest message decides: quotes, history, signatures, footers and digests are cut, bare forwards are not."""
 
+# ruff: noqa: E501 - mails read better in one piece
+
 import pytest
 
 from tracker.classify.cutting import cut

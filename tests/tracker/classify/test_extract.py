@@ -1,5 +1,7 @@
 """Whose opportunity it is and for which role, as the mail writes them."""
 
+# ruff: noqa: E501 - mails read better in one piece
+
 import pytest
 
 from aaperture.lib.mime import Mail

@@ -1,5 +1,7 @@
 """What one short mail does to an opportunity: each label in both languages, and its near misses."""
 
+# ruff: noqa: E501, ISC004 - mails read better in one piece
+
 import pytest
 
 from aaperture.lib.mime import Mail
