@@ -58,6 +58,11 @@ class Listing:
         return wanted.urlencode()
 
     @property
+    def narrowed(self) -> int:
+        """How many of the folded filters are set."""
+        return len(self.filters.keys() - {"q"})
+
+    @property
     def url(self) -> str:
         query = self.query()
         return reverse("tracker:board") + (f"?{query}" if query else "")

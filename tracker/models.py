@@ -67,9 +67,10 @@ class OpportunityQuerySet(models.QuerySet):
         """Without the long texts, which no list shows."""
         return self.defer("search_text", "notes")
 
-    def first_of_each_stage(self, limit: int) -> Self:
-        """The newest `limit` of every stage, in one query."""
-        place = Window(RowNumber(), partition_by="stage", order_by=[LATEST.desc(), F("id").desc()])
+    def first_of_each_stage(self, limit: int, *, certainly: UUID | None = None) -> Self:
+        """The newest `limit` of every stage, in one query; the one named `certainly` is among those of its stage."""
+        named = Case(When(pk=certainly, then=0), default=1)
+        place = Window(RowNumber(), partition_by="stage", order_by=[named, LATEST.desc(), F("id").desc()])
         return self.annotate(_place=place).filter(_place__lte=limit).newest_first()
 
     def figures(self, *, since: datetime) -> dict[str, int]:

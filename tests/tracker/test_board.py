@@ -368,13 +368,28 @@ def test_pages_of_one_opportunity_ask_as_often_for_500_mails_as_for_5(web, owner
     assert web.get(detail + "?all").content.count(b"Open in Gmail") == 125
 
 
-def test_a_column_shows_thirty_and_links_to_the_rest(web, owner):
+def test_a_column_shows_a_dozen_and_links_to_the_rest(web, owner):
     for n in range(33):
         make_opportunity(owner, company=f"Company {n}")
     response = web.get(BOARD)
     column = response.context["columns"][0]
-    assert len(column["cards"]) == 30 and column["count"] == 33 and column["more"] == "view=table&stage=new"
+    assert len(column["cards"]) == 12 and column["count"] == 33 and column["more"] == "view=table&stage=new"
     assert len(titles(web.get(BOARD + "?" + column["more"]))) == 33
+
+
+def test_a_card_moved_into_a_long_column_is_among_those_shown(web, owner, mailbox):
+    moved = make_opportunity(owner, company="Long ago")
+    for n in range(15):
+        make_opportunity(owner, company=f"Company {n}", stage="engaged")
+    response = web.post(url("opportunity_move", moved), {"to": "engaged", "query": ""}, headers={"HX-Request": "true"})
+    assert response.content.count(b" data-moved") == 1
+    assert len(response.context["columns"][1]["cards"]) == 12
+
+
+def test_the_folded_filters_are_open_and_counted_when_one_is_set(web, three):
+    assert b'<details class="fold narrow">' in web.get(BOARD, {"q": "orchard"}).content
+    response = web.get(BOARD, {"q": "orchard", "kind": "enquiry", "period": "30"})
+    assert b'<details class="fold narrow" open>' in response.content and response.context["listing"].narrowed == 2
 
 
 # --- figures and what an empty board says ------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from tracker.models import Opportunity, Signal
 from tracker.stages import ASIDE, BOARD, Stage
 from tracker.views.gone import gone_is_404
 
-PER_COLUMN = 30
+PER_COLUMN = 12
 PER_PAGE = 50
 
 
@@ -64,14 +64,14 @@ def opportunity_move(request: UserRequest, pk: UUID) -> HttpResponse:
     if not request.htmx:
         return redirect(listing.url)
     said = _("%(title)s moved to %(stage)s.") % {"title": opportunity.title, "stage": Stage(to).label}
-    return render(request, "tracker/_board_moved.html", _shown(listing) | _tiles(request) | {"said": said, "moved_pk": pk})
+    return render(request, "tracker/_board_moved.html", _shown(listing, moved=pk) | _tiles(request) | {"said": said, "moved_pk": pk})
 
 
 def _mailboxes(request: UserRequest) -> list[Connection]:
     return list(Connection.objects.visible_to(request.user).for_pages().exclude(status=Connection.Status.PENDING).order_by("created_at"))
 
 
-def _shown(listing: Listing) -> dict[str, Any]:
+def _shown(listing: Listing, *, moved: UUID | None = None) -> dict[str, Any]:
     counts = listing.opportunities().counts_by_stage()
     context = {
         "listing": listing,
@@ -80,12 +80,12 @@ def _shown(listing: Listing) -> dict[str, Any]:
         "total": sum(counts.values()),
         "stages": Stage.choices,
     }
-    return context | (_table(listing) if listing.is_table else _columns(listing, counts))
+    return context | (_table(listing) if listing.is_table else _columns(listing, counts, moved))
 
 
-def _columns(listing: Listing, counts: dict[str, int]) -> dict[str, Any]:
+def _columns(listing: Listing, counts: dict[str, int], moved: UUID | None) -> dict[str, Any]:
     cards: dict[str, list[Opportunity]] = {stage: [] for stage in Stage.values}
-    for opportunity in listing.opportunities().for_lists().first_of_each_stage(PER_COLUMN):
+    for opportunity in listing.opportunities().for_lists().first_of_each_stage(PER_COLUMN, certainly=moved):
         cards[opportunity.stage].append(opportunity)
     columns = {
         stage: {
