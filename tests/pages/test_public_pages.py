@@ -1,6 +1,7 @@
 """The pages for people who are not signed in."""
 
 import pytest
+from playwright.sync_api import expect
 
 from accounts.models import InstanceSettings
 from tests.pages.look import LANGUAGES, look_at, speak
@@ -65,7 +66,7 @@ def test_a_password_can_be_shown(page, live_server):
 def test_a_refused_form_names_its_fields_and_links_to_them(page, axe, live_server):
     page.goto(live_server.url + "/accounts/signup/")
     page.get_by_role("button", name="Create my account").click()
-    assert page.evaluate("document.activeElement.className").startswith("form-errors")
+    expect(page.locator(".form-errors")).to_be_focused()
     described = page.get_by_label("Email").get_attribute("aria-describedby")
     assert "This field is required" in page.locator(f"#{described.split()[-1]}").inner_text()
     assert axe() == []
