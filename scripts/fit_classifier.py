@@ -52,7 +52,7 @@ def learn_without(sentences: set[str]) -> None:
 
 def samples(labelled: Sequence[tuple[Mail, str]]) -> list[Sample]:
     """Findings and label of each mail, read without its own sentences among the examples."""
-    folds = [random.Random(11 + number).randrange(FOLDS) for number in range(len(labelled))]
+    folds = [random.Random(11 + number).randrange(FOLDS) for number in range(len(labelled))]  # nosec B311 - folds, no secrets
     sentences = [{" ".join(line.split()) for line in evidence.read(mail).lines} for mail, _ in labelled]
     found: list[Sample] = [({}, "")] * len(labelled)
     for fold in range(FOLDS):
