@@ -55,7 +55,10 @@ def manifest() -> tuple[DemoMail, ...]:
 
 
 def fill(accounts: Mapping[str, Account]) -> None:
-    """Deliver the demo mail, oldest first, each `hours_ago` before now, its Date header to match."""
+    """Deliver the demo mail, oldest first, each `hours_ago` before now, its Date header to match.
+
+    Its id is made from its file's name: who connected before a restart does not find the same mail a second time.
+    """
     threads: dict[tuple[str, str], str] = {}
     for mail in sorted(manifest(), key=lambda mail: -mail.hours):
         sent_at = time.time() - mail.hours * 3600
@@ -65,6 +68,7 @@ def fill(accounts: Mapping[str, Account]) -> None:
             labels=mail.labels,
             internal_date=int(sent_at * 1000),
             thread_id=threads.get(key) if mail.thread else None,
+            message_id=hashlib.sha256(f"{mail.account}/{mail.file}".encode()).hexdigest()[:16],
         )
         if mail.thread:
             threads.setdefault(key, message.thread_id)

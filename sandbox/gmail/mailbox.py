@@ -98,10 +98,11 @@ class Mailbox:
         labels: Iterable[str] = ("INBOX", "UNREAD"),
         internal_date: int | None = None,
         thread_id: str | None = None,
+        message_id: str = "",
     ) -> StoredMessage:
         """Deliver a mail. `internal_date` is in milliseconds; it defaults to now. Answers join their thread."""
         when = int(time.time() * 1000) if internal_date is None else internal_date
-        message_id = f"{(when << 20) + next(self.serial) % (1 << 20):016x}"
+        message_id = message_id or f"{(when << 20) + next(self.serial) % (1 << 20):016x}"
         self.history_id += 1
         message = StoredMessage(message_id, "", raw, [self.label_id(name) for name in labels], when, self.history_id)
         headers = HEADERS.parsebytes(raw)

@@ -85,3 +85,8 @@ def test_no_address_could_belong_to_anybody():
             headers = " ".join(str(value) for name, value in part.raw_items() if name.lower() not in ("message-id", "references"))
             for address in ADDRESS.findall(f"{headers} {text}"):
                 assert RESERVED.search(address), f"{path.name}: {address}"
+
+
+def test_a_demo_mail_keeps_its_id_from_one_start_to_the_next():
+    boxes = [World("http://127.0.0.1:1").accounts["camille@example.test"].mailbox for _ in range(2)]
+    assert boxes[0].messages.keys() == boxes[1].messages.keys()

@@ -387,9 +387,9 @@ def test_a_card_moved_into_a_long_column_is_among_those_shown(web, owner, mailbo
 
 
 def test_the_folded_filters_are_open_and_counted_when_one_is_set(web, three):
-    assert b'<details class="fold narrow">' in web.get(BOARD, {"q": "orchard"}).content
+    assert b'<details class="fold filters-more">' in web.get(BOARD, {"q": "orchard"}).content
     response = web.get(BOARD, {"q": "orchard", "kind": "enquiry", "period": "30"})
-    assert b'<details class="fold narrow" open>' in response.content and response.context["listing"].narrowed == 2
+    assert b'<details class="fold filters-more" open>' in response.content and response.context["listing"].narrowed == 2
 
 
 # --- figures and what an empty board says ------------------------------------------------------------------------------

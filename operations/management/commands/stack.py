@@ -163,7 +163,7 @@ class Command(BaseCommand):
         if self.demo:
             lines += [
                 "",
-                f"  Open {address} and choose *Sign in with Google*.",
+                f"  Open {address} and choose *Continue with Google*.",
                 "  The sandbox account is Camille Morel <camille@example.test>.",
                 f"  Its mailbox, and mail sent to anybody: http://127.0.0.1:{self.sandbox_port}",
             ]
