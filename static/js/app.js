@@ -100,6 +100,14 @@
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });
 
+  // A request of htmx that fails changes nothing on the page; without this the person would not know why.
+  const sayTrouble = (name) => {
+    const template = document.querySelector(`template[data-trouble="${name}"]`) ?? document.querySelector('template[data-trouble="other"]');
+    document.getElementById("messages")?.replaceChildren(...(template ? [template.content.cloneNode(true)] : []));
+  };
+  document.addEventListener("htmx:responseError", (event) => sayTrouble(event.detail.xhr.status));
+  document.addEventListener("htmx:sendError", () => sayTrouble("offline"));
+
   document.addEventListener("DOMContentLoaded", () => {
     showTheme();
     document.querySelector(".form-errors")?.focus();
