@@ -107,6 +107,33 @@ def test_typing_searches_and_keeps_the_words_in_the_address(page, live_server, l
     assert page.evaluate("localStorage.getItem('htmx-history-cache')") in (None, "[]")
 
 
+def test_a_request_that_fails_says_so_on_the_page(page, live_server, login, camille, full):
+    login(camille)
+    page.goto(live_server.url + "/opportunities/")
+    answers = iter([429, 500])
+
+    def fail(route):
+        status = next(answers, None)
+        route.fulfill(status=status) if status else route.abort()
+
+    page.route("**/opportunities/?q=*", fail)
+    for said in ("Too many requests", "That did not work", "No answer"):
+        page.get_by_role("searchbox").press_sequentially("x")
+        expect(page.locator("#messages")).to_contain_text(said)
+    assert {kind for kind, _text in page.problems} == {"console", "server"}
+    page.problems.clear()  # they were wanted
+
+
+def test_on_a_phone_the_filters_are_folded(page, live_server, login, camille, full):
+    login(camille)
+    page.goto(live_server.url + "/opportunities/")
+    expect(page.get_by_label("Kind")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.get_by_label("Kind")).to_be_hidden()
+    page.locator("summary", has_text="Filters").click()
+    expect(page.get_by_label("Kind")).to_be_visible()
+
+
 def test_without_scripts_a_card_still_moves(browser, live_server, client, camille, full):
     from django.conf import settings
 
