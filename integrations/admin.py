@@ -32,7 +32,8 @@ def status_badge(row: Any) -> str:
 @admin.register(Connection, site=console)
 class ConnectionAdmin(ReadOnlyAdmin):
     page = "pages.connectors"
-    list_display = ["id", "provider", "kind", "state", "error_code", "last_synced_at", "created_at"]
+    list_display = ["created_at", "provider", "kind", "state", "error_code", "last_synced_at", "id"]
+    list_display_links = ["created_at"]
     list_filter = ["provider", "status"]
     fields = ["id", "provider", "kind", "state", "error_code", "expires_at", "last_synced_at", "created_at"]
     actions = ["test"]
@@ -136,7 +137,8 @@ class RunEventInline(admin.TabularInline):
 
 @admin.register(Run, site=console)
 class RunAdmin(ReadOnlyAdmin):
-    list_display = ["id", "pipeline", "state", "trigger", "stop_reason", "read", "kept", "failed", "queued_at"]
+    list_display = ["queued_at", "pipeline", "state", "trigger", "stop_reason", "read", "kept", "failed", "id"]
+    list_display_links = ["queued_at"]
     list_filter = ["status", "trigger"]
     list_select_related = ["pipeline"]
     fields = [
