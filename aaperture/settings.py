@@ -4,12 +4,12 @@ import os
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from aaperture.lib.addresses import database, redis_url
 from aaperture.lib.env import Env, ask_key_source, parse_key_ring
 from aaperture.lib.error_reports import start_error_reports
 from aaperture.lib.production import check_production
@@ -82,47 +82,17 @@ MIGRATION_DATABASE_URL = MIGRATION_DATABASE_URL or DATABASE_URL
 WEB_PROCESS = os.environ.get("AAPERTURE_PROCESS") == "web"  # said by aaperture.wsgi
 
 
-def database(url: str) -> dict[str, Any]:
-    """Django's settings for `postgresql://user:password@host:port/name?sslmode=…` (`host=` in the query: a socket folder)."""
-    parts = urlsplit(url)
-    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    host = query.pop("host", "") or unquote(parts.hostname or "")
-    options: dict[str, Any] = {"connect_timeout": "5", **query}
-    if WEB_PROCESS:  # threads share a bounded pool; workers and commands hold one connection each
-        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": host,
-        "PORT": str(parts.port or ""),
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": options,
-    }
-
-
-DATABASES = {"default": database(DATABASE_URL)}
-MIGRATION_DATABASE = database(MIGRATION_DATABASE_URL)
+DATABASES = {"default": database(DATABASE_URL, pooled=WEB_PROCESS)}
+MIGRATION_DATABASE = database(MIGRATION_DATABASE_URL, pooled=WEB_PROCESS)
 APPLICATION_ROLE: str = DATABASES["default"]["USER"]
-
-
-def redis_url(number: int, *, broker: bool = False) -> str:
-    """`REDIS_URL`, its database number raised by `number`; Celery writes a unix socket differently from redis-py."""
-    parts = urlsplit(REDIS_URL)
-    if parts.scheme in {"unix", "redis+socket"}:
-        number += int(parse_qs(parts.query).get("db", ["0"])[0])
-        return f"redis+socket://{parts.path}?virtual_host={number}" if broker else f"unix://{parts.path}?db={number}"
-    base = parts.path.strip("/")
-    return parts._replace(path=f"/{number + int(base if base.isdecimal() else 0)}").geturl()
 
 
 # one Valkey database each, so that emptying the page cache unlocks nobody
 CACHES = {
-    alias: {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_url(number), "KEY_PREFIX": alias}
+    alias: {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_url(REDIS_URL, number), "KEY_PREFIX": alias}
     for alias, number in (("default", 1), ("limits", 2), ("locks", 3))
 }
-CELERY_BROKER_URL = redis_url(0, broker=True)
+CELERY_BROKER_URL = redis_url(REDIS_URL, 0, broker=True)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -155,7 +125,6 @@ INSTALLED_APPS = [
     "aaperture.lib.console_config.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -164,6 +133,10 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
+    "allauth.mfa",
+    "axes",
+    "rest_framework",
+    "drf_spectacular",
     "django_htmx",
     "template_partials",
     "lucide",
@@ -230,7 +203,7 @@ PASSWORD_RESET_TIMEOUT = 3600
 
 SESSION_IDLE = timedelta(minutes=30)
 SESSION_ABSOLUTE = timedelta(hours=12)
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = int(SESSION_ABSOLUTE.total_seconds())
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Secure-sessionid" if HTTPS else "sessionid"
@@ -373,23 +346,6 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
         **({"upgrade-insecure-requests": True} if HTTPS else {}),
     }
-}
-
-# --- logs ------------------------------------------------------------------------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "aaperture.lib.logs.formatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {
-        "django": {"level": "INFO", "handlers": [], "propagate": True},
-        "django.server": {"handlers": [], "propagate": True},
-        "celery.worker.strategy": {"level": "WARNING"},  # a line for each tick would bury the rest
-        "celery.app.trace": {"level": "WARNING"},
-        "googleapiclient": {"level": "ERROR"},
-        "urllib3": {"level": "WARNING"},
-    },
 }
 
 

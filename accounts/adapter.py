@@ -17,10 +17,10 @@ from django.shortcuts import render
 from django.utils import translation
 
 from aaperture.lib.client_address import client_address
-from accounts import services
 from accounts.forms import current_language
 from accounts.models import InstanceSettings, User, canonical_email
 from accounts.roles import Role
+from accounts.services import users
 from audit.services import record, record_after
 
 
@@ -46,7 +46,7 @@ class AccountAdapter(DefaultAccountAdapter):
         with transaction.atomic():
             user = super().save_user(request, user, form, commit=commit)
             if commit:
-                services.complete_sign_up(user, request=request, method="password")
+                users.complete_sign_up(user, request=request, method="password")
         return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
@@ -85,13 +85,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         if not verified:
             self._refuse(request, reason="email_not_verified")
         if InstanceSettings.current().registration_open and not request.user.is_authenticated:
-            services.discard_unconfirmed(verified, request=request)
+            users.discard_unconfirmed(verified, request=request)
 
     def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
         sociallogin.user.language = current_language()
         with transaction.atomic():
             user = super().save_user(request, sociallogin, form)
-            services.complete_sign_up(user, request=request, method=sociallogin.account.provider)
+            users.complete_sign_up(user, request=request, method=sociallogin.account.provider)
         return user
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> User:

@@ -17,8 +17,8 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import services
 from accounts.models import User
+from accounts.services import users
 from audit.services import record
 
 
@@ -56,7 +56,7 @@ def note_addresses_changed(request: HttpRequest, user: User, **_kwargs: Any) -> 
 @receiver(email_confirmed)
 def note_email_verified(request: HttpRequest, email_address: Any, **_kwargs: Any) -> None:
     record("user.email.verified", email_address.user, actor=email_address.user, request=request)
-    services.discard_unconfirmed([email_address.email], request=request)
+    users.discard_unconfirmed([email_address.email], request=request)
 
 
 @receiver(social_account_added)

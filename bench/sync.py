@@ -103,8 +103,8 @@ class Mailboxes:
         """A new person's mailbox with `count` mails that the query finds; returns the pipeline's id."""
         from django.utils import timezone
 
-        from accounts import services as accounts
         from accounts.models import User
+        from accounts.services.studios import create_organization
         from integrations.models import Connection
         from integrations.services.pipelines import ensure_pipeline
 
@@ -114,7 +114,7 @@ class Mailboxes:
         self.sandbox.control("POST", "/mailbox", {"email": email, "count": count, "relevant": RELEVANT, "body_bytes": PADDING, **fields})
         granted = self.sandbox.control("POST", "/grant", {"email": email})
         user = User.objects.create(email=email)
-        accounts.create_organization(user)
+        create_organization(user)
         row = Connection(owner=user, provider="gmail", provider_subject=granted["sub"], account_email=email, status="active")
         row.access_token, row.refresh_token, row.renewable = granted["access_token"], granted["refresh_token"], True
         row.expires_at = timezone.now() + timedelta(hours=1)

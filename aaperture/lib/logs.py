@@ -74,3 +74,20 @@ def formatter() -> structlog.stdlib.ProcessorFormatter:
         ],
         use_get_message=True,
     )
+
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "aaperture.lib.logs.formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django": {"level": "INFO", "handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "celery.worker.strategy": {"level": "WARNING"},  # a line for each tick would bury the rest
+        "celery.app.trace": {"level": "WARNING"},
+        "googleapiclient": {"level": "ERROR"},
+        "urllib3": {"level": "WARNING"},
+    },
+}

@@ -12,10 +12,10 @@ from django.utils.translation import override
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.i18n import set_language
 
-from accounts import services
 from accounts.forms import ProfileForm, StudioForm
 from accounts.http import UserRequest
 from accounts.models import Membership, User
+from accounts.services import studios, users
 
 
 @require_GET
@@ -28,7 +28,7 @@ def profile(request: UserRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         user = User.objects.get(pk=request.user.pk)  # the form has written into request.user already
-        services.update_profile(user, changes=form.cleaned_data, request=request)
+        users.update_profile(user, changes=form.cleaned_data, request=request)
         request.session["language"] = user.language
         with override(user.language):
             messages.success(request, _("Saved."))
@@ -41,7 +41,7 @@ def studio(request: UserRequest) -> HttpResponse:
     membership = Membership.objects.current().filter(user=request.user, role=Membership.Role.OWNER).select_related("organization").first()
     form = StudioForm(request.POST or None, instance=membership.organization) if membership else None
     if membership and form and request.method == "POST" and form.is_valid():
-        services.rename_organization(membership.organization, name=form.cleaned_data["name"], actor=request.user, request=request)
+        studios.rename_organization(membership.organization, name=form.cleaned_data["name"], actor=request.user, request=request)
         messages.success(request, _("Saved."))
         return redirect("settings_studio")
     return render(request, "settings/studio.html", {"form": form})
@@ -53,7 +53,7 @@ def choose_language(request: UserRequest) -> HttpResponse:
     """The switch at the foot of every page: for this browser, and for the account of whoever is signed in."""
     language = request.POST.get("language", "")
     if request.user.is_authenticated and language in dict(settings.LANGUAGES):
-        services.update_profile(request.user, changes={"language": language}, request=request)
+        users.update_profile(request.user, changes={"language": language}, request=request)
         request.session["language"] = language
     return set_language(request)
 

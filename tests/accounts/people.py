@@ -5,9 +5,9 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 
-from accounts import services
 from accounts.models import User
 from accounts.roles import Role
+from accounts.services import studios
 
 PASSWORD = "Correct-Horse-7"
 _numbers = itertools.count(1)
@@ -22,7 +22,7 @@ def make_user(*, email: str = "", name: str = "Camille Morel", role: str = Role.
         user.set_unusable_password()
     user.save(force_insert=True)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-    services.create_organization(user)
+    studios.create_organization(user)
     if role != Role.MEMBER:
         user.role = role
         user.save(update_fields=["role"])

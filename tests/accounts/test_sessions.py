@@ -2,9 +2,9 @@
 
 import pytest
 import time_machine
-from django.contrib.sessions.models import Session
 from django.urls import reverse
 
+from accounts.models import Session
 from audit.models import Activity
 from tests.accounts.people import make_user
 

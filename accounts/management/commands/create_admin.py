@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import services
+from accounts.services import users
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, email: str, name: str, password_stdin: bool, **options: Any) -> None:
         password = sys.stdin.readline().rstrip("\n") if password_stdin else self._ask()
         try:
-            user = services.create_admin(email=email, password=password, name=name)
+            user = users.create_admin(email=email, password=password, name=name)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         self.stdout.write(self.style.SUCCESS(f"{user.email} is the primary administrator."))

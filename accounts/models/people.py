@@ -1,7 +1,7 @@
-"""Accounts, studios, consent, and the settings of the instance that staff may change."""
+"""A person with an account, and what they agreed to."""
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_backends
@@ -32,6 +32,9 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(_("active"), default=True)
     is_primary_admin = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(_("created at"), default=now, editable=False)
+    organization = models.ForeignKey(
+        "accounts.Organization", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("studio in use")
+    )
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -82,57 +85,6 @@ class User(AbstractBaseUser):
         return any(hasattr(backend, "has_module_perms") and backend.has_module_perms(self, app_label) for backend in get_backends())
 
 
-class Organization(models.Model):
-    """A studio. Business rows belong to it; every new account gets one of its own."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(_("name"), max_length=150)
-    created_at = models.DateTimeField(default=now, editable=False)
-
-    class Meta:
-        verbose_name = _("studio")
-        verbose_name_plural = _("studios")
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class MembershipQuerySet(models.QuerySet):
-    def current(self) -> Self:
-        return self.filter(ended_at=None)
-
-
-class Membership(models.Model):
-    """One person in one studio, with a role there; ended ones are kept."""
-
-    class Role(models.TextChoices):
-        OWNER = "owner", _("Owner")
-        MANAGER = "manager", _("Manager")
-        ASSISTANT = "assistant", _("Assistant")
-        ACCOUNTANT = "accountant", _("Accountant")
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey(Organization, models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=12, choices=Role, default=Role.OWNER)
-    joined_at = models.DateTimeField(default=now, editable=False)
-    ended_at = models.DateTimeField(null=True)
-
-    objects = MembershipQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "user"],
-                condition=models.Q(ended_at=None),
-                name="accounts_one_membership_per_studio",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user_id} {self.role}"
-
-
 class Consent(models.Model):
     """That somebody agreed to something: to what, in which wording, for which scopes, when, and until when."""
 
@@ -149,33 +101,6 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.text_version}"
-
-
-class InstanceSettings(models.Model):
-    """The one row of settings that staff may change while the instance runs."""
-
-    class Premium(models.TextChoices):
-        EVERYONE = "everyone", _("Everyone")
-        CONTRIBUTORS = "contributors", _("Contributors")
-        NOBODY = "nobody", _("Nobody")
-
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    registration_open = models.BooleanField(_("sign-up open"), default=True)
-    premium_for = models.CharField(_("premium for"), max_length=12, choices=Premium, default=Premium.EVERYONE)
-    updated_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        verbose_name = _("instance settings")
-        verbose_name_plural = _("instance settings")
-        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="accounts_one_settings_row")]
-
-    def __str__(self) -> str:
-        return str(_("Instance settings"))
-
-    @classmethod
-    def current(cls) -> "InstanceSettings":
-        """The stored row, or the defaults while nobody has changed anything."""
-        return cls.objects.filter(pk=1).first() or cls()
 
 
 def canonical_email(email: str) -> str:

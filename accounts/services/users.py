@@ -8,20 +8,12 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import Consent, Membership, Organization, User, canonical_email
+from accounts.models import Membership, Organization, User, canonical_email
 from accounts.roles import Role
+from accounts.services.studios import create_organization
 from audit.services import record
-
-
-def create_organization(owner: User, *, name: str = "", request: HttpRequest | None = None) -> Organization:
-    """A studio of the owner's own; every account has one."""
-    studio = Organization.objects.create(name=name or owner.name or owner.get_short_name())
-    Membership.objects.create(organization=studio, user=owner, role=Membership.Role.OWNER)
-    record("organization.created", studio, actor=owner, request=request, organization_id=studio.pk)
-    return studio
 
 
 @transaction.atomic
@@ -68,23 +60,6 @@ def create_admin(*, email: str, password: str, name: str = "") -> User:
 
 
 @transaction.atomic
-def grant_consent(user: User, *, purpose: str, text_version: str, scopes: list[str], request: HttpRequest | None = None) -> Consent:
-    """Store that `user` agreed, once per wording and set of scopes."""
-    consent = Consent.objects.create(user=user, purpose=purpose, text_version=text_version, scopes=sorted(scopes))
-    record("consent.granted", consent, actor=user, request=request, purpose=purpose, text_version=text_version, scopes=sorted(scopes))
-    return consent
-
-
-@transaction.atomic
-def withdraw_consent(user: User, *, purpose: str, request: HttpRequest | None = None) -> int:
-    """End every consent of `user` for `purpose`; returns how many."""
-    number = Consent.objects.filter(user=user, purpose=purpose, withdrawn_at=None).update(withdrawn_at=timezone.now())
-    if number:
-        record("consent.withdrawn", user, actor=user, request=request, purpose=purpose)
-    return number
-
-
-@transaction.atomic
 def update_profile(user: User, *, changes: dict[str, Any], request: HttpRequest | None = None) -> User:
     """Store changed profile fields; the record says which, never their values."""
     changed = sorted(name for name, value in changes.items() if getattr(user, name) != value)
@@ -94,11 +69,3 @@ def update_profile(user: User, *, changes: dict[str, Any], request: HttpRequest 
         user.save(update_fields=changed)
         record("user.updated", user, actor=user, request=request, fields=changed)
     return user
-
-
-@transaction.atomic
-def rename_organization(studio: Organization, *, name: str, actor: User, request: HttpRequest | None = None) -> Organization:
-    studio.name = name
-    studio.save(update_fields=["name"])
-    record("organization.updated", studio, actor=actor, request=request, organization_id=studio.pk, fields=["name"])
-    return studio
