@@ -3,13 +3,15 @@
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+ASLEEP_FOR = "60s"  # a worker that was suspended inside a transaction gives its locks back after this long
+
 
 def database(url: str, *, pooled: bool) -> dict[str, Any]:
     """Django's settings for `postgresql://user:password@host:port/name?sslmode=…` (`host=` in the query: a socket folder)."""
     parts = urlsplit(url)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     host = query.pop("host", "") or unquote(parts.hostname or "")
-    options: dict[str, Any] = {"connect_timeout": "5", **query}
+    options: dict[str, Any] = {"connect_timeout": "5", "options": f"-c idle_in_transaction_session_timeout={ASLEEP_FOR}", **query}
     if pooled:  # threads share a bounded pool; workers and commands hold one connection each
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
     return {

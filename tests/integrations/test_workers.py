@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -54,8 +55,8 @@ def mailbox(connect) -> Connection:
     return row
 
 
-def queued(connection: Connection) -> Run:
-    return pipelines.queue_run(connection.pipelines.get(), trigger=Run.Trigger.MANUAL)[0]
+def queued(mailbox: Connection) -> Run:
+    return pipelines.queue_run(mailbox.pipelines.get(), trigger=Run.Trigger.MANUAL)[0]
 
 
 def working(run: Run, *, until: int = 50) -> subprocess.Popen[str]:
@@ -72,6 +73,23 @@ def kill(worker: subprocess.Popen[str]) -> str:
     """kill -9; what it had written to its log."""
     worker.kill()
     return "".join(worker.communicate(timeout=10))
+
+
+def put_to_sleep(worker: subprocess.Popen[str]) -> None:
+    """Stop it between two transactions: stopped inside one, it would keep its locks until PostgreSQL ends its session."""
+    for _ in range(200):
+        os.kill(worker.pid, signal.SIGSTOP)
+        time.sleep(0.02)  # what it had sent is done by now
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+            )
+            if cursor.fetchone() == (0,):
+                return
+        os.kill(worker.pid, signal.SIGCONT)
+        time.sleep(0.01)
+    raise AssertionError("the worker was never between two transactions")
 
 
 def fall_silent(run: Run) -> None:
@@ -120,7 +138,7 @@ def test_a_worker_that_was_only_asleep_commits_nothing_after_it_was_replaced(san
     sandbox.control("POST", "/latency", {"ms": 50, "path": "/gmail"})
     run = queued(mailbox)
     worker = working(run)
-    os.kill(worker.pid, signal.SIGSTOP)
+    put_to_sleep(worker)
     fall_silent(run)
     (follower,) = pipelines.tick()
     engine.execute(follower)
