@@ -10,6 +10,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.addresses import database, redis_url
+from aaperture.lib.api.configuration import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - Django reads them here
 from aaperture.lib.env import Env, ask_key_source, parse_key_ring
 from aaperture.lib.error_reports import start_error_reports
 from aaperture.lib.production import check_production
@@ -94,6 +95,7 @@ CACHES = {
 }
 CELERY_BROKER_URL = redis_url(REDIS_URL, 0, broker=True)
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ROUTES = {"integrations.tasks.execute_run": {"queue": "runs"}}  # minutes long: never in the way of ticks and mail
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
@@ -145,6 +147,8 @@ MIDDLEWARE = [
     "accounts.middleware.RequestContextMiddleware",
     "accounts.middleware.SecurityHeadersMiddleware",
     "csp.middleware.CSPMiddleware",
+    "aaperture.lib.cors.CorsMiddleware",
+    "aaperture.lib.api.cookies.NoCookiesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -154,6 +158,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.SessionLifetimeMiddleware",
     "audit.middleware.ActivityMiddleware",
+    "accounts.developer_requests.note_developer_requests",
     "accounts.middleware.note_limit",
     "aaperture.lib.limits.LimitsMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -201,6 +206,8 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 PASSWORD_RESET_TIMEOUT = 3600
 
+API_ACCESS_LIFETIME = timedelta(minutes=30)
+API_REFRESH_LIFETIME = timedelta(days=7)  # of the whole family of tokens, from the log-in on
 SESSION_IDLE = timedelta(minutes=30)
 SESSION_ABSOLUTE = timedelta(hours=12)
 SESSION_ENGINE = "accounts.sessions"

@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend
 
+from accounts.access import may_enter
 from accounts.roles import ROLE_PERMISSIONS
 
 
@@ -12,6 +13,10 @@ class RoleBackend(AuthenticationBackend):
 
     No superuser bypass, no groups, no permissions of a single user.
     """
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        """Asked at sign-in and, by `get_user`, on every request of a session: refused now means signed out now."""
+        return may_enter(user)
 
     def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         return self.get_all_permissions(user_obj, obj)

@@ -8,6 +8,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
+from accounts.access import developer_on_record
+from accounts.services import developers
+
 
 def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The pages that exist for this person, each {url, label, icon, active}."""
@@ -28,12 +31,18 @@ def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
     return found
 
 
+def _developer_notice(user: Any) -> dict[str, Any] | None:
+    """For a developer in production: until when they are admitted (None: by configuration, without an end)."""
+    return {"until": developers.admitted_until()} if developer_on_record(user) else None
+
+
 def site(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     signed_in = user is not None and user.is_authenticated
     return {
         "CSP_NONCE": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
         "csp_nonce": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
+        "developer_notice": _developer_notice(user) if signed_in else None,
         "nav": SimpleLazyObject(lambda: _navigation(request)) if signed_in else [],
         "google_enabled": settings.GOOGLE_ENABLED,
         "request_id": getattr(request, "request_id", ""),

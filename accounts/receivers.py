@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from allauth.account.signals import (
     email_added,
     email_changed,
@@ -13,13 +14,21 @@ from allauth.account.signals import (
     password_set,
 )
 from allauth.socialaccount.signals import social_account_added, social_account_removed
+from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import connection
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts.models import User
-from accounts.services import users
+from accounts.services import developers, users
 from audit.services import record
+
+
+def make_dev_user(**_kwargs: Any) -> None:
+    """After every `migrate`, where the configuration asks for it (R-103)."""
+    if settings.CREATE_DEV_USER and User._meta.db_table in connection.introspection.table_names():
+        developers.create_dev_user()
 
 
 @receiver(user_logged_in)
@@ -44,6 +53,8 @@ def note_password_changed(request: HttpRequest, user: User, **_kwargs: Any) -> N
 @receiver(password_reset)
 def note_password_reset(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     record("password.reset", user, actor=user, request=request)
+    if user.last_login is None:  # the first password of an account made by staff: the mailed link proves the address
+        EmailAddress.objects.filter(user=user, email__iexact=user.email).update(verified=True)
 
 
 @receiver(email_added)
