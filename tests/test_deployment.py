@@ -155,7 +155,7 @@ def test_database_and_cache_are_reached_by_the_application_only() -> None:
         assert SERVICES[name]["networks"] == ["data"]
     assert set(SERVICES["nginx"]["networks"]) & set(SERVICES["web"]["networks"]) == {"front"}
     on_data = {name for name, service in SERVICES.items() if "data" in service["networks"]}
-    assert on_data == {"web", "worker", "clock", "migrate", "postgres", "valkey"}
+    assert on_data == {"web", "worker", "runs", "clock", "migrate", "postgres", "valkey"}
 
 
 def test_secrets_come_as_files_and_only_the_migration_gets_the_owners() -> None:

@@ -132,7 +132,7 @@ def test_it_starts_answers_and_stops_cleanly(launch: Callable[..., Stack], numbe
     assert f"http://127.0.0.1:{stack.sandbox_port}" in stack.said
     assert get(f"http://127.0.0.1:{stack.port}/health/live") == 200
     left = descendants(stack.process.pid)
-    programs = ("postgres", "valkey", "sandbox", "gunicorn", "aaperture worker", "aaperture beat")
+    programs = ("postgres", "valkey", "sandbox", "gunicorn", "queues celery", "queues runs", "aaperture beat")
     assert not [word for word in programs if not any(word in command for command in left.values())]
     stack.process.send_signal(number)
     assert stack.wait_until_ended() == 0, stack.said

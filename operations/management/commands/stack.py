@@ -65,7 +65,7 @@ class Command(BaseCommand):
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
             orphaned = options["end_with"] and os.getppid() != options["end_with"]
-            self.tree.stop(("web", "worker", "clock"), ("sandbox",), patience=2 if orphaned else 10)
+            self.tree.stop(("web", "worker", "runs", "clock"), ("sandbox",), patience=2 if orphaned else 10)
             self.servers.stop()
             self.state.unlock()
         say("Stopped.")
@@ -116,7 +116,9 @@ class Command(BaseCommand):
             self._wait_for("sandbox", lambda: not is_free(self.sandbox_port))
         celery = [python, "-m", "celery", "--quiet", "--app", "aaperture"]
         quiet = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"} if os.geteuid() == 0 else {}
-        self.tree.start("worker", [*celery, "worker", "--loglevel", "warning", "--concurrency", "2"], env | quiet)
+        worker = [*celery, "worker", "--loglevel", "warning", "--concurrency", "2"]
+        self.tree.start("worker", [*worker, "--queues", "celery"], env | quiet)
+        self.tree.start("runs", [*worker, "--queues", "runs"], env | quiet)
         self.tree.start("clock", [*celery, "beat", "--loglevel", "warning", "--pidfile="], env)
         self._greet()
 
