@@ -26,6 +26,7 @@ class Limit(NamedTuple):
     methods: frozenset[str] = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
+API_LIMIT = Limit(100, 60)  # each account, or address, over all of `/api/` that has no limit of its own below
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 LIMITS = {
     "account_login": Limit(20, 60, WRITES),
@@ -38,6 +39,8 @@ LIMITS = {
     "integrations:processing_start": Limit(5, 60, WRITES),
     "integrations:processing_status": Limit(120, 60),
     "tracker:export": Limit(10, 60),
+    "api:login": Limit(5, 60),  # each address, and each name; the API counts after authentication (`aaperture.lib.api.throttling`)
+    "api:register": Limit(3, 60),
 }
 
 # one round trip: count, and give the window its end when this request opened it
@@ -66,7 +69,7 @@ class LimitsMiddleware:
     def process_view(self, request: HttpRequest, _view: object, _args: object, _kwargs: object) -> HttpResponse | None:
         name = request.resolver_match.view_name if request.resolver_match else ""
         limit = LIMITS.get(name)
-        if limit is None or request.method not in limit.methods:
+        if limit is None or request.method not in limit.methods or name.startswith("api:"):
             return None
         who = str(request.user.pk) if request.user.is_authenticated else address_bucket(client_address(request))
         try:

@@ -95,6 +95,8 @@ class ApiKey(models.Model):
     key_hash = models.BinaryField(max_length=32, editable=False)
     scopes = ArrayField(models.CharField(max_length=10, choices=Scope), verbose_name=_("scopes"))
     signing_secret = SealedTextField()
+    previous_secret = SealedTextField()
+    previous_secret_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created at"), default=now, editable=False)
     expires_at = models.DateTimeField(_("expires at"))
     last_used_at = models.DateTimeField(_("last used"), null=True)

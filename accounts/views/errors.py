@@ -1,16 +1,16 @@
 """Error pages: what went wrong in one sentence, what to do, and the id to quote; never any detail."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import get_template
 
+from aaperture.lib.api.answers import error_response, is_api
 from audit.services import record_after
 
 
 def _page(request: HttpRequest, status: int) -> HttpResponse:
-    if not request.accepts("text/html"):
-        body = {"detail": CODES[status][1], "code": CODES[status][0], "request_id": getattr(request, "request_id", "")}
-        return JsonResponse(body, status=status)
+    if is_api(request) or not request.accepts("text/html"):
+        return error_response(request, status, code=CODES[status][0], detail=CODES[status][1])
     return render(request, f"{status}.html", {"request_id": getattr(request, "request_id", "")}, status=status)
 
 
@@ -36,8 +36,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Needs neither database nor session: either may be what failed."""
     request_id = getattr(request, "request_id", "")
-    if not request.accepts("text/html"):
-        return JsonResponse({"detail": "Server error", "code": "server_error", "request_id": request_id}, status=500)
+    if is_api(request) or not request.accepts("text/html"):
+        return error_response(request, 500, code="server_error", detail="Server error")
     return HttpResponse(get_template("500.html").render({"request_id": request_id}), status=500)
 
 

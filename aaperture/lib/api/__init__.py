@@ -1,0 +1,1 @@
+"""What every endpoint under `/api/` shares: strict input, one shape of errors, pages, allow-lists, limits, documentation."""

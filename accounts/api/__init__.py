@@ -1,0 +1,1 @@
+"""`/api/auth/…` and the parts of `/api/v1/…` that are about accounts, by noun."""
