@@ -166,6 +166,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "accounts.guards.SecondFactorMiddleware",
+    "accounts.guards.StepUpMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "aaperture.urls"
 WSGI_APPLICATION = "aaperture.wsgi.application"
@@ -194,7 +197,7 @@ PIPELINE_DESTINATIONS = {"opportunities": "tracker.destination.OpportunityDestin
 
 # --- sign-in ---------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["accounts.backends.RoleBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.backends.RoleBackend"]  # the first counts
 PASSWORD_HASHERS = ["accounts.passwords.BCryptSHA256TwelveRounds"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.passwords.LengthValidator"},
@@ -205,6 +208,17 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 PASSWORD_RESET_TIMEOUT = 3600
+AXES_HANDLER = "accounts.lockout.ReservingHandler"  # keeps keyed hashes in the `locks` cache, and nothing in axes' tables
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = ["username"]
+AXES_CLIENT_IP_CALLABLE = "aaperture.lib.client_address.client_address"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.response"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or whoever goes on guessing prolongs the lock for ever
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+AXES_DISABLE_ACCESS_LOG = True
+# W006 wants the address among the parameters: ours locks the name whatever the address, and counts addresses beside it
+SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 
 API_ACCESS_LIFETIME = timedelta(minutes=30)
 API_REFRESH_LIFETIME = timedelta(days=7)  # of the whole family of tokens, from the log-in on
@@ -241,6 +255,14 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_RATE_LIMITS = {"login_failed": None, "reauthenticate": None, "change_password": None}  # `accounts.lockout` counts these
+ACCOUNT_FORMS = {"change_password": "accounts.sign_in_forms.ChangePasswordForm"}
+MFA_ADAPTER = "accounts.adapter.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+_mfa_forms = ("Authenticate", "Reauthenticate", "Activate_TOTP", "Authenticate_WebAuthn", "Reauthenticate_WebAuthn")
+MFA_FORMS = {name.lower(): f"accounts.sign_in_forms.{name.replace('_', '')}Form" for name in _mfa_forms}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = LOCAL  # browsers allow http://localhost all the same, and nothing else
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_LOGIN_ON_GET = False

@@ -5,22 +5,29 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import EmailAddress
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import translation
 
 from aaperture.lib.client_address import client_address
+from accounts import lockout, second_factor
+from accounts.access import may_enter
 from accounts.forms import current_language
 from accounts.models import InstanceSettings, User, canonical_email
 from accounts.roles import Role
-from accounts.services import users
+from accounts.services import signing_in, users
 from audit.services import record, record_after
 
 
@@ -49,9 +56,34 @@ class AccountAdapter(DefaultAccountAdapter):
                 users.complete_sign_up(user, request=request, method="password")
         return user
 
-    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        super().authentication_failed(request, **credentials)
-        record_after(request, "user.login.failed", account=str(credentials.get("email", ""))[:254], reason="credentials")
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Through axes, which counts before `RoleBackend` verifies; allauth's own limits and its stash of inactive people,
+        whom it would answer differently, stay out of it (R-043, R-104)."""
+        user = authenticate(request, **credentials)
+        typed = str(credentials.get("email", ""))
+        if user is None:
+            tried = signing_in.find(typed)
+            reason = "locked" if getattr(request, "axes_locked_out", False) else "credentials"
+            signing_in.note_failure(request, signing_in.counted_name(typed, tried), tried, reason=reason)
+            return None
+        lockout.give_back(lockout.name_of(user), request)  # the failures are forgotten when the sign-in is complete
+        return user
+
+    def reauthenticate(self, user: User, password: str) -> bool:
+        try:
+            return signing_in.check_password(user, password, context.request)
+        except lockout.Locked as locked:
+            lockout.refuse(context.request, locked)
+            return False
+
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
+        """Whatever way they come (password, passkey, Google): who may not enter hears what a wrong password hears."""
+        if may_enter(user):
+            return None
+        clear_login(request)
+        signing_in.note_failure(request, lockout.name_of(user), user, reason="refused")
+        messages.error(request, self.error_messages["email_password_mismatch"])
+        return redirect("account_login")
 
     def send_account_already_exists_mail(self, email: str) -> None:
         """After as long as hashing a new account's password takes, so that the time does not tell the two apart."""
@@ -71,6 +103,19 @@ class AccountAdapter(DefaultAccountAdapter):
         links = {name: _on_public_url(value) for name, value in context.items() if name.endswith("_url")}
         with translation.override(language):
             super().send_mail(template_prefix, email, context | links)
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Second factors: their secrets sealed, their names ours."""
+
+    def encrypt(self, text: str) -> str:
+        return second_factor.seal_text(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return second_factor.unseal(encrypted_text)
+
+    def get_totp_issuer(self) -> str:
+        return "Aaperture"
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

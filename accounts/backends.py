@@ -3,9 +3,12 @@
 from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend
+from django.http import HttpRequest
 
 from accounts.access import may_enter
+from accounts.models import User
 from accounts.roles import ROLE_PERMISSIONS
+from accounts.services import signing_in
 
 
 class RoleBackend(AuthenticationBackend):
@@ -13,6 +16,15 @@ class RoleBackend(AuthenticationBackend):
 
     No superuser bypass, no groups, no permissions of a single user.
     """
+
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
+        """The account that an address and its password open: one hashing, whoever is asked for, and no other answer than yes
+        or None. axes' backend stands before this one and has counted the try already."""
+        password = credentials.get("password")
+        if not password:
+            return None
+        user = signing_in.find(str(credentials.get("email") or credentials.get("username") or ""))
+        return user if signing_in.password_fits(user, password) and user and self.user_can_authenticate(user) else None
 
     def user_can_authenticate(self, user: Any) -> bool:
         """Asked at sign-in and, by `get_user`, on every request of a session: refused now means signed out now."""

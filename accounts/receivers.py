@@ -3,8 +3,10 @@
 import time
 from typing import Any
 
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.account.models import EmailAddress
 from allauth.account.signals import (
+    authentication_step_completed,
     email_added,
     email_changed,
     email_confirmed,
@@ -13,6 +15,8 @@ from allauth.account.signals import (
     password_reset,
     password_set,
 )
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from allauth.socialaccount.signals import social_account_added, social_account_removed
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out
@@ -20,8 +24,10 @@ from django.db import connection
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from aaperture.lib.client_address import client_address
+from accounts import lockout, second_factor
 from accounts.models import User
-from accounts.services import developers, users
+from accounts.services import developers, sessions, users
 from audit.services import record
 
 
@@ -31,11 +37,27 @@ def make_dev_user(**_kwargs: Any) -> None:
         developers.create_dev_user()
 
 
+PROVED_HERE = frozenset({"password", "totp", "webauthn", "recovery_codes"})
+
+
+def _way(step: dict[str, Any]) -> str:
+    """password, google, webauthn, totp, recovery_codes: by what somebody proved who they are."""
+    return str(step.get("type") or step.get("provider") or step.get("method", ""))[:20]
+
+
 @receiver(user_logged_in)
 def start_session(request: HttpRequest, user: User, **_kwargs: Any) -> None:
-    request.session["started_at"] = request.session["seen_at"] = int(time.time())
-    request.session["language"] = user.language
-    record("user.login", user, actor=user, request=request)
+    session = request.session
+    session["started_at"] = session["seen_at"] = int(time.time())
+    session["language"] = user.language
+    steps = [dict(step) for step in session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])]
+    ways = [_way(step) for step in steps]
+    agent = request.headers.get("User-Agent", "")
+    session.starts(way=ways[0] if ways else "", address=client_address(request), agent=agent)  # type: ignore[attr-defined]
+    if ways and ways[-1] in PROVED_HERE:  # who has just proved it need not prove it again for ten minutes
+        steps[-1]["reauthenticated"] = True
+        session[AUTHENTICATION_METHODS_SESSION_KEY] = steps
+    record("user.login", user, actor=user, request=request, method="+".join(ways))
 
 
 @receiver(user_logged_out)
@@ -48,11 +70,14 @@ def end_session(request: HttpRequest, user: User | None, **_kwargs: Any) -> None
 @receiver(password_set)
 def note_password_changed(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     record("password.changed", user, actor=user, request=request)
+    sessions.end_all(user, keep_session_key=request.session.session_key or "", actor=user, request=request, reason="password_changed")
 
 
 @receiver(password_reset)
 def note_password_reset(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     record("password.reset", user, actor=user, request=request)
+    sessions.end_all(user, actor=user, request=request, reason="password_reset")
+    lockout.unlock(lockout.name_of(user))  # whoever reads the account's mail is not the one who was guessing
     if user.last_login is None:  # the first password of an account made by staff: the mailed link proves the address
         EmailAddress.objects.filter(user=user, email__iexact=user.email).update(verified=True)
 
@@ -78,3 +103,29 @@ def note_identity_connected(request: HttpRequest, sociallogin: Any, **_kwargs: A
 @receiver(social_account_removed)
 def note_identity_disconnected(request: HttpRequest, socialaccount: Any, **_kwargs: Any) -> None:
     record("identity.disconnected", socialaccount.user, request=request, provider=socialaccount.provider)
+
+
+@receiver(authenticator_added)
+def note_factor_added(request: HttpRequest, user: User, authenticator: Authenticator, **_kwargs: Any) -> None:
+    if authenticator.type == Authenticator.Type.TOTP:
+        second_factor.spend_enrolment_code(authenticator)
+    if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+        record("recovery_codes.generated", user, actor=user, request=request)
+    else:
+        record("second_factor.added", user, actor=user, request=request, kind=authenticator.type)
+
+
+@receiver(authenticator_removed)
+def note_factor_removed(request: HttpRequest, user: User, authenticator: Authenticator, **_kwargs: Any) -> None:
+    record("second_factor.removed", user, actor=user, request=request, kind=authenticator.type)
+
+
+@receiver(authenticator_reset)
+def note_codes_generated(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    record("recovery_codes.generated", user, actor=user, request=request)
+
+
+@receiver(authentication_step_completed)
+def note_step_up(request: HttpRequest, user: User, method: str, **details: Any) -> None:
+    if details.get("reauthenticated"):
+        record("step_up.done", user, actor=user, request=request, method=str(details.get("type") or method))

@@ -18,6 +18,7 @@ urlpatterns = [
     path("auth/google", site.google_login, name="google_login"),
     path("accounts/", include("accounts.openid.urls")),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/social/", include("allauth.socialaccount.urls")),
     path("settings/", own.settings_index, name="settings"),
     path("settings/profile/", own.profile, name="settings_profile"),

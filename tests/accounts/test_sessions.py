@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from accounts.models import Session
 from audit.models import Activity
-from tests.accounts.people import make_user
+from tests.accounts.people import add_totp, make_user
 
 pytestmark = pytest.mark.django_db
 START = 1_900_000_000
@@ -91,6 +91,7 @@ def test_two_browsers_may_be_signed_in_at_once(client, user):
 
 def test_a_changed_role_counts_on_the_next_request(client, user):
     assert client.get("/admin/").status_code == 403
+    add_totp(user)
     type(user).objects.filter(pk=user.pk).update(role="admin")
     assert client.get("/admin/").status_code == 200
     type(user).objects.filter(pk=user.pk).update(role="member")

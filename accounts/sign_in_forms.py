@@ -1,0 +1,98 @@
+"""allauth's forms that ask for a password or a code, with our lock before the asking and our codes behind it."""
+
+from typing import Any
+
+from allauth.account import forms as account_forms
+from allauth.account.adapter import get_adapter
+from allauth.core import context
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.base import forms as mfa_forms
+from allauth.mfa.internal.flows.add import validate_can_add_authenticator
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp import forms as totp_forms
+from allauth.mfa.totp.internal import auth as totp
+from allauth.mfa.webauthn import forms as webauthn_forms
+from allauth.mfa.webauthn.internal import auth as webauthn
+from django import forms
+
+from accounts import lockout, second_factor
+from accounts.services import signing_in
+
+
+class ChangePasswordForm(account_forms.ChangePasswordForm):
+    def clean_oldpassword(self) -> str:
+        password = self.cleaned_data.get("oldpassword", "")
+        try:
+            if signing_in.check_password(self.user, password, context.request):
+                return password
+        except lockout.Locked as locked:
+            lockout.refuse(context.request, locked)
+        raise get_adapter().validation_error("enter_current_password")
+
+
+class _CodeForm(mfa_forms.BaseAuthenticateForm):
+    authenticator: Authenticator
+
+    def clean_code(self) -> str:
+        name, request = lockout.name_of(self.user), context.request
+        try:
+            lockout.attempt(name, request)
+        except lockout.Locked as locked:
+            lockout.refuse(request, locked)
+            signing_in.note_failure(request, name, self.user, reason="locked")
+            raise get_mfa_adapter().validation_error("incorrect_code") from None
+        found = second_factor.spend(self.user, self.cleaned_data["code"])
+        if found is None:
+            lockout.failed(name, request, self.user)
+            signing_in.note_failure(request, name, self.user, reason="second_factor")
+            raise get_mfa_adapter().validation_error("incorrect_code")
+        lockout.succeeded(name, request)
+        self.authenticator = found
+        return self.cleaned_data["code"]
+
+
+class AuthenticateForm(_CodeForm, mfa_forms.AuthenticateForm):
+    """The second step of a sign-in."""
+
+
+class ReauthenticateForm(_CodeForm, mfa_forms.ReauthenticateForm):
+    """Step-up by a code."""
+
+
+class ActivateTOTPForm(totp_forms.ActivateTOTPForm):
+    """Keeps the seed sealed in the session, too, until the first code has proved it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.user = kwargs.pop("user")
+        forms.Form.__init__(self, *args, **kwargs)
+        session = context.request.session
+        with second_factor.sealed_for(self.user):
+            stored = session.get(totp.SECRET_SESSION_KEY) if self.is_bound else None
+            self.secret = second_factor.unseal(stored) if stored else totp.generate_totp_secret()
+            if not stored:
+                session[totp.SECRET_SESSION_KEY] = second_factor.seal_text(self.secret)
+
+    def clean_code(self) -> str:
+        validate_can_add_authenticator(self.user)
+        code = self.cleaned_data["code"]
+        if not totp.validate_totp_code(self.secret, code):
+            raise get_mfa_adapter().validation_error("incorrect_code")
+        return code
+
+
+class _PasskeyForm(webauthn_forms.AuthenticateWebAuthnForm):
+    """Never limited by account: who floods it with bad answers may not keep the owner of the key outside."""
+
+    def clean_credential(self) -> Authenticator:
+        credential = self.cleaned_data["credential"]
+        webauthn.parse_authentication_response(credential)
+        user = self.user or webauthn.extract_user_from_response(credential)
+        return webauthn.complete_authentication(user, credential)
+
+
+class AuthenticateWebAuthnForm(_PasskeyForm):
+    """The second step of a sign-in, by passkey."""
+
+
+class ReauthenticateWebAuthnForm(_PasskeyForm, webauthn_forms.ReauthenticateWebAuthnForm):
+    """Step-up by passkey."""
