@@ -1,8 +1,10 @@
 """Studios: who belongs to one, who is invited to one."""
 
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
+from django.db.models import Case, Value, When
+from django.db.models.functions import Lower
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +29,18 @@ class Organization(models.Model):
 class MembershipQuerySet(models.QuerySet):
     def current(self) -> Self:
         return self.filter(ended_at=None)
+
+    def of(self, user: Any) -> Self:
+        """The studios somebody belongs to now: the one in use first, then their own, then the oldest."""
+        chosen = Case(When(organization=user.organization_id, then=0), default=1) if user.organization_id else Value(0)
+        owned = Case(When(role=Membership.Role.OWNER, then=0), default=1)
+        found = self.current().filter(user=user).select_related("organization")
+        return found.alias(_chosen=chosen, _owned=owned).order_by("_chosen", "_owned", "joined_at", "pk")
+
+    def in_order(self) -> Self:
+        """A studio's people as a list shows them: owners first, then by when they came."""
+        rank = Case(*(When(role=role, then=place) for place, role in enumerate(Membership.Role.values)))
+        return self.current().select_related("user").alias(_rank=rank).order_by("_rank", "joined_at", "pk")
 
 
 class Membership(models.Model):
@@ -60,6 +74,21 @@ class Membership(models.Model):
         return f"{self.user_id} {self.role}"
 
 
+class InvitationQuerySet(models.QuerySet):
+    def open(self) -> Self:
+        """Neither accepted, declined nor revoked; the date may have passed."""
+        return self.filter(accepted_at=None, revoked_at=None)
+
+    def valid(self) -> Self:
+        """What can still be accepted."""
+        return self.open().filter(expires_at__gt=now())
+
+    def for_user(self, user: Any) -> Self:
+        """What can still be accepted by this person: sent to an address that they have proved to own."""
+        owned = user.emailaddress_set.filter(verified=True).values(lower=Lower("email"))
+        return self.valid().filter(email__in=owned).select_related("organization", "invited_by")
+
+
 class Invitation(models.Model):
     """An invitation to a studio, sent by mail. Only the hash of its link's token is stored."""
 
@@ -75,6 +104,8 @@ class Invitation(models.Model):
     accepted_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+")
     revoked_at = models.DateTimeField(null=True)
 
+    objects = InvitationQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("invitation")
         verbose_name_plural = _("invitations")
@@ -88,3 +119,7 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization_id} {self.role}"
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at <= now()
