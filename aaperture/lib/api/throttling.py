@@ -41,7 +41,7 @@ def limit_name(request: HttpRequest, view_name: str, name: str) -> None:
 def limit_by(request: HttpRequest, name: str, who: str) -> None:
     limit = LIMITS.get(name, API_LIMIT)
     try:
-        number, left = count(f"{name}|{who}", limit.seconds)
+        number, left = count(f"{name}|{who}", limit.seconds, limit.times)
     except (RedisError, OSError):
         logger.error("limits unavailable", extra={"url_name": name})
         return
