@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.api import auth, me
+from accounts.api import api_keys, auth, instance, me, sessions, users
 
 urlpatterns = [
     path("auth/login", auth.Login.as_view(), name="login"),
@@ -12,4 +12,17 @@ urlpatterns = [
     path("auth/step-up", auth.StepUp.as_view(), name="step_up"),
     path("v1/me", me.Me.as_view(), name="me"),
     path("v1/permissions/me", me.MyPermissions.as_view(), name="my_permissions"),
+    path("v1/sessions", sessions.Sessions.as_view(), name="sessions"),
+    path("v1/sessions/<uuid:pk>", sessions.SessionDetail.as_view(), name="session"),
+    path("v1/api-keys", api_keys.ApiKeys.as_view(), name="api_keys"),
+    path("v1/api-keys/<uuid:pk>", api_keys.ApiKeyDetail.as_view(), name="api_key"),
+    path("v1/api-keys/<uuid:pk>/rotate-secret", api_keys.ApiKeySecret.as_view(), name="api_key_secret"),
+    path("v1/users", users.Users.as_view(), name="users"),
+    path("v1/users/<uuid:pk>", users.UserDetail.as_view(), name="user"),
+    path("v1/users/<uuid:pk>/change-role", users.ChangeRole.as_view(), name="user_change_role"),
+    path("v1/users/<uuid:pk>/activate", users.Activate.as_view(), name="user_activate"),
+    path("v1/users/<uuid:pk>/deactivate", users.Deactivate.as_view(), name="user_deactivate"),
+    path("v1/users/<uuid:pk>/reset-password", users.ResetPassword.as_view(), name="user_reset_password"),
+    path("v1/settings", instance.Settings.as_view(), name="settings"),
+    path("v1/admin/settings/dev-role-production", instance.DevRoleInProduction.as_view(), name="dev_role_production"),
 ]
