@@ -32,6 +32,7 @@ def register(request: HttpRequest, *, email: str, password: str, name: str = "")
         return
     user = form.save(request)
     EmailAddress.objects.get_for_user(user, address).send_confirmation(request, signup=True)
+    request.session.clear()  # allauth notes something in it, and a program wants no session
 
 
 def _texts(faults: Any) -> list[str]:
