@@ -89,12 +89,15 @@ OPERATIONS = {
 }
 
 # Django asks for these beside the matrix's own words; each follows the cell it belongs to.
-IMPLIED = {
+IMPLIED: dict[str, tuple[str, ...]] = {
     "accounts.change_instancesettings": ("accounts.view_instancesettings",),
     "integrations.view_run": ("integrations.view_runevent",),
-    "accounts.view_user": ("accounts.view_organization", "accounts.view_membership"),
+    "accounts.view_user": (
+        "accounts.view_organization", "accounts.view_membership", "accounts.view_session", "accounts.view_apisession",
+        "accounts.view_apikey", "accounts.view_coachlink", "operations.view_accessreview",
+    ),
     "operations.view_monitoring": ("tracker.view_opportunitycount",),
-}
+}  # fmt: skip
 
 
 def _permissions_by_role() -> dict[str, frozenset[str]]:

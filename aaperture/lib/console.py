@@ -1,8 +1,10 @@
 """The operator console: the stock Django admin, with our sign-in, our permissions and no side door round the services."""
 
+from collections.abc import Iterable
 from functools import wraps
 from typing import Any
 
+from django.apps import apps as django_apps
 from django.contrib import admin
 from django.contrib.admin import site as console
 from django.contrib.auth.decorators import login_not_required
@@ -10,6 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +27,28 @@ class ConsoleSite(admin.AdminSite):
     site_title = _("Aaperture console")
     index_title = _("Overview")
     enable_nav_sidebar = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._pages: list[tuple[str, Any, str, str]] = []
+
+    def add_page(self, app_label: str, name: Any, url_name: str, permission: str) -> None:
+        """A page that is no model's list, shown beside the models of `app_label` to those who have `permission`."""
+        self._pages.append((app_label, name, url_name, permission))
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
+        apps = super().get_app_list(request, app_label)
+        for label, name, url_name, permission in self._pages:
+            if not request.user.has_perm(permission) or app_label not in {None, label}:
+                continue
+            config = django_apps.get_app_config(label)
+            app = next((one for one in apps if one["app_label"] == label), None)
+            if app is None:
+                app = {"name": config.verbose_name, "app_label": label, "app_url": reverse(url_name), "has_module_perms": True, "models": []}
+                apps.append(app)
+            page = {"name": name, "object_name": url_name, "admin_url": reverse(url_name), "add_url": None, "perms": {}, "view_only": True}
+            app["models"] = sorted([*app["models"], page], key=lambda model: str(model["name"]))
+        return apps
 
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and getattr(request.user, "is_staff", False) and request.user.has_perm("pages.dashboard")
@@ -87,6 +112,30 @@ class ConsoleModelAdmin(admin.ModelAdmin):
         filters = self.get_list_filter(request)
         offered = {one[0] if isinstance(one, list | tuple) else one for one in filters} | {self.date_hierarchy}
         return any(isinstance(name, str) and (lookup == name or lookup.startswith(f"{name}__")) for name in offered)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """An action that is not offered is refused when it is asked for all the same; Django's would only not find it."""
+        name = request.POST.get("action", "") if request.method == "POST" else ""
+        if name in {row[1] for row in self._get_base_actions()} and name not in self.get_actions(request):
+            raise PermissionDenied
+        return super().changelist_view(request, extra_context)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """Django's own history is not written; the activity log has its lines."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return redirect(reverse("admin:audit_activity_changelist", query={"q": object_id}))
+
+    def operation_page(
+        self, request: HttpRequest, *, title: str, button: str, back: str, question: str = "", subjects: Iterable[Any] = (),
+        form: Any = None, danger: bool = False,
+    ) -> HttpResponse:  # fmt: skip
+        """What is asked before something is done: a question, to whom or what, perhaps a form, one button."""
+        context = {
+            **self.admin_site.each_context(request), "title": title, "opts": self.opts, "question": question,
+            "subjects": list(subjects), "form": form, "button": button, "back": back, "danger": danger,
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/operation.html", context)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)

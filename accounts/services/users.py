@@ -21,9 +21,11 @@ from django.utils.translation import gettext as _
 
 from aaperture.lib.account_mail import send_account_mail
 from accounts import protections
+from accounts import step_up as proof
 from accounts.models import Membership, Organization, User, canonical_email
 from accounts.protections import Refused
 from accounts.roles import STAFF, Role
+from accounts.services import sessions
 from accounts.services.studios import create_organization
 from audit.services import record
 
@@ -177,7 +179,7 @@ def deactivate(actor: User, user: User, request: HttpRequest) -> User:
         user.is_active = False
         user.save(update_fields=["is_active"])
         record("user.deactivated", user, actor=actor, request=request)
-        _end_all(user, actor=actor, request=request, reason="deactivated")
+        sessions.end_all(user, actor=actor, request=request, reason="deactivated")
     return user
 
 
@@ -193,7 +195,7 @@ def delete_user(actor: User, user: User, request: HttpRequest) -> None:
     shared_studios = set(shared.values_list("organization_id", flat=True))
     if shared_studios - owned_by_others:
         raise Refused(protections.LAST_OWNER, "last_owner")
-    _end_all(user, actor=actor, request=request, reason="deleted")
+    sessions.end_all(user, actor=actor, request=request, reason="deleted")
     record("user.deleted", user, actor=actor, request=request, reason="staff")
     Organization.objects.filter(pk__in=set(own) - shared_studios).delete()
     user.delete()
@@ -214,18 +216,10 @@ def end_sessions(actor: User, user: User, request: HttpRequest) -> int:
     """Signs somebody out everywhere; returns of how many sessions."""
     actor, user = protections.lock(actor, user)
     protections.check(actor, user, "edit", request)
-    return _end_all(user, actor=actor, request=request, reason="staff")
+    return sessions.end_all(user, actor=actor, request=request, reason="staff")
 
 
 def step_up(request: HttpRequest | None) -> None:
     """Raises StepUpRequired unless whoever sends `request` has proved who they are in the last minutes."""
-    from accounts import step_up as proof
-
     if request is not None:
         proof.require(request)
-
-
-def _end_all(user: User, *, actor: User, request: HttpRequest | None, reason: str) -> int:
-    from accounts.services import sessions
-
-    return sessions.end_all(user, actor=actor, request=request, reason=reason)
