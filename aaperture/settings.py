@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from aaperture.lib import openid_apps
 from aaperture.lib.addresses import database, redis_url
 from aaperture.lib.api.configuration import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - Django reads them here
 from aaperture.lib.env import Env, ask_key_source, parse_key_ring
@@ -161,6 +162,7 @@ MIDDLEWARE = [
     "accounts.developer_requests.note_developer_requests",
     "accounts.middleware.note_limit",
     "aaperture.lib.limits.LimitsMiddleware",
+    "audit.middleware.InputMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -261,7 +263,9 @@ MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 _mfa_forms = ("Authenticate", "Reauthenticate", "Activate_TOTP", "Authenticate_WebAuthn", "Reauthenticate_WebAuthn")
 MFA_FORMS = {name.lower(): f"accounts.sign_in_forms.{name.replace('_', '')}Form" for name in _mfa_forms}
+MFA_FORMS |= {"add_webauthn": "accounts.passkey_forms.AddWebAuthnForm", "edit_webauthn": "accounts.passkey_forms.EditWebAuthnForm"}
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RATE_LIMITS = {"webauthn_login": None}  # `aaperture.lib.limits` counts it
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = LOCAL  # browsers allow http://localhost all the same, and nothing else
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
@@ -280,27 +284,16 @@ GMAIL_ATTEMPTS = 5
 GMAIL_FIRST_WAIT = 0.5  # seconds, doubled with every further attempt
 GMAIL_CALL_TIMEOUT = 30.0
 GOOGLE_ENABLED = bool(GOOGLE_CLIENT_ID) and "google" not in DISABLED_INTEGRATIONS
-SOCIALACCOUNT_PROVIDERS = {
-    "openid": {
-        "APPS": [
-            {
-                "provider_id": "google",
-                "name": "Google",
-                "client_id": GOOGLE_CLIENT_ID,
-                "secret": GOOGLE_CLIENT_SECRET,
-                "settings": {
-                    "server_url": GOOGLE_ISSUER,
-                    "token_auth_method": "client_secret_post",
-                    "scope": ["openid", "email", "profile"],
-                    "oauth_pkce_enabled": True,
-                    "fetch_userinfo": False,
-                },
-            }
-        ]
-        if GOOGLE_ENABLED
-        else [],
-    }
-}
+_google = openid_apps.google(issuer=GOOGLE_ISSUER, client_id=GOOGLE_CLIENT_ID, secret=GOOGLE_CLIENT_SECRET)
+
+# --- sign-in with any other OpenID Connect provider: off unless it is named ------------------------------------------
+OIDC_ISSUER = env.text("OIDC_ISSUER")  # to the letter: what its discovery document and its tokens must say
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET")
+OIDC_NAME = env.text("OIDC_NAME", "OpenID Connect")
+OIDC_ENABLED = bool(OIDC_ISSUER and OIDC_CLIENT_ID)
+_oidc = openid_apps.own_provider(name=OIDC_NAME, issuer=OIDC_ISSUER, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET)
+SOCIALACCOUNT_PROVIDERS = {"openid": {"APPS": [*([_google] if GOOGLE_ENABLED else []), *([_oidc] if OIDC_ENABLED else [])]}}
 
 # --- e-mail ----------------------------------------------------------------------------------------------------------
 EMAIL_URL = env.text("EMAIL_URL", "smtp://127.0.0.1:8011" if LOCAL else "")
@@ -360,7 +353,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 X_FRAME_OPTIONS = "DENY"
-_google_origin = "{0.scheme}://{0.netloc}".format(urlsplit(GOOGLE_ISSUER))
+_sign_in_origins = [openid_apps.origin(issuer) for issuer in (GOOGLE_ISSUER, OIDC_ISSUER) if issuer]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -371,8 +364,10 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "form-action": [SELF, _google_origin, "https://checkout.stripe.com"],
+        "form-action": [SELF, *_sign_in_origins, "https://checkout.stripe.com"],
         "frame-ancestors": [NONE],
+        "report-uri": "/csp-report/",
+        "report-to": "csp",  # named in `SecurityHeadersMiddleware`
         **({"upgrade-insecure-requests": True} if HTTPS else {}),
     }
 }

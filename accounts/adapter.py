@@ -1,6 +1,8 @@
 """Where allauth asks us: sign-up, addresses, mail, and what a refused sign-in leaves on record."""
 
+import logging
 import secrets
+import smtplib
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,6 +22,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect, render
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.client_address import client_address
 from accounts import lockout, second_factor
@@ -30,6 +33,8 @@ from accounts.roles import Role
 from accounts.services import signing_in, users
 from audit.services import record, record_after
 
+logger = logging.getLogger(__name__)
+
 
 def _on_public_url(url: str) -> str:
     """`url`, at the address the operator configured instead of the one the request named."""
@@ -38,6 +43,11 @@ def _on_public_url(url: str) -> str:
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    # one sentence for unknown, wrong, inactive, refused and locked, with the way out of the last of them
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": _("Invalid e-mail address or password. After five failed tries, wait 15 minutes before the next.")
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return InstanceSettings.current().registration_open
 
@@ -104,6 +114,13 @@ class AccountAdapter(DefaultAccountAdapter):
         with translation.override(language):
             super().send_mail(template_prefix, email, context | links)
 
+    def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
+        """What has happened has happened: a mail server that is down may not turn it into an error."""
+        try:
+            super().send_notification_mail(*args, **kwargs)
+        except (OSError, smtplib.SMTPException) as error:
+            logger.warning("account mail not sent", extra={"mail": args[0], "error": type(error).__name__})
+
 
 class MFAAdapter(DefaultMFAAdapter):
     """Second factors: their secrets sealed, their names ours."""
@@ -128,7 +145,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             return
         verified = [canonical_email(address.email) for address in sociallogin.email_addresses if address.verified is True]
         if not verified:
-            self._refuse(request, reason="email_not_verified")
+            self._refuse(request, sociallogin.account.provider, reason="email_not_verified")
         if InstanceSettings.current().registration_open and not request.user.is_authenticated:
             users.discard_unconfirmed(verified, request=request)
 
@@ -157,8 +174,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         """A flow that comes back without its own state or with an unfit token is refused and recorded (R-064, R-065)."""
         if str(error) == "cancelled" or getattr(error, "value", "") == "cancelled":
             return
-        self._refuse(request, reason=type(exception).__name__ if exception else "state")
+        name = provider.app.provider_id if getattr(provider, "app", None) else ""
+        self._refuse(request, name, reason=type(exception).__name__ if exception else "state")
 
-    def _refuse(self, request: HttpRequest, *, reason: str) -> None:
-        record_after(request, "oauth.state_refused", provider="google", reason=reason)
+    def _refuse(self, request: HttpRequest, provider: str, *, reason: str) -> None:
+        record_after(request, "oauth.state_refused", provider=provider, reason=reason)
         raise ImmediateHttpResponse(render(request, "socialaccount/authentication_error.html", status=400))

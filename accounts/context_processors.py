@@ -45,5 +45,6 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "developer_notice": _developer_notice(user) if signed_in else None,
         "nav": SimpleLazyObject(lambda: _navigation(request)) if signed_in else [],
         "google_enabled": settings.GOOGLE_ENABLED,
+        "oidc_name": settings.OIDC_NAME if settings.OIDC_ENABLED else "",
         "request_id": getattr(request, "request_id", ""),
     }

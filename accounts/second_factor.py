@@ -20,9 +20,11 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_
 from django.db import transaction
 from django.http import HttpRequest
 
+from aaperture.lib.nudge import nudge
 from accounts import lockout
 from accounts.models import User
 from accounts.roles import Role
+from audit.services import record
 from vault.errors import SealedDataError
 from vault.services import open_sealed, person, seal
 
@@ -71,8 +73,18 @@ def spend(user: User, code: str) -> Authenticator | None:
             fits = _spend_totp(row, code) if row.type == Authenticator.Type.TOTP else row.wrap().validate_code(code)
             if fits:
                 row.user = user
+                if row.type == Authenticator.Type.RECOVERY_CODES:
+                    _note_recovery_code(user)
                 return row
     return None
+
+
+def _note_recovery_code(user: User) -> None:
+    """On record and to its owner, by whatever channel it was used: somebody who found the list would use it so."""
+    from accounts.tasks import tell_of_recovery_code  # tasks import services, which import this
+
+    record("recovery_codes.used", user, actor=user)
+    nudge(tell_of_recovery_code, user.pk)
 
 
 def _spend_totp(row: Authenticator, code: str) -> bool:

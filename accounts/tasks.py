@@ -12,3 +12,8 @@ def clear_expired_sessions() -> None:
 @shared_task(ignore_result=True)
 def tell_of_lock(user_pk: str) -> None:
     account_mail.tell_of_lock(user_pk)
+
+
+@shared_task(ignore_result=True)
+def tell_of_recovery_code(user_pk: str) -> None:
+    account_mail.tell_of_recovery_code(user_pk)

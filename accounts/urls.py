@@ -1,7 +1,7 @@
 from django.urls import include, path
 
+from accounts.views import reports, security, site
 from accounts.views import settings as own
-from accounts.views import site
 
 site_urls = (
     [
@@ -18,13 +18,17 @@ urlpatterns = [
     path("auth/google", site.google_login, name="google_login"),
     path("accounts/", include("accounts.openid.urls")),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", security.second_factor, name="mfa_index"),  # in the place of allauth's
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/social/", include("allauth.socialaccount.urls")),
     path("settings/", own.settings_index, name="settings"),
     path("settings/profile/", own.profile, name="settings_profile"),
     path("settings/studio/", own.studio, name="settings_studio"),
     path("language/", own.choose_language, name="set_language"),
-    path("settings/security/", own.security, name="settings_security"),
+    path("settings/security/", security.security, name="settings_security"),
+    path("settings/security/sessions/end/", security.end_other_sessions, name="settings_sessions_end"),
+    path("settings/security/sessions/<str:reference>/end/", security.end_session, name="settings_session_end"),
+    path("csp-report/", reports.csp_report, name="csp_report"),
     path("health/live", site.health_live, name="health_live"),
     path("health/ready", site.health_ready, name="health_ready"),
 ]

@@ -20,6 +20,7 @@ ACTIONS: dict[str, str] = {
     "second_factor.removed": "Second factor removed",
     "second_factor.required": "Led to set up a second factor",
     "recovery_codes.generated": "New recovery codes made",
+    "recovery_codes.used": "Recovery code used",
     "step_up.done": "Identity confirmed for sensitive operations",
     # user management
     "user.created": "Account created",
@@ -56,6 +57,7 @@ ACTIONS: dict[str, str] = {
     "developer.request": "Request of a developer in production",
     "csrf.failed": "Cross-site request refused",
     "rate_limit.exceeded": "Too many requests",
+    "security.suspicious_input": "Input that looks like an attack",
     "oauth.state_refused": "Sign-in flow refused: its state or token did not fit",
     "sealed_data.failed": "Sealed data could not be opened",
     "token.reuse_detected": "Spent refresh token used again; its session was ended",
@@ -68,6 +70,8 @@ ACTIONS: dict[str, str] = {
     # connections and consent
     "consent.granted": "Consent given",
     "consent.withdrawn": "Consent withdrawn",
+    "connection.created": "Connection of the instance named, not authorised yet",
+    "connection.updated": "Connection of the instance changed",
     "connection.connected": "Connection authorised",
     "connection.denied": "Connection refused by its owner",
     "connection.token_refreshed": "Access token refreshed",

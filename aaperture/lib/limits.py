@@ -57,6 +57,7 @@ LIMITS = {
     "google_login": Limit(10),
     "openid_login": Limit(10),
     "openid_callback": Limit(20),
+    "mfa_login_webauthn": Limit(20),  # asking for a challenge, too, stores something
     "set_language": PAGE,
     "csp_report": Limit(20),
     "health_live": Limit(600),

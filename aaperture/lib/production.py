@@ -35,6 +35,7 @@ def check_production(env: Env, settings: Mapping[str, Any]) -> None:
         _check_database(env, name, settings[name], unencrypted="database" in settings["ALLOW_UNENCRYPTED"])
     _check_cache_and_mail(env, settings)
     _check_integrations(env, settings)
+    _check_own_provider(env, settings)
 
 
 def _check_database(env: Env, name: str, url: str, *, unencrypted: bool) -> None:
@@ -80,3 +81,17 @@ def _check_integrations(env: Env, settings: Mapping[str, Any]) -> None:
     for name in ("GOOGLE_ISSUER", "GOOGLE_API_ROOT", "STRIPE_API_BASE"):
         if urlsplit(settings[name]).scheme != "https":
             env.fault(name, "must be https://")
+
+
+def _check_own_provider(env: Env, settings: Mapping[str, Any]) -> None:
+    """Sign-in with another OpenID Connect provider is off, or complete."""
+    names = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+    if not any(settings[name] for name in names):
+        return
+    for name in names:
+        if not settings[name]:
+            env.fault(name, "is missing (or leave all of OIDC_… empty)")
+    if settings["OIDC_ISSUER"] and urlsplit(settings["OIDC_ISSUER"]).scheme != "https":
+        env.fault("OIDC_ISSUER", "must be https://")
+    if settings["OIDC_CLIENT_SECRET"] and (fault := weak_secret(settings["OIDC_CLIENT_SECRET"], least=16)):
+        env.fault("OIDC_CLIENT_SECRET", fault)

@@ -25,8 +25,13 @@ class StrictOpenIDProvider(OpenIDConnectProvider):
         return f"{claims['iss']} {claims['sub']}"
 
     def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Of the claims only the address is kept, to show which Google account it is."""
-        return {"id_token": {"email": data["id_token"].get("email", "")}}
+        """Of the claims only the address is kept, to show which account it is."""
+        claims = data.get("userinfo") or data["id_token"]
+        return {"id_token": {"email": claims.get("email", "")}}
+
+    def wk_server_url(self, url: str) -> str:
+        """Some issuers end in a slash, and are compared with it; the document lies in the same place all the same."""
+        return f"{url.rstrip('/')}/.well-known/openid-configuration"
 
     def get_callback_url(self) -> str:
         return reverse("openid_callback", kwargs={"provider_id": self.app.provider_id})

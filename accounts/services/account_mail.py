@@ -5,9 +5,11 @@ import smtplib
 from uuid import UUID
 
 from django.conf import settings
+from django.urls import reverse
 
 from aaperture.lib.account_mail import send_account_mail
 from accounts.models import User
+from accounts.own_security import factors_of
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +19,23 @@ def tell_of_lock(user_pk: UUID | str) -> None:
     user = User.objects.filter(pk=user_pk).first()
     if user is None:
         return
-    context = {"name": user.get_short_name(), "minutes": int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)}
+    _send("account_locked", user, minutes=int(settings.AXES_COOLOFF_TIME.total_seconds() // 60))
+
+
+def tell_of_recovery_code(user_pk: UUID | str) -> None:
+    """Tell somebody that one of their recovery codes was used, and how many are left."""
+    if user := User.objects.filter(pk=user_pk).first():
+        left = factors_of(user).codes_left
+        _send("recovery_code_used", user, left=left, url=settings.PUBLIC_URL + reverse("settings_security"))
+
+
+def tell_of_removed_factor(user: User) -> None:
+    """Tell somebody that an operator took their second factor away on the server."""
+    _send("second_factor_removed", user, url=settings.PUBLIC_URL + reverse("settings_security"))
+
+
+def _send(mail: str, user: User, **context: object) -> None:
     try:
-        send_account_mail("account_locked", to=user.email, language=user.language, context=context)
+        send_account_mail(mail, to=user.email, language=user.language, context={"name": user.get_short_name(), **context})
     except (OSError, smtplib.SMTPException) as error:
-        logger.warning("account mail not sent", extra={"mail": "account_locked", "error": type(error).__name__})
+        logger.warning("account mail not sent", extra={"mail": mail, "error": type(error).__name__})

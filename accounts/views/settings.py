@@ -1,7 +1,5 @@
-"""`/settings/…`: one's own profile, studio and sign-in."""
+"""`/settings/…`: one's own profile and studio."""
 
-from allauth.account.models import EmailAddress
-from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -56,13 +54,3 @@ def choose_language(request: UserRequest) -> HttpResponse:
         users.update_profile(request.user, changes={"language": language}, request=request)
         request.session["language"] = language
     return set_language(request)
-
-
-@require_GET
-def security(request: UserRequest) -> HttpResponse:
-    context = {
-        "identities": SocialAccount.objects.filter(user=request.user),
-        "emails": EmailAddress.objects.filter(user=request.user),
-        "has_password": request.user.has_usable_password(),
-    }
-    return render(request, "settings/security.html", context)

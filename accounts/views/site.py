@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from redis.exceptions import RedisError
 
+from accounts.openid.views import require_proof_to_link
+
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
@@ -25,6 +27,7 @@ def google_login(request: HttpRequest) -> HttpResponse:
     """`/auth/google`: start the sign-in flow at Google. Only by POST, so that no link can start it for somebody."""
     if not settings.GOOGLE_ENABLED:
         return redirect("account_login")
+    require_proof_to_link(request)
     provider = get_adapter().get_provider(request, "google")
     return provider.redirect_from_request(request)
 

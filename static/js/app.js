@@ -42,7 +42,8 @@
   };
 
   const copy = async (button) => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+    const text = document.getElementById(button.dataset.copy).textContent;
+    await navigator.clipboard.writeText(text.trim().replace(/\s*\n\s*/g, "\n"));
     button.dataset.copied = "";
   };
 
@@ -54,6 +55,7 @@
     "[data-dialog-close]": (element) => element.closest("dialog")?.close(),
     "[data-dismiss]": (element) => element.closest("[data-dismissable]")?.remove(),
     "[data-copy]": copy,
+    "[data-print]": () => window.print(),
   };
 
   document.addEventListener("click", (event) => {
