@@ -2,8 +2,11 @@ from django.contrib import admin
 from django.urls import include, path
 
 from accounts.api.urls import urlpatterns as accounts_api
+from integrations.api.urls import urlpatterns as integrations_api
+from operations.api import urlpatterns as operations_api
+from tracker.api import urlpatterns as tracker_api
 
-api = ([*accounts_api], "api")
+api = ([*accounts_api, *integrations_api, *tracker_api, *operations_api], "api")
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("integrations.urls")),
@@ -15,4 +18,5 @@ urlpatterns = [
 handler400 = "accounts.views.errors.bad_request"
 handler403 = "accounts.views.errors.permission_denied"
 handler404 = "accounts.views.errors.not_found"
+handler429 = "accounts.views.errors.too_many"  # allauth asks for this one
 handler500 = "accounts.views.errors.server_error"

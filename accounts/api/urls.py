@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.api import api_keys, auth, instance, me, sessions, users
+from accounts.api import api_keys, auth, instance, me, sessions, studios, users
 
 urlpatterns = [
     path("auth/login", auth.Login.as_view(), name="login"),
@@ -23,6 +23,10 @@ urlpatterns = [
     path("v1/users/<uuid:pk>/activate", users.Activate.as_view(), name="user_activate"),
     path("v1/users/<uuid:pk>/deactivate", users.Deactivate.as_view(), name="user_deactivate"),
     path("v1/users/<uuid:pk>/reset-password", users.ResetPassword.as_view(), name="user_reset_password"),
+    path("v1/studios", studios.Studios.as_view(), name="studios"),
+    path("v1/studios/<uuid:pk>", studios.StudioDetail.as_view(), name="studio"),
+    path("v1/studios/<uuid:pk>/members", studios.Members.as_view(), name="studio_members"),
+    path("v1/studios/<uuid:pk>/members/<uuid:member>", studios.MemberDetail.as_view(), name="studio_member"),
     path("v1/settings", instance.Settings.as_view(), name="settings"),
     path("v1/admin/settings/dev-role-production", instance.DevRoleInProduction.as_view(), name="dev_role_production"),
 ]

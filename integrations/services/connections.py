@@ -1,9 +1,9 @@
-"""Ending a connection."""
+"""Ending a connection, and naming those that the instance is to have."""
 
 from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -15,6 +15,14 @@ from integrations.errors import NotConnected, OAuthUnavailable, ProviderError, U
 from integrations.models import Connection, Run
 from integrations.services import tokens
 from integrations.services.grants import PURPOSE
+
+
+class AlreadyPending(Exception):
+    """The instance has one of this provider that nobody has authorised yet."""
+
+
+class AlreadyAuthorised(Exception):
+    """A grant stands behind it: whose it is, is not for us to say any more."""
 
 
 @dataclass(frozen=True)
@@ -70,3 +78,30 @@ def check_connection(connection: Connection, *, actor: User) -> str:
     except (NotConnected, OAuthUnavailable, ProviderError) as error:
         return error.code
     return ""
+
+
+def add_instance_connection(provider: str, account_email: str, *, actor: User, request: HttpRequest | None = None) -> Connection:
+    """A connection of the instance's that waits to be authorised. Raises PermissionDenied, AlreadyPending."""
+    if not actor.has_perm("integrations.add_connection"):
+        raise PermissionDenied
+    try:
+        with transaction.atomic():
+            row = Connection.objects.create(provider=provider, account_email=account_email)
+            record("connection.created", row, actor=actor, request=request, provider=provider)
+    except IntegrityError:
+        raise AlreadyPending from None
+    return row
+
+
+@transaction.atomic
+def readdress(connection: Connection, *, account_email: str, actor: User, request: HttpRequest | None = None) -> Connection:
+    """Another account for one of the instance's that is not authorised yet. Raises PermissionDenied, AlreadyAuthorised."""
+    row = Connection.objects.select_for_update().get(pk=connection.pk)
+    if row.owner_id is not None or not actor.has_perm("integrations.change_connection"):
+        raise PermissionDenied
+    if row.status != Connection.Status.PENDING:
+        raise AlreadyAuthorised
+    row.account_email = account_email
+    row.save(update_fields=["account_email"])
+    record("connection.updated", row, actor=actor, request=request, fields=["account_email"])
+    return row

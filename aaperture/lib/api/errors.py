@@ -12,6 +12,7 @@ from rest_framework.settings import api_settings
 
 from aaperture.lib.api.answers import error_body
 
+
 class Conflict(exceptions.APIException):
     """409: it cannot be done in the state things are in."""
 

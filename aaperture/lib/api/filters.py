@@ -130,7 +130,8 @@ class AllowList(BaseFilterBackend):
         ]
         if orderings := getattr(view, "orderings", {}):
             values = {"type": "string", "enum": _names(orderings)}
-            found.append({"name": "ordering", "in": "query", "required": False, "description": "The first is the default.", "schema": values})
+            words = "The first is the default."
+            found.append({"name": "ordering", "in": "query", "required": False, "description": words, "schema": values})
         return found
 
 

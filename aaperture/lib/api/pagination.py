@@ -58,7 +58,8 @@ class CursorPages(CursorPagination):
         """For subclasses: raise NotFound for one the ordering's column cannot hold."""
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        text = {"name": "cursor", "in": "query", "required": False, "description": "From `next` or `previous` of a page; a made-up one is 404."}
+        words = "From `next` or `previous` of a page; a made-up one is 404."
+        text = {"name": "cursor", "in": "query", "required": False, "description": words}
         return [
             text | {"schema": {"type": "string", "maxLength": 500}},
             _parameter("page_size", "How many a page holds.", 1, LARGEST_PAGE, default=PAGE_SIZE),

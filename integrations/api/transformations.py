@@ -1,0 +1,153 @@
+"""Transformations: the instance's own, so the matrix alone decides."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.db.models import ProtectedError
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from aaperture.lib.api.answers import plain
+from aaperture.lib.api.errors import Conflict
+from aaperture.lib.api.pagination import NumberedPages
+from aaperture.lib.api.serializers import Strict
+from aaperture.lib.api.views import ApiView
+from accounts.api.users import actor_of
+from integrations import steps as chain
+from integrations.models import Transformation
+from integrations.services import definitions
+
+MOST_STEPS = 20
+
+
+class StepsField(serializers.ListField):
+    """`[{"do": "classify"}, …, {"do": "redact"}]`, as `integrations.steps` wants them."""
+
+    child = serializers.DictField()
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=1, max_length=MOST_STEPS, help_text='Like [{"do": "classify"}, {"do": "redact"}].', **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        for step in value:
+            labels = step.get("drop_labels", [])
+            if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+                raise serializers.ValidationError("drop_labels is a list of labels.")
+        try:
+            chain.validate(value)
+        except (ValueError, TypeError) as error:
+            raise serializers.ValidationError(str(error)) from None
+        return value
+
+
+class TransformationSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    steps = serializers.ListField(child=serializers.DictField())
+    created_at = serializers.DateTimeField()
+
+
+class NewTransformation(Strict):
+    name = serializers.CharField(max_length=80)
+    steps = StepsField()
+
+
+class TransformationChanges(Strict):
+    name = serializers.CharField(max_length=80, required=False)
+    steps = StepsField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return self.validate_at_least_one(attrs)
+
+
+class Sample(Strict):
+    """A message of your own making, to try a transformation on. It is not stored."""
+
+    sender = serializers.CharField(max_length=320)
+    subject = serializers.CharField(max_length=300, allow_blank=True)
+    text = serializers.CharField(max_length=10_000, allow_blank=True)
+
+
+class SampleResult(serializers.Serializer):
+    kept = serializers.BooleanField()
+    label = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class Base(ApiView):
+    serializer_class = TransformationSerializer
+
+    def one(self, pk: UUID) -> Transformation:
+        return get_object_or_404(Transformation, pk=pk)
+
+    def saved(self, transformation: Transformation, request: Request, status: int = 200) -> Response:
+        try:
+            definitions.save_transformation(transformation, actor=actor_of(request), request=plain(request))
+        except IntegrityError:
+            raise Conflict("There is one of that name and version already.") from None
+        return Response(TransformationSerializer(transformation).data, status=status)
+
+
+class Transformations(Base):
+    pagination_class = NumberedPages
+    operations = {"GET": "integrations.view_transformation", "POST": "integrations.add_transformation"}
+    orderings = {"name": "name", "-created_at": "-created_at"}
+    answers = (409,)
+
+    @extend_schema(responses=TransformationSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """All of them."""
+        return self.listed(Transformation.objects.all())
+
+    @extend_schema(request=NewTransformation, responses={201: TransformationSerializer})
+    def post(self, request: Request) -> Response:
+        """Make one."""
+        return self.saved(Transformation(**self.validated(request, NewTransformation)), request, 201)
+
+
+class TransformationDetail(Base):
+    operations = {
+        "GET": "integrations.view_transformation",
+        "PATCH": "integrations.change_transformation",
+        "DELETE": "integrations.delete_transformation",
+    }
+    answers = (409,)
+
+    def get(self, request: Request, pk: UUID) -> Response:
+        """One of them."""
+        return Response(TransformationSerializer(self.one(pk)).data)
+
+    @extend_schema(request=TransformationChanges, responses=TransformationSerializer)
+    def patch(self, request: Request, pk: UUID) -> Response:
+        """Change it; other steps make another version."""
+        transformation = self.one(pk)
+        for name, value in self.validated(request, TransformationChanges).items():
+            setattr(transformation, name, value)
+        return self.saved(transformation, request)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """Delete one that no pipeline uses."""
+        try:
+            definitions.delete_transformation(self.one(pk), actor=actor_of(request), request=plain(request))
+        except ProtectedError:
+            raise Conflict("A pipeline uses it.", code="in_use") from None
+        return Response(status=204)
+
+
+class TryTransformation(Base):
+    operations = {"POST": "integrations.test_transformation"}
+
+    @extend_schema(request=Sample, responses=SampleResult)
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Try it on a message of your own making; nothing is stored."""
+        given = self.validated(request, Sample)
+        return Response(definitions.try_steps(self.one(pk), **given))
+
+
