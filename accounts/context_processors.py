@@ -9,13 +9,17 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from accounts.access import developer_on_record
+from accounts.http import UserRequest
+from accounts.models import Membership
+from accounts.roles import Role
 from accounts.services import developers
 
 
-def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
+def _navigation(request: UserRequest) -> list[dict[str, Any]]:
     """The pages that exist for this person, each {url, label, icon, active}."""
     entries = [
         ("tracker:board", _("Opportunities"), "kanban"),
+        *([("tracker:coach_clients", _("Clients"), "users")] if request.user.role == Role.COACH else []),
         ("integrations:connections", _("Connections"), "plug"),
         ("integrations:run_list", _("Scans"), "radar"),
         ("settings_profile", _("Settings"), "settings"),
@@ -44,6 +48,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "csp_nonce": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
         "developer_notice": _developer_notice(user) if signed_in else None,
         "nav": SimpleLazyObject(lambda: _navigation(request)) if signed_in else [],
+        "studios": SimpleLazyObject(lambda: list(Membership.objects.of(user))) if signed_in else [],
         "google_enabled": settings.GOOGLE_ENABLED,
         "oidc_name": settings.OIDC_NAME if settings.OIDC_ENABLED else "",
         "request_id": getattr(request, "request_id", ""),

@@ -23,7 +23,7 @@ urlpatterns = [
     path("accounts/social/", include("allauth.socialaccount.urls")),
     path("settings/", own.settings_index, name="settings"),
     path("settings/profile/", own.profile, name="settings_profile"),
-    path("settings/studio/", own.studio, name="settings_studio"),
+    path("", include("accounts.studio_urls")),
     path("language/", own.choose_language, name="set_language"),
     path("settings/security/", security.security, name="settings_security"),
     path("settings/security/sessions/end/", security.end_other_sessions, name="settings_sessions_end"),

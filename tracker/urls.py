@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tracker.views import board, export, opportunities
+from tracker.views import board, coach, export, opportunities
 
 app_name = "tracker"
 urlpatterns = [
@@ -13,5 +13,7 @@ urlpatterns = [
     path("opportunities/<uuid:pk>/done/", opportunities.task_done, name="task_done"),
     path("opportunities/<uuid:pk>/merge/", opportunities.opportunity_merge, name="opportunity_merge"),
     path("opportunities/<uuid:pk>/delete/", opportunities.opportunity_delete, name="opportunity_delete"),
+    path("coach/clients", coach.clients, name="coach_clients"),
+    path("coach/clients/<uuid:pk>/", coach.client, name="coach_client"),
     path("opportunities/signals/<uuid:pk>/delete/", opportunities.signal_delete, name="signal_delete"),
 ]

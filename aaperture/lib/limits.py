@@ -64,6 +64,9 @@ LIMITS = {
     "health_ready": Limit(600),
     "home": PAGE,
     "console_figures": Limit(60),
+    "settings_studio_invite": Limit(20, 3600, WRITES),  # each sends a mail to an address that its owner did not give us
+    "settings_invitation_resend": Limit(20, 3600, WRITES),
+    "invitation_open": Limit(30),
     "integrations:gmail_connect": Limit(10, 60, WRITES),
     "integrations:google_callback": Limit(20),
     "integrations:processing_start": Limit(5, 60, WRITES),
@@ -80,6 +83,7 @@ FAMILIES = {
     "socialaccount_": FORM,
     "mfa_": FORM,
     "settings": PAGE,
+    "invitation": PAGE,
     "site:": PAGE,
     "integrations:": PAGE,
     "tracker:": PAGE,

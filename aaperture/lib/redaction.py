@@ -27,7 +27,7 @@ ASSIGNED = re.compile(  # `password=…`, `sessionid=…`, and the text of a dic
 )
 EMAIL = re.compile(r"(?<![\w.!#$%*+^~-])([\w.!#$%*+^~-])[\w.!#$%*+^~-]*(?:@|%40)([\w-]+(?:\.[\w-]+)*)", re.IGNORECASE)
 DATABASE_DETAIL = re.compile(r"\n(?:LINE \d+|DETAIL|CONTEXT):.*", re.DOTALL)  # PostgreSQL quotes the statement and the failing row
-RESET_PATH = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/|/p/)[^\s/?\"']+")
+RESET_PATH = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/|/invitations/|/p/)[^\s/?\"']+")
 PATH = re.compile(r"(?<![\w/.])/(?:home|root|Users|var|tmp|srv|opt|mnt|data|app)(?:/[\w.@+-]+)*/([\w.@+-]+)")
 LONGEST = 4000
 

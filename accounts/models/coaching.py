@@ -1,5 +1,6 @@
 """Coaches and the clients who agreed to be followed."""
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -46,3 +47,17 @@ class CoachLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.coach_id} {self.client_id}"
+
+    @property
+    def ended_on(self) -> datetime | None:
+        """When it ended, by somebody or by its date; None while it is open."""
+        if self.end_date is None and self.ends_at is not None and self.ends_at <= now():
+            return self.ends_at
+        return self.end_date
+
+    @property
+    def state(self) -> str:
+        """ "waiting" for the client, "in_force" or "ended"."""
+        if self.ended_on is not None:
+            return "ended"
+        return "in_force" if self.accepted_at else "waiting"

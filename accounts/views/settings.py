@@ -1,4 +1,4 @@
-"""`/settings/…`: one's own profile and studio."""
+"""`/settings/…`: one's own profile and language."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -10,10 +10,10 @@ from django.utils.translation import override
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.i18n import set_language
 
-from accounts.forms import ProfileForm, StudioForm
+from accounts.forms import ProfileForm
 from accounts.http import UserRequest
-from accounts.models import Membership, User
-from accounts.services import studios, users
+from accounts.models import User
+from accounts.services import users
 
 
 @require_GET
@@ -32,17 +32,6 @@ def profile(request: UserRequest) -> HttpResponse:
             messages.success(request, _("Saved."))
         return redirect("settings_profile")
     return render(request, "settings/profile.html", {"form": form})
-
-
-@require_http_methods(["GET", "POST"])
-def studio(request: UserRequest) -> HttpResponse:
-    membership = Membership.objects.current().filter(user=request.user, role=Membership.Role.OWNER).select_related("organization").first()
-    form = StudioForm(request.POST or None, instance=membership.organization) if membership else None
-    if membership and form and request.method == "POST" and form.is_valid():
-        studios.rename_organization(membership.organization, name=form.cleaned_data["name"], actor=request.user, request=request)
-        messages.success(request, _("Saved."))
-        return redirect("settings_studio")
-    return render(request, "settings/studio.html", {"form": form})
 
 
 @login_not_required
