@@ -15,7 +15,7 @@ FROM python:3.11-alpine@sha256:25976e9d34a0fab1f278cae931f34c8303d97bf0c0d7f85b6
 
 COPY --from=packages /opt/aaperture /opt/aaperture
 WORKDIR /srv/aaperture
-COPY manage.py ./
+COPY manage.py gunicorn.conf.py ./
 COPY aaperture/ aaperture/
 COPY vault/ vault/
 COPY audit/ audit/

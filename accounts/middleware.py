@@ -16,7 +16,7 @@ from accounts.http import UserRequest
 from audit.services import record, record_after
 
 Handler = Callable[[HttpRequest], HttpResponse]
-POLLING = frozenset({"integrations:processing_status"})  # asking "how far is it?" is not being there
+POLLING = frozenset({"integrations:processing_status", "csp_report"})  # what a page sends by itself is not being there
 TOUCH_AFTER = 60  # seconds between two writes of "last seen"
 
 
@@ -46,6 +46,7 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         response.headers.setdefault("Permissions-Policy", "geolocation=(), camera=(), microphone=(), payment=()")
+        response.headers.setdefault("Reporting-Endpoints", 'csp="/csp-report/"')
         response.headers.setdefault("X-XSS-Protection", "1; mode=block")
         response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)  # Django's own sees no static file and no early refusal
         if not request.path.startswith(settings.STATIC_URL):

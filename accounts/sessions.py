@@ -32,6 +32,10 @@ class SessionStore(DatabaseStore):
 
         return Session
 
+    def _validate_session_key(self, key: str | None) -> bool:
+        """Only what we could have given out: a cookie may hold anything, a NUL too, which no column can."""
+        return bool(key and len(key) >= 8 and key.isascii() and key.isalnum())
+
     def starts(self, *, way: str, address: str, agent: str) -> None:
         """Somebody has just signed in, in this way and from there: the next save writes it, sealed."""
         self._origin = Origin(way, address, agent[:LONGEST_AGENT], datetime.now(UTC))

@@ -50,6 +50,10 @@ class ConsoleSite(admin.AdminSite):
             app["models"] = sorted([*app["models"], page], key=lambda model: str(model["name"]))
         return apps
 
+    def get_urls(self) -> list[Any]:
+        """Without "view on site": it leads to any object by numbers, and nothing of ours has such an address."""
+        return [pattern for pattern in super().get_urls() if getattr(pattern, "name", "") != "view_on_site"]
+
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and getattr(request.user, "is_staff", False) and request.user.has_perm("pages.dashboard")
 
@@ -88,6 +92,7 @@ class ConsoleModelAdmin(admin.ModelAdmin):
     show_full_result_count = False
     actions_selection_counter = True
     preserve_filters = True
+    view_on_site = False
 
     def has_page(self, request: HttpRequest) -> bool:
         return not self.page or request.user.has_perm(self.page)
