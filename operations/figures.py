@@ -1,9 +1,9 @@
 """The figures on the console's first page: counts only, and only of what the reader may list."""
 
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import Count, Min, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.urls import reverse
 from django.utils import timezone
@@ -11,11 +11,13 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from aaperture.lib.charts import Point, bar_chart
+from aaperture.lib.charts import Point, bar_chart, funnel
 from accounts.models import User
+from accounts.roles import Role
 from audit.models import Activity
-from integrations.models import Connection, Run
-from tracker.models import Opportunity
+from integrations.models import Connection, Pipeline, Run
+from operations.services import access_reviews
+from tracker.models import Opportunity, Signal
 
 DAYS = 14
 
@@ -35,6 +37,8 @@ def figures_for(user: User) -> list[Figure]:
         "integrations.view_connection": _connections,
         "integrations.view_run": lambda: _runs(since),
         "tracker.view_opportunitycount": _opportunities,
+        "operations.view_monitoring": _queue,
+        "operations.view_analytics": _mail,
         "audit.view_activity": lambda: _activity(since),
     }
     return [make() for permission, make in makers.items() if user.has_perm(permission)]
@@ -70,6 +74,21 @@ def _opportunities() -> Figure:
     return Figure(_("Opportunities"), count["every"], note, reverse("admin:tracker_opportunitycount_changelist"))
 
 
+def _queue() -> Figure:
+    """What waits for a worker, and how long the oldest has waited."""
+    waiting = Run.objects.filter(status=Run.Status.QUEUED).aggregate(count=Count("pk"), oldest=Min("queued_at"))
+    due = Pipeline.objects.due(timezone.now()).count()
+    minutes = int((timezone.now() - waiting["oldest"]).total_seconds() // 60) if waiting["oldest"] else 0
+    note = _("oldest waits %(n)d min") % {"n": minutes} if waiting["count"] else _("%(n)d pipelines due") % {"n": due}
+    return Figure(_("Runs waiting"), waiting["count"], note, "")
+
+
+def _mail() -> Figure:
+    week_ago = timezone.now() - timedelta(days=7)
+    count = Signal.objects.aggregate(every=Count("pk"), new=Count("pk", filter=Q(created_at__gte=week_ago)))
+    return Figure(_("Mail kept"), count["every"], _("%(n)d new this week") % {"n": count["new"]}, "")
+
+
 def _activity(since: datetime) -> Figure:
     recent = Activity.objects.filter(recorded_at__gte=since)
     count = recent.aggregate(every=Count("pk"), refused=Count("pk", filter=Q(action="user.login.failed")))
@@ -77,20 +96,57 @@ def _activity(since: datetime) -> Figure:
     return Figure(_("Activity in 24 hours"), count["every"], note, reverse("admin:audit_activity_changelist"))
 
 
-def runs_chart(user: User) -> SafeString | str:
-    """Runs of each of the last days; "" without any, or for somebody who may not see runs."""
-    if not user.has_perm("integrations.view_run"):
-        return ""
+class Chart(NamedTuple):
+    title: str
+    picture: SafeString
+
+
+def charts_for(user: User) -> list[Chart]:
+    """What there is to draw and `user` may see; a chart without a single number is left out."""
+    makers = {
+        "accounts.view_user": _roles_chart,
+        "integrations.view_run": _runs_chart,
+        "audit.view_activity": _sign_ins_chart,
+    }
+    return [chart for permission, make in makers.items() if user.has_perm(permission) and (chart := make())]
+
+
+def _roles_chart() -> Chart | None:
+    counts = dict(User.objects.filter(is_active=True).order_by().values_list("role").annotate(Count("pk")))
+    points = [Point(str(role.label), str(role.label), counts[role.value]) for role in Role if role.value in counts]
+    title = _("Accounts by role")
+    columns = (_("Role"), _("Active accounts"))
+    return Chart(title, funnel("roles", title=title, description=_("Active accounts of each role."), columns=columns, points=points))
+
+
+def _runs_chart() -> Chart | None:
+    counts = _per_day(Run.objects.all(), "queued_at")
+    description = _("How many times a mailbox was read on each of the last fourteen days.")
+    return _days_chart("runs-per-day", _("Runs per day"), description, _("Runs"), counts)
+
+
+def _sign_ins_chart() -> Chart | None:
+    counts = _per_day(Activity.objects.filter(action="user.login"), "recorded_at")
+    description = _("How many times somebody signed in on each of the last fourteen days.")
+    return _days_chart("sign-ins-per-day", _("Sign-ins per day"), description, _("Sign-ins"), counts)
+
+
+def _per_day(rows: QuerySet[Any], field: str) -> dict[date, int]:
+    """Counts of the last days, by the reader's days; the bound is an instant, so that an index on `field` serves."""
+    first = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
+    recent = rows.filter(**{f"{field}__gte": first}).order_by()
+    return dict(recent.annotate(day=TruncDate(field)).values_list("day").annotate(Count("pk")))
+
+
+def _days_chart(key: str, title: str, description: str, unit: str, counts: dict[date, int]) -> Chart | None:
+    if not counts:
+        return None
     today = timezone.localdate()
     days = [today - timedelta(days=n) for n in reversed(range(DAYS))]
-    recent = Run.objects.filter(queued_at__date__gte=days[0]).order_by()
-    counts: dict[date, int] = dict(recent.annotate(day=TruncDate("queued_at")).values_list("day").annotate(Count("pk")))
-    if not counts:
-        return ""
-    return bar_chart(
-        "runs-per-day",
-        title=_("Runs per day"),
-        description=_("How many times a mailbox was read on each of the last fourteen days."),
-        columns=(_("Day"), _("Runs")),
-        points=[Point(date_format(day, "j N"), date_format(day, "DATE_FORMAT"), counts.get(day, 0)) for day in days],
-    )
+    points = [Point(date_format(day, "j N"), date_format(day, "DATE_FORMAT"), counts.get(day, 0)) for day in days]
+    return Chart(title, bar_chart(key, title=title, description=description, columns=(_("Day"), unit), points=points))
+
+
+def review_due(user: User) -> str:
+    """The quarter whose access review `user` should see signed off, or ""."""
+    return access_reviews.quarter_of(timezone.localdate()) if user.role == Role.ADMIN and access_reviews.is_due() else ""

@@ -27,6 +27,7 @@ from accounts.admin.forms import NewUserForm, RoleForm
 from accounts.forms import ProfileForm
 from accounts.models import ApiKey, ApiSession, Session, User
 from accounts.roles import OPERATIONS, Role
+from accounts.second_factor import FACTORS
 from accounts.services import users
 
 MOST = 100  # accounts in one go
@@ -64,7 +65,8 @@ class UserAdmin(ConsoleModelAdmin):
     actions = [_bulk(name) for name in ACTS]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).annotate(_second_factor=Exists(Authenticator.objects.filter(user=OuterRef("pk"))))
+        factor = Authenticator.objects.filter(user=OuterRef("pk"), type__in=FACTORS)
+        return super().get_queryset(request).annotate(_second_factor=Exists(factor))
 
     # --- columns ---------------------------------------------------------------------------------------------------
 
