@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.api.documentation import docs
 from accounts.api.urls import urlpatterns as accounts_api
 from integrations.api.urls import urlpatterns as integrations_api
 from operations.api import urlpatterns as operations_api
@@ -14,6 +15,7 @@ urlpatterns = [
     path("", include("operations.urls")),
     path("admin/", admin.site.urls),
     path("api/", include(api)),
+    path("docs", docs, name="docs"),
 ]
 handler400 = "accounts.views.errors.bad_request"
 handler403 = "accounts.views.errors.permission_denied"

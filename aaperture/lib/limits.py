@@ -63,6 +63,7 @@ LIMITS = {
     "health_live": Limit(600),
     "health_ready": Limit(600),
     "home": PAGE,
+    "docs": PAGE,
     "console_figures": Limit(60),
     "settings_studio_invite": Limit(20, 3600, WRITES),  # each sends a mail to an address that its owner did not give us
     "settings_invitation_resend": Limit(20, 3600, WRITES),

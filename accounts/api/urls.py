@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from accounts.api import api_keys, auth, instance, me, sessions, studios, users
+from accounts.api import api_keys, auth, documentation, instance, me, sessions, studios, users
 
 urlpatterns = [
+    path("schema", documentation.ApiDescription.as_view(), name="schema"),
     path("auth/login", auth.Login.as_view(), name="login"),
     path("auth/register", auth.Register.as_view(), name="register"),
     path("auth/refresh", auth.Refresh.as_view(), name="refresh"),
