@@ -10,7 +10,6 @@ WORDS = (
     gettext_noop("New Password"),
     gettext_noop("New Password (again)"),
     gettext_noop("Forgot your password?"),
-    gettext_noop("The email address and/or password you specified are not correct."),
     gettext_noop("A user is already registered with this email address."),
     gettext_noop("Please type your current password."),
     gettext_noop("Too many failed login attempts. Try again later."),

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from audit.models import Activity
-from tests.accounts.people import PASSWORD, make_user
+from tests.accounts.people import PASSWORD, make_user, totp_code
 
 pytestmark = pytest.mark.django_db
 
@@ -78,7 +78,8 @@ def test_staff_who_are_not_signed_in_come_back_to_the_page_of_the_console_they_a
     make_user(email="admin@example.test", role="admin", password=PASSWORD)
     response = client.get("/admin/accounts/user/", follow=True)
     sign_in, _status = response.redirect_chain[-1]
-    response = client.post(sign_in, {"login": "admin@example.test", "password": PASSWORD}, follow=True)
+    client.post(sign_in, {"login": "admin@example.test", "password": PASSWORD})
+    response = client.post(reverse("mfa_authenticate"), {"code": totp_code()}, follow=True)
     assert response.status_code == 200 and response.request["PATH_INFO"] == "/admin/accounts/user/"
 
 
