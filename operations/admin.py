@@ -25,7 +25,21 @@ from operations.models import AccessReview, AccessReviewEntry
 from operations.services import access_reviews
 
 LIST = "admin:operations_accessreview_changelist"
-console.add_page("operations", _("Access matrix"), "admin:operations_access_matrix", "pages.users")
+
+
+def matrix_view(request: HttpRequest) -> HttpResponse:
+    context = {
+        **console.each_context(request), "title": _("Access matrix"), "groups": access_matrix.matrix(),
+        "columns": [role.label for role in access_matrix.COLUMNS], "holders": access_matrix.holders(),
+        "span": len(access_matrix.COLUMNS) + 1,
+    }  # fmt: skip
+    return TemplateResponse(request, "operations/access_matrix.html", context)
+
+
+console.add_page(
+    "operations", _("Access matrix"), matrix_view, route="operations/access-matrix/", url_name="operations_access_matrix",
+    permission="pages.users",
+)  # fmt: skip
 
 
 class SignForm(forms.Form):
@@ -40,7 +54,7 @@ class AccessReviewAdmin(ReadOnlyAdmin):
     ordering = ["-quarter"]
 
     def get_urls(self) -> list[Any]:
-        views = {"matrix/": (self.matrix_view, "operations_access_matrix"), "open/": (self.open_view, "operations_accessreview_open")}
+        views: dict[str, Any] = {"open/": (self.open_view, "operations_accessreview_open")}
         views["<uuid:review_id>/sign/"] = (self.sign_view, "operations_accessreview_sign")
         views["<uuid:review_id>/export/"] = (self.export_view, "operations_accessreview_export")
         own = [path(route, self.admin_site.admin_view(view), name=name) for route, (view, name) in views.items()]
@@ -119,16 +133,6 @@ class AccessReviewAdmin(ReadOnlyAdmin):
             for one in entries
         )  # fmt: skip
         return csv_response(f"access-review-{review.quarter}.csv", header, rows)
-
-    def matrix_view(self, request: HttpRequest) -> HttpResponse:
-        if not request.user.has_perm("pages.users"):
-            raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request), "title": _("Access matrix"), "groups": access_matrix.matrix(),
-            "columns": [role.label for role in access_matrix.COLUMNS], "holders": access_matrix.holders(),
-            "span": len(access_matrix.COLUMNS) + 1,
-        }  # fmt: skip
-        return TemplateResponse(request, "operations/access_matrix.html", context)
 
     def _review(self, request: HttpRequest, object_id: str) -> AccessReview:
         if not self.has_view_permission(request):

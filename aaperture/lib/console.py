@@ -1,8 +1,8 @@
 """The operator console: the stock Django admin, with our sign-in, our permissions and no side door round the services."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.apps import apps as django_apps
 from django.contrib import admin
@@ -13,11 +13,22 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 
 __all__ = ["ConsoleModelAdmin", "ConsoleSite", "ReadOnlyAdmin", "console"]
+
+
+class Page(NamedTuple):
+    """A page of the console that is no model's list."""
+
+    app_label: str
+    name: Any
+    view: Callable[..., HttpResponse]
+    route: str
+    url_name: str
+    permission: str
 
 
 class ConsoleSite(admin.AdminSite):
@@ -30,29 +41,38 @@ class ConsoleSite(admin.AdminSite):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._pages: list[tuple[str, Any, str, str]] = []
+        self._pages: list[Page] = []
 
-    def add_page(self, app_label: str, name: Any, url_name: str, permission: str) -> None:
-        """A page that is no model's list, shown beside the models of `app_label` to those who have `permission`."""
-        self._pages.append((app_label, name, url_name, permission))
+    def add_page(self, app_label: str, name: Any, view: Callable[..., HttpResponse], *, route: str, url_name: str, permission: str) -> None:
+        """A page that is no model's list, beside the models of `app_label`, for those who have `permission`."""
+
+        @wraps(view)
+        def permitted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.has_perm(permission):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        self._pages.append(Page(app_label, name, permitted, route, url_name, permission))
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         apps = super().get_app_list(request, app_label)
-        for label, name, url_name, permission in self._pages:
-            if not request.user.has_perm(permission) or app_label not in {None, label}:
+        for page in self._pages:
+            if not request.user.has_perm(page.permission) or app_label not in {None, page.app_label}:
                 continue
-            config = django_apps.get_app_config(label)
-            app = next((one for one in apps if one["app_label"] == label), None)
+            url = reverse(f"admin:{page.url_name}")
+            app = next((one for one in apps if one["app_label"] == page.app_label), None)
             if app is None:
-                app = {"name": config.verbose_name, "app_label": label, "app_url": reverse(url_name), "has_module_perms": True, "models": []}
+                name = django_apps.get_app_config(page.app_label).verbose_name
+                app = {"name": name, "app_label": page.app_label, "app_url": url, "has_module_perms": True, "models": []}
                 apps.append(app)
-            page = {"name": name, "object_name": url_name, "admin_url": reverse(url_name), "add_url": None, "perms": {}, "view_only": True}
-            app["models"] = sorted([*app["models"], page], key=lambda model: str(model["name"]))
+            entry = {"name": page.name, "object_name": page.url_name, "admin_url": url, "add_url": None, "perms": {}, "view_only": True}
+            app["models"] = sorted([*app["models"], entry], key=lambda model: str(model["name"]))
         return apps
 
     def get_urls(self) -> list[Any]:
         """Without "view on site": it leads to any object by numbers, and nothing of ours has such an address."""
-        return [pattern for pattern in super().get_urls() if getattr(pattern, "name", "") != "view_on_site"]
+        own = [path(page.route, self.admin_view(page.view), name=page.url_name) for page in self._pages]
+        return [*own, *(pattern for pattern in super().get_urls() if getattr(pattern, "name", "") != "view_on_site")]
 
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and getattr(request.user, "is_staff", False) and request.user.has_perm("pages.dashboard")
@@ -115,6 +135,8 @@ class ConsoleModelAdmin(admin.ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Only what the list offers to filter by: any other column could be read letter by letter through the address."""
         filters = self.get_list_filter(request)
+        if lookup in {getattr(one, "parameter_name", None) for one in filters}:  # a filter's own word, which is no column
+            return True
         offered = {one[0] if isinstance(one, list | tuple) else one for one in filters} | {self.date_hierarchy}
         return any(isinstance(name, str) and (lookup == name or lookup.startswith(f"{name}__")) for name in offered)
 

@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.console import ReadOnlyAdmin
 from accounts import protections
@@ -31,6 +32,10 @@ class EndingAdmin(ReadOnlyAdmin):
 
     def is_open(self, row: Any) -> bool:
         raise NotImplementedError
+
+    @admin.display(description=_("account"))
+    def whose(self, row: Any) -> str:
+        return self.owner_of(row).email
 
     def owner_of(self, row: Any) -> User:
         return row.user
@@ -67,7 +72,7 @@ class EndingAdmin(ReadOnlyAdmin):
         def end_link(row: Any) -> SafeString | str:
             return format_html('<a href="{}">{}</a>', self.end_url(row), self.end_label) if self._may_end(request, row) else ""
 
-        return [*columns, end_link]
+        return [*columns[:2], end_link, *columns[2:]]  # where it is seen without scrolling
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
         row = self.get_object(request, object_id)

@@ -19,7 +19,7 @@ class ApiKeyAdmin(EndingAdmin):
     end_label = _("Revoke")
     end_question = _("Whatever uses this key stops working at once. It cannot be switched on again.")
     end_done = _("Key revoked.")
-    list_display = ["name", "user", "prefix", "scopes_shown", "state", "expires_at", "last_used_at"]
+    list_display = ["name", "whose", "prefix", "scopes_shown", "state", "expires_at", "last_used_at"]
     list_select_related = ["user"]
     search_fields = ["=prefix", "user__email"]
     ordering = ["-created_at"]

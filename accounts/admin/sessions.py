@@ -31,7 +31,7 @@ class SessionAdmin(EndingAdmin):
     end_question = _("They are signed out in this browser at once. They can sign in again.")
     end_done = _("Session ended.")
     actions = None
-    list_display = ["user", "method_shown", "created_at", "seen_at", "expire_date"]
+    list_display = ["whose", "method_shown", "created_at", "seen_at", "expire_date"]
     list_display_links = None
     list_select_related = ["user"]
     search_fields = ["user__email"]
@@ -75,7 +75,7 @@ class ApiSessionAdmin(EndingAdmin):
     end_label = _("End session")
     end_question = _("Its tokens stop working at once, and so does whatever uses them.")
     end_done = _("Session ended.")
-    list_display = ["created_at", "user", "state", "second_factor", "seen_at", "expires_at"]
+    list_display = ["created_at", "whose", "state", "second_factor", "seen_at", "expires_at"]
     list_select_related = ["user"]
     search_fields = ["user__email"]
     ordering = ["-seen_at"]
