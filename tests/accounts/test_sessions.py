@@ -1,12 +1,18 @@
 """Server-side sessions: idle and absolute ends, no life after deletion, deactivation or logout (R-049 … R-055)."""
 
+from datetime import timedelta
+
 import pytest
 import time_machine
+from django.db import connection
+from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import Session
+from accounts.models import ApiSession, Session
+from accounts.services import sessions
 from audit.models import Activity
-from tests.accounts.people import add_totp, make_user
+from tests.accounts.people import PASSWORD, add_totp, make_user
 
 pytestmark = pytest.mark.django_db
 START = 1_900_000_000
@@ -82,8 +88,6 @@ def test_a_tampered_cookie_is_nobody(client, user):
 
 
 def test_two_browsers_may_be_signed_in_at_once(client, user):
-    from django.test import Client
-
     other = Client()
     other.force_login(user)
     assert is_in(client) and is_in(other)
@@ -99,9 +103,93 @@ def test_a_changed_role_counts_on_the_next_request(client, user):
 
 
 def test_the_cookie_is_http_only_and_lax(client, sandbox):
-    from tests.accounts.people import PASSWORD
-
     make_user(email="zoe@example.test", password=PASSWORD)
     response = client.post(reverse("account_login"), {"login": "zoe@example.test", "password": PASSWORD})
     cookie = response.cookies["sessionid"]
     assert cookie["httponly"] and cookie["samesite"] == "Lax" and cookie["path"] == "/" and not cookie["domain"]
+
+
+# --- rows that know whose they are, how and whence they came -----------------------------------------------------------
+
+
+def sign_in(user, *, agent="Firefox on Linux", address="203.0.113.5"):
+    client = Client(headers={"user-agent": agent})
+    response = client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD}, REMOTE_ADDR=address)
+    assert response.status_code == 302
+    return client
+
+
+@pytest.fixture
+def anna():
+    return make_user(email="anna@example.test", password=PASSWORD)
+
+
+def test_a_sign_in_renews_the_key_and_writes_how_and_whence_sealed(anna):
+    client = Client()
+    client.get(reverse("account_login"))
+    client.cookies["sessionid"] = "x" * 32  # a key somebody planted
+    client.post(reverse("account_login"), {"login": anna.email, "password": PASSWORD}, REMOTE_ADDR="203.0.113.5")
+    row = Session.objects.get(user=anna)
+    assert client.cookies["sessionid"].value == row.session_key != "x" * 32
+    assert (row.method, row.address) == ("password", "203.0.113.5")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT address, agent, session_data FROM accounts_session")
+        assert not [value for value in cursor.fetchone() if value and b"203.0.113" in bytes(value if not isinstance(value, str) else value.encode())]
+
+
+def test_later_requests_leave_what_was_written_at_sign_in_and_move_only_the_last_visit(anna):
+    with time_machine.travel(START, tick=False) as clock:
+        client = sign_in(anna)
+        before = Session.objects.get(user=anna)
+        clock.shift(300)
+        client.get(PAGE, REMOTE_ADDR="198.51.100.7")
+    after = Session.objects.get(user=anna)
+    assert (after.created_at, after.method, after.address, after.agent) == (before.created_at, "password", "203.0.113.5", "Firefox on Linux")
+    assert (after.seen_at - before.seen_at).total_seconds() == 300
+
+
+def test_ending_one_session_leaves_the_others(anna):
+    phone, laptop = sign_in(anna, agent="Phone"), sign_in(anna, agent="Laptop")
+    lost = next(row for row in Session.objects.filter(user=anna) if row.agent == "Phone")
+    sessions.end_session(lost, actor=anna)
+    assert not is_in(phone) and is_in(laptop)
+    assert Activity.objects.get(action="session.ended").details == {"kind": "web", "reason": "ended", "count": 1}
+
+
+def api_session(user):
+    return ApiSession.objects.create(user=user, expires_at=timezone.now() + timedelta(days=7))
+
+
+def test_a_password_change_ends_every_other_session_and_tells_the_owner(anna, mailoutbox):
+    here, there, machine, stranger = sign_in(anna), sign_in(anna), api_session(anna), api_session(make_user())
+    key = here.cookies["sessionid"].value
+    form = {"oldpassword": PASSWORD, "password1": "Another-Horse-8", "password2": "Another-Horse-8"}
+    assert here.post(reverse("account_change_password"), form | {"oldpassword": "Wrong-Horse-7"}).status_code == 200
+    assert is_in(there), "a wrong current password changes nothing"
+    assert here.post(reverse("account_change_password"), form).status_code == 302
+    assert is_in(here) and not is_in(there)
+    machine.refresh_from_db()
+    stranger.refresh_from_db()
+    assert machine.ended_at and machine.end_reason == "password_changed" and not stranger.ended_at
+    row = Session.objects.get(user=anna)
+    assert row.session_key != key and (row.method, row.agent, row.address) == ("password", "Firefox on Linux", "203.0.113.5")
+    assert [message.to for message in mailoutbox] == [[anna.email]]
+    assert Activity.objects.filter(action="password.changed").count() == Activity.objects.filter(action="session.ended").count() == 1
+
+
+def test_ending_all_of_a_persons_sessions_ends_nobody_elses(anna, client):
+    other = make_user()
+    client.force_login(other)
+    browsers = [sign_in(anna) for _ in range(2)]
+    api_session(anna)
+    assert sessions.end_all(anna, reason="deactivated") == 3
+    assert not any(is_in(browser) for browser in browsers) and is_in(client)
+    assert sessions.end_all(anna, reason="deactivated") == 0
+
+
+def test_a_developer_is_out_on_the_next_request_when_production_stops_admitting(client, settings):
+    developer = make_user(role="developer")
+    client.force_login(developer)
+    assert is_in(client)
+    settings.ENVIRONMENT = "production"
+    assert not is_in(client)
