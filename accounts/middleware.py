@@ -49,7 +49,7 @@ class SecurityHeadersMiddleware:
         response.headers.setdefault("Reporting-Endpoints", 'csp="/csp-report/"')
         response.headers.setdefault("X-XSS-Protection", "1; mode=block")
         response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)  # Django's own sees no static file and no early refusal
-        if not request.path.startswith(settings.STATIC_URL):
+        if response.status_code >= 400 or not request.path.startswith(settings.STATIC_URL):
             add_never_cache_headers(response)
         return response
 

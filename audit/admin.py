@@ -1,14 +1,21 @@
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from aaperture.lib.big_lists import BigListMixin
+from aaperture.lib.client_address import canonical
 from aaperture.lib.console import ReadOnlyAdmin, console
 from audit.actions import ACTIONS
 from audit.models import Activity
 from audit.services import opened_or_empty
+from vault.services import keyed_hash
+
+MOST_ACTIONS = 12  # that one word may mean
 
 
 class ActionFilter(admin.SimpleListFilter):
@@ -23,20 +30,49 @@ class ActionFilter(admin.SimpleListFilter):
 
 
 @admin.register(Activity, site=console)
-class ActivityAdmin(ReadOnlyAdmin):
-    """Newest first; who, what and on what by id. Address and agent are opened on the detail page only."""
+class ActivityAdmin(BigListMixin, ReadOnlyAdmin):
+    """Newest first; who, what and on what. Address and agent are opened on the detail page only."""
 
-    list_display = ["recorded_at", "action", "actor_kind", "actor_id", "target_type", "target_id", "credential"]
+    keyset = ("recorded_at", "id")
+    list_display = ["recorded_at", "action", "who", "target_type", "target_id", "credential"]
     list_display_links = ["recorded_at"]
     list_filter = [ActionFilter]
-    search_fields = ["=actor_id", "=target_id"]
-    ordering = ["-recorded_at", "-id"]
+    search_fields = ["actor_id"]  # shows the field; `search_for` says what is looked for
+    search_help_text = _("Search by an e-mail address, an id of a person or of an object, a network address, or an action such as “user.”.")
     fields = [
         "recorded_at", "action", "actor_kind", "actor_id", "origin_address", "origin_agent", "credential", "target_type", "target_id",
         "organization_id", "request_id", "details",
     ]  # fmt: skip
     readonly_fields = ["origin_address", "origin_agent"]
-    search_help_text = _("Search by the id of a person or of an object.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Activity]:
+        return super().get_queryset(request).defer("canonical")
+
+    def search_for(self, request: HttpRequest, text: str) -> list[Q]:
+        """An e-mail address finds what its account did, what was done to it, and what was tried under that name."""
+        if "@" in text:
+            people = get_user_model().objects.filter(email__iexact=text).values_list("pk", flat=True)
+            return [Q(account_hash=keyed_hash("account", text.casefold())), *(one for pk in people for one in self._person(pk))]
+        if (address := canonical(text)) is not None:
+            return [Q(address_hash=keyed_hash("address", str(address)))]
+        try:
+            return self._person(UUID(text))
+        except ValueError:
+            actions = [action for action in ACTIONS if action.startswith(text)][:MOST_ACTIONS]
+            return [Q(action=action) for action in actions] or [Q(target_id=text)]
+
+    def _person(self, pk: UUID) -> list[Q]:
+        return [Q(actor_id=pk), Q(target_id=str(pk))]
+
+    def prepare_rows(self, request: HttpRequest, rows: list[Activity]) -> None:
+        people = get_user_model().objects.only("email").in_bulk({row.actor_id for row in rows if row.actor_id})
+        for row in rows:
+            person = people.get(row.actor_id)
+            row.who = person.email if person else str(row.actor_id or "")  # type: ignore[attr-defined]
+
+    @admin.display(description=_("who"))
+    def who(self, activity: Activity) -> str:
+        return activity.who or activity.get_actor_kind_display()  # type: ignore[attr-defined]
 
     @admin.display(description=_("address"))
     def origin_address(self, activity: Activity) -> str:

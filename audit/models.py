@@ -4,6 +4,7 @@ from typing import Self
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
@@ -59,6 +60,8 @@ class Activity(models.Model):
             models.Index(fields=["actor_id", "-recorded_at"], name="audit_by_actor"),
             models.Index(fields=["action", "-recorded_at"], name="audit_by_action"),
             models.Index(fields=["target_id", "-recorded_at"], name="audit_by_target"),
+            models.Index(fields=["address_hash", "-recorded_at"], condition=Q(address_hash__isnull=False), name="audit_by_address"),
+            models.Index(fields=["account_hash", "-recorded_at"], condition=Q(account_hash__isnull=False), name="audit_by_account"),
         ]
 
     def __str__(self) -> str:
