@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from aaperture.lib.api.answers import plain
 from aaperture.lib.api.filters import choice, instant, search
 from aaperture.lib.api.pagination import NumberedPages
-from aaperture.lib.api.serializers import Strict
+from aaperture.lib.api.serializers import Changes
 from aaperture.lib.api.views import ApiView
 from accounts.api.users import actor_of
 from tracker import services
@@ -22,6 +22,10 @@ from tracker.stages import Ball, Kind, Stage, Task
 
 
 class OpportunitySerializer(serializers.ModelSerializer):
+    contact_email = serializers.CharField(read_only=True)
+    last_label = serializers.CharField(read_only=True, help_text="What the latest mail about it was.")
+    task = serializers.CharField(read_only=True)
+
     class Meta:
         model = Opportunity
         fields = [
@@ -31,7 +35,7 @@ class OpportunitySerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class OpportunityFields(Strict):
+class OpportunityFields(Changes):
     """What may be written; the rest follows from the mail."""
 
     kind = serializers.ChoiceField(choices=Kind.values, required=False)
@@ -45,9 +49,6 @@ class OpportunityFields(Strict):
     task_text = serializers.CharField(max_length=200, allow_blank=True, required=False)
     task_due_on = serializers.DateField(allow_null=True, required=False)
     notes = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return self.validate_at_least_one(attrs)
 
 
 class Base(ApiView):

@@ -2,7 +2,7 @@
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, ValidationError
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -46,13 +46,12 @@ class RefreshRequest(Strict):
 
 
 class StepUpRequest(Strict):
+    """Either of the two."""
+
     password = PasswordField(required=False)
     otp = CodeField()
 
-    def validate(self, attrs: dict) -> dict:
-        if len(attrs) != 1:
-            raise ValidationError("Send either the password or a code.")
-        return attrs
+    bounds = {"minProperties": 1, "maxProperties": 1}
 
 
 class TokensAnswer(serializers.Serializer):

@@ -7,9 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aaperture.lib.api.answers import plain
-from aaperture.lib.api.serializers import Strict
+from aaperture.lib.api.serializers import Changes, Strict
 from aaperture.lib.api.views import ApiView
-from accounts.api.me import MeSerializer
 from accounts.api.users import actor_of
 from accounts.models import InstanceSettings
 from accounts.services import developers, instance
@@ -17,7 +16,7 @@ from accounts.services import developers, instance
 NEEDED = "accounts.change_instancesettings"
 
 
-class SettingsSerializer(Strict):
+class SettingsSerializer(Changes):
     registration_open = serializers.BooleanField(required=False)
     premium_for = serializers.ChoiceField(choices=InstanceSettings.Premium.values, required=False)
     dev_role_hours = serializers.IntegerField(
@@ -25,8 +24,6 @@ class SettingsSerializer(Strict):
     )
     dev_role_until = serializers.DateTimeField(read_only=True, allow_null=True)
     updated_at = serializers.DateTimeField(read_only=True, allow_null=True)
-
-    validate = MeSerializer.validate
 
 
 class StrictBoolean(serializers.BooleanField):

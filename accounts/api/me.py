@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aaperture.lib.api.answers import plain
-from aaperture.lib.api.serializers import Strict
+from aaperture.lib.api.serializers import Changes
 from aaperture.lib.api.views import ApiView
 from accounts.forms import ProfileForm
 from accounts.models import User
@@ -16,22 +16,25 @@ from accounts.roles import OPERATIONS, PAGES
 from accounts.services import users
 
 
-class MeSerializer(Strict):
+class TimeZoneField(serializers.ChoiceField):
+    """One of those that the profile page offers."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        offered = ProfileForm().fields["timezone"].choices  # type: ignore[attr-defined]
+        super().__init__(choices=[name for name, _words in offered], **kwargs)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class MeSerializer(Changes):
     id = serializers.UUIDField(read_only=True)
     email = serializers.EmailField(read_only=True)
     name = serializers.CharField(max_length=150, required=False, allow_blank=True)
     language = serializers.ChoiceField(choices=["en", "fr"], required=False)
-    timezone = serializers.CharField(max_length=64, required=False)
+    timezone = TimeZoneField(required=False)
     role = serializers.CharField(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
-
-    def validate_timezone(self, value: str) -> str:
-        if value not in dict(ProfileForm().fields["timezone"].choices):  # type: ignore[attr-defined]
-            raise serializers.ValidationError("There is no such time zone.")
-        return value
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return self.validate_at_least_one(attrs)
 
 
 class PermissionsAnswer(serializers.Serializer):

@@ -15,9 +15,9 @@ from aaperture.lib.api.answers import plain
 from aaperture.lib.api.errors import Unavailable
 from aaperture.lib.api.filters import choice, flag
 from aaperture.lib.api.pagination import NumberedPages
-from aaperture.lib.api.serializers import Strict
+from aaperture.lib.api.serializers import Changes, Strict
 from aaperture.lib.api.views import ApiView
-from accounts.api.me import MeSerializer
+from accounts.api.me import TimeZoneField
 from accounts.models import User
 from accounts.roles import Role
 from accounts.services import users
@@ -39,13 +39,10 @@ class NewUser(Strict):
     language = serializers.ChoiceField(choices=LANGUAGES, default="en")
 
 
-class UserChanges(Strict):
+class UserChanges(Changes):
     name = serializers.CharField(max_length=150, required=False, allow_blank=True)
     language = serializers.ChoiceField(choices=LANGUAGES, required=False)
-    timezone = serializers.CharField(max_length=64, required=False)
-
-    validate_timezone = MeSerializer.validate_timezone
-    validate = MeSerializer.validate
+    timezone = TimeZoneField(required=False)
 
 
 class NewRole(Strict):

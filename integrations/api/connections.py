@@ -127,7 +127,7 @@ class ConnectionDetail(Base):
             raise Conflict("It is authorised already.") from None
         return self.answer(changed, user)
 
-    @extend_schema(responses=Disconnected)
+    @extend_schema(responses={200: Disconnected})
     def delete(self, request: Request, pk: UUID) -> Response:
         """Disconnect: our keys to it are deleted and withdrawn; what was found stays."""
         connection, user = self.one(request, pk), actor_of(request)

@@ -74,8 +74,7 @@ class Definition(Strict):
 
 
 class PipelineChanges(Definition):
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return self.validate_at_least_one(attrs)
+    bounds = {"minProperties": 1}
 
 
 class NewPipeline(Definition):

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from aaperture.lib.api.answers import plain
 from aaperture.lib.api.errors import Conflict
 from aaperture.lib.api.pagination import NumberedPages
-from aaperture.lib.api.serializers import Strict
+from aaperture.lib.api.serializers import Changes, Strict
 from aaperture.lib.api.views import ApiView
 from accounts.api.users import actor_of
 from integrations import steps as chain
@@ -58,12 +58,9 @@ class NewTransformation(Strict):
     steps = StepsField()
 
 
-class TransformationChanges(Strict):
+class TransformationChanges(Changes):
     name = serializers.CharField(max_length=80, required=False)
     steps = StepsField(required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return self.validate_at_least_one(attrs)
 
 
 class Sample(Strict):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -59,11 +60,11 @@ class Instant(Filter):
     def value(self, text: str) -> Any:
         try:
             found = parse_datetime(text.upper()) if "T" in text.upper() else None
-        except ValueError:
-            found = None
-        if found is None or is_naive(found) or not 1970 <= found.year <= 9000:
-            raise ValueError("Must be an instant with its zone, like 2026-01-31T12:00:00Z.")
-        return found
+            if found is None or is_naive(found):
+                raise ValueError
+            return found.astimezone(UTC)  # PostgreSQL takes no offset above 15 hours
+        except (ValueError, OverflowError):
+            raise ValueError("Must be an instant with its zone, like 2026-01-31T12:00:00Z.") from None
 
 
 class Search(Filter):

@@ -4,8 +4,9 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.permissions import AllowAny
+from rest_framework.serializers import CharField
 
-from aaperture.lib.api.serializers import ErrorSerializer, InvalidSerializer
+from aaperture.lib.api.serializers import ErrorSerializer, InvalidSerializer, Strict
 
 WORDS = {
     "400": "Something about the input is not valid.",
@@ -22,6 +23,23 @@ WORDS = {
 
 
 class Schema(AutoSchema):
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
+        found = super()._map_basic_serializer(serializer, direction)
+        if direction == "request" and isinstance(serializer, Strict):
+            found |= {"additionalProperties": False, **serializer.bounds}
+        return found
+
+    def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> dict[str, Any]:
+        found = super()._map_serializer_field(field, direction, bypass_extensions)
+        if direction == "request" and type(field) is CharField and not field.allow_blank and field.trim_whitespace:
+            found = found | {"pattern": r"\S"}  # blanks alone are nothing
+        return found
+
+    def _get_request_body(self, direction: str = "request") -> Any:
+        """A body that is described is needed: nothing here takes one now and then."""
+        found = super()._get_request_body(direction)
+        return found | {"required": True} if found else found
+
     def get_tags(self) -> list[str]:
         parts = [part for part in self.path.split("/") if part and "{" not in part]
         return ["auth"] if "auth" in parts else [parts[2] if len(parts) > 2 else parts[-1]]

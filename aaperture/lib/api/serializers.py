@@ -6,7 +6,12 @@ from rest_framework import serializers
 
 
 class Strict(serializers.Serializer):
-    """A field nobody asked for is an error, not something to pass over: it is a misspelling or an attempt."""
+    """A field nobody asked for is an error, not something to pass over: it is a misspelling or an attempt.
+
+    `bounds` goes into the documentation; `minProperties` in it is held to here.
+    """
+
+    bounds: dict[str, Any] = {}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
@@ -14,12 +19,17 @@ class Strict(serializers.Serializer):
             unknown = sorted(str(name)[:80] for name in data if name not in writable)
             if unknown:
                 raise serializers.ValidationError({name: ["There is no such field here."] for name in unknown})
+            if len(data) < self.bounds.get("minProperties", 0):
+                raise serializers.ValidationError({"non_field_errors": ["Name at least one field."]})
+            if len(data) > self.bounds.get("maxProperties", len(data)):
+                raise serializers.ValidationError({"non_field_errors": ["Name one field only."]})
         return super().to_internal_value(data)
 
-    def validate_at_least_one(self, values: dict[str, Any]) -> dict[str, Any]:
-        if not values:
-            raise serializers.ValidationError("Name at least one field to change.")
-        return values
+
+class Changes(Strict):
+    """At least one field to change."""
+
+    bounds = {"minProperties": 1}
 
 
 class ErrorSerializer(serializers.Serializer):
