@@ -13,5 +13,10 @@ WORDS = (
     gettext_noop("A user is already registered with this email address."),
     gettext_noop("Please type your current password."),
     gettext_noop("Too many failed login attempts. Try again later."),
+    gettext_noop("Code"),
+    gettext_noop("Authenticator code"),
+    gettext_noop("Incorrect code."),
+    gettext_noop("You cannot activate two-factor authentication until you have verified your email address."),
+    gettext_noop("You cannot add an email address to an account protected by two-factor authentication."),
     gettext_noop("You must type the same password each time."),
 )

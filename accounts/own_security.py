@@ -22,7 +22,7 @@ from vault.errors import SealedDataError
 
 FEW_CODES = 3
 SIGN_INS_SHOWN_FOR = timedelta(days=30)
-SIGN_INS_A_PAGE = 15
+SIGN_INS_A_PAGE = 10
 SIGN_IN_ACTIONS = ("user.login", "user.login.failed", "account.locked")
 WAYS = {
     "password": _("Password"),
