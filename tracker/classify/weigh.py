@@ -1,7 +1,7 @@
 """The last word: what was found in a mail, weighed by what the labelled mails of the tuning corpus taught.
 
-The findings are few and named (rules, likeness, subject matter, sender, conversation); their weights per label are data,
-`weights.json`, written by `scripts/fit_classifier.py`. Run it again after changing tables or examples.
+The findings are named (rules, likeness, subject matter, sender, conversation, single words); their weights per label are
+data, `weights.json`, written by `scripts/fit_classifier.py`. Run it again after changing tables or examples.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aaperture.lib.once import once
+from tracker.classify.words import words
 
 if TYPE_CHECKING:
     from tracker.classify.evidence import Reading
@@ -25,13 +26,15 @@ class Weights:
     labels: tuple[str, ...]
     bias: tuple[float, ...]
     by_finding: Mapping[str, tuple[float, ...]]
+    rarity: Mapping[str, float]  # of each word that counts
 
 
 @once
 def weights() -> Weights:
     """Read once per process."""
     data = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    return Weights(tuple(data["labels"]), tuple(data["bias"]), {name: tuple(row) for name, row in data["weights"].items()})
+    by_finding = {name: tuple(row) for name, row in data["weights"].items()}
+    return Weights(tuple(data["labels"]), tuple(data["bias"]), by_finding, data["rarity"])
 
 
 def _of_rules(reading: "Reading") -> dict[str, float]:
@@ -70,7 +73,7 @@ def findings(
     noise = max((score for name, score in scores.items() if name.startswith("noise:")), default=0.0)
     found["score noise"] = min(20.0, noise) / 8
     found |= {f"score {name}": max(0.0, min(20.0, score)) / 8 for name, score in scores.items() if ":" not in name}
-    return found
+    return found | words(reading.lines, weights().rarity)
 
 
 def weigh(found: Mapping[str, float]) -> list[tuple[float, str]]:

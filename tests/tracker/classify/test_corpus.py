@@ -15,9 +15,9 @@ from tracker.classify import LABELS, classify
 
 CORPUS = Path(__file__).parents[2] / "corpus"
 TUNED = [folder.name for folder in sorted(CORPUS.glob("tune*"))]
-# Least exact, most irrelevant kept. What we want of unseen mail is 90% and 3%; the floor of `held_out` is what is reached so far,
-# and is raised with it.
-PARTS = dict.fromkeys(TUNED, (0.86, 0.05)) | {"held_out": (0.84, 0.09)}
+HELD_OUT = ("held_out", "held_out_2")  # never read while tuning, each written by a hand of its own
+# Least exact, most irrelevant kept.
+PARTS = dict.fromkeys(TUNED, (0.9, 0.04)) | {"held_out": (0.92, 0.05), "held_out_2": (0.93, 0.03)}
 
 
 def results(part: str) -> list[tuple[str, str]]:
@@ -47,6 +47,13 @@ def test_the_corpus_is_classified(part, capsys):
     least, most = PARTS[part]
     assert exact >= least
     assert kept <= most
+
+
+def test_of_unseen_mail_nine_in_ten_are_right_and_three_in_a_hundred_irrelevant_ones_are_kept():
+    pairs = [pair for part in HELD_OUT for pair in results(part)]
+    irrelevant = [found for right, found in pairs if right == "not_relevant"]
+    assert sum(right == found for right, found in pairs) / len(pairs) >= 0.9
+    assert sum(found != "not_relevant" for found in irrelevant) / len(irrelevant) <= 0.03
 
 
 def test_every_kept_mail_says_why():
