@@ -54,6 +54,12 @@ class AccountAdapter(DefaultAccountAdapter):
     def clean_email(self, email: str) -> str:
         return canonical_email(email)
 
+    def unstash_verified_email(self, request: HttpRequest) -> None:
+        """allauth would add an address proved by a link to whatever account is made next; ours counts for that address only.
+
+        `is_email_verified` then finds it in the session, when somebody signs up with the very address they were invited at.
+        """
+
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request)
 

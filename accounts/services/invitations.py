@@ -91,7 +91,7 @@ def _send(invitation: Invitation, token: str) -> None:
         "person": str(inviter),
         "account": inviter.email,
         "studio": studio.name,
-        "role": Membership.Role(invitation.role),
+        "role": Membership.Role(invitation.role).label,
         "days": LASTS.days,
         "url": settings.PUBLIC_URL + reverse("invitation_open", args=[token]),
     }

@@ -35,8 +35,9 @@ def coaches(request: UserRequest) -> HttpResponse:
 def coach(request: UserRequest, pk: UUID) -> HttpResponse:
     link = get_object_or_404(_own(request), pk=pk)
     known = {"shows_subjects": link.shows_subjects, "ends_on": timezone.localdate(link.ends_at) if link.ends_at else None}
-    form = CoachScopeForm(request.POST or None, initial=known if link.accepted_at else CoachScopeForm.proposal())
-    if request.method == "POST" and form.is_valid():
+    posted = request.POST if request.method == "POST" else None  # an empty form is an answer: nothing more, without an end
+    form = CoachScopeForm(posted, initial=known if link.accepted_at else CoachScopeForm.proposal())
+    if form.is_valid():
         return _agree(request, link, form)
     seen = Activity.objects.filter(action="coach.client_viewed", target_id=str(link.pk), actor_id=link.coach_id).order_by("-recorded_at")
     page = Paginator(seen.only("id", "recorded_at", "details"), PER_PAGE).get_page(request.GET.get("page"))

@@ -25,8 +25,9 @@ Role = Membership.Role
 @require_http_methods(["GET", "POST"])
 def studio(request: UserRequest) -> HttpResponse:
     mine = _mine(request, "studio.rename") if request.method == "POST" else studios.current_membership(request.user)
-    form = StudioForm(request.POST or None, instance=Organization(pk=mine.organization_id, name=mine.organization.name))
-    if request.method == "POST" and form.is_valid():
+    posted = request.POST if request.method == "POST" else None
+    form = StudioForm(posted, instance=Organization(pk=mine.organization_id, name=mine.organization.name))
+    if form.is_valid():
         studios.rename_organization(mine.organization, name=form.cleaned_data["name"], actor=request.user, request=request)
         messages.success(request, _("Saved."))
         return redirect("settings_studio")
@@ -47,7 +48,7 @@ def _mine(request: UserRequest, operation: str) -> Membership:
 
 def _page(request: UserRequest, mine: Membership, *, rename: StudioForm | None = None, invite: InviteForm | None = None) -> HttpResponse:
     people = list(Membership.objects.in_order().filter(organization=mine.organization))
-    owners = sum(person.role == Role.OWNER for person in people)
+    owners = sum(person.role == Role.OWNER and person.user.is_active for person in people)
     invites = may(mine.role, "members.invite")
     known = Membership.objects.current().filter(user=request.user).values("organization")
     waiting = Invitation.objects.open().filter(organization=mine.organization).select_related("invited_by").order_by("-created_at")
@@ -58,9 +59,7 @@ def _page(request: UserRequest, mine: Membership, *, rename: StudioForm | None =
         "people": [_row(mine, person, owners) for person in people],
         "invite": (invite or InviteForm(inviter=mine)) if invites else None,
         "invitations": [(row, row.role in invitable(mine.role)) for row in waiting] if invites else [],
-        "invited": Invitation.objects.for_user(request.user).exclude(
-            organization__in=Membership.objects.of(request.user).values("organization")
-        ),
+        "invited": Invitation.objects.for_user(request.user).exclude(organization__in=known),
         "descriptions": [(role.label, DESCRIPTIONS[role]) for role in Role],
         "last_owner": mine.role == Role.OWNER and owners == 1,
         "alone": len(people) == 1,
