@@ -119,7 +119,7 @@ def check(data: list[Sample]) -> None:
             here["kept"] += sample.label == decide.NOT_RELEVANT != answer
         print(f"{folder:<15} {here['right'] / here['mails']:.1%} exact, {here['kept']}/{here['irrelevant']} irrelevant kept", flush=True)
         total += here
-    print(f"{total['right'] / total['mails']:.1%} exact, {total['kept'] / total['irrelevant']:.1%} of irrelevant kept, {total['mails']} mails")
+    print(f"all {total['right'] / total['mails']:.1%} exact, {total['kept'] / total['irrelevant']:.1%} of irrelevant kept")
 
 
 def main() -> None:

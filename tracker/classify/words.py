@@ -6,6 +6,7 @@ Which of them count, and how rare each is, stands in `weights.json` beside their
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 from tracker.classify.likeness import STEM
 
@@ -18,7 +19,7 @@ def counts(lines: Iterable[str]) -> Counter[str]:
     for number, line in enumerate(lines):
         stems = [word[:STEM] for word in line.split()]
         found.update(stems)
-        found.update(f"{left} {right}" for left, right in zip(stems, stems[1:], strict=False))
+        found.update(f"{left} {right}" for left, right in pairwise(stems))
         if number == 0:
             found.update(f"subject {stem}" for stem in stems)
         if stems:
