@@ -42,13 +42,14 @@ class SessionStore(DatabaseStore):
 
     def cycle_key(self) -> None:
         """A new key for the same session (the old row goes), with where it came from sealed anew: seals are bound to their row."""
-        old = self.model.objects.filter(session_key=self.session_key).exclude(user=None).first()
+        rows: Any = self.model.objects
+        old = rows.filter(session_key=self.session_key).exclude(user=None).first()
         origin = Origin(old.method, old.address or "", old.agent or "", old.created_at) if old else None
         super().cycle_key()
         self._origin = origin or self._origin
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
-        row = super().create_model_instance(data)
+        row: Any = super().create_model_instance(data)
         row.user_id = data.get(SESSION_KEY) or None
         if seen := data.get("seen_at"):
             row.seen_at = datetime.fromtimestamp(seen, UTC)
@@ -60,7 +61,7 @@ class SessionStore(DatabaseStore):
         """Django's, but an update leaves alone what was written at sign-in."""
         if self.session_key is None or must_create:
             return super().save(must_create=must_create)
-        row = self.create_model_instance(self._get_session())
+        row = self.create_model_instance(self._get_session())  # type: ignore[attr-defined]
         columns = ["session_data", "expire_date", "user", "seen_at"]
         if row.user_id and self._origin:
             columns += Origin._fields

@@ -88,6 +88,8 @@ def _answer(issued: tokens.Tokens) -> Response:
 
 
 class Login(PublicView):
+    answers = (401, 403)
+
     @extend_schema(request=LoginRequest, responses=TokensAnswer)
     def post(self, request: Request) -> Response:
         """Sign in with e-mail address and password, and a code where the account has a second factor."""
@@ -99,7 +101,7 @@ class Login(PublicView):
         except signing_in.SecondFactorNeeded:
             raise AuthenticationFailed("Send a code of your second factor too, as otp.", code="mfa_required") from None
         except signing_in.EnrolmentRequired:
-            raise AuthenticationFailed("Set up a second factor on the site first.", code="mfa_enrolment_required") from None
+            raise PermissionDenied("Set up a second factor on the site first.", code="mfa_enrolment_required") from None
         except signing_in.SignInRefused:
             raise AuthenticationFailed("Invalid username or password", code="wrong_credentials") from None
         return _answer(tokens.open_session(user, inner, second_factor=second_factor.has_second_factor(user)))

@@ -11,7 +11,7 @@ from aaperture.lib.api.answers import plain
 from accounts.step_up import StepUpRequired
 from audit.services import record_after
 
-UNRECORDED = {"step_up_required"}  # asked to prove who they are, not refused
+UNRECORDED = {"step_up_required", "mfa_enrolment_required"}  # asked to prove who they are, not refused
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:

@@ -36,7 +36,9 @@ def end_all(
 ) -> int:
     """End every browser and API session of a person but the kept ones; returns how many there were."""
     browser = Session.objects.filter(user=user).exclude(session_key=keep_session_key)
-    api = ApiSession.objects.filter(user=user, ended_at=None).exclude(pk=keep_api_session)
+    api = ApiSession.objects.filter(user=user, ended_at=None)
+    if keep_api_session:
+        api = api.exclude(pk=keep_api_session)
     ended = browser.delete()[0] + api.update(ended_at=timezone.now(), end_reason=reason)
     if ended:
         record("session.ended", user, actor=actor, request=request, kind="all", reason=reason, count=ended)

@@ -37,7 +37,7 @@ def find(name: str) -> User | None:
     if not name or len(name) > LONGEST_NAME or "\x00" in name:
         return None
     found = filter_users_by_email(name, prefer_verified=True, for_login=True)
-    return next(iter(found), None)  # type: ignore[return-value]
+    return next(iter(found), None)
 
 
 def counted_name(name: str, user: User | None) -> str:
@@ -79,9 +79,11 @@ def verify(request: HttpRequest, *, email: str, password: str, otp: str = "") ->
         if not second_factor.use_code(user, otp):
             lockout.failed(name, request, user)
             raise _refusal(request, name, user, reason="second_factor")
-    lockout.succeeded(name, request)
-    if second_factor.required_for(user) and not second_factor.has_second_factor(user):
+    elif second_factor.required_for(user):
+        lockout.succeeded(name, request)
+        record_after(lockout.plain(request), "second_factor.required", user, view="api:login")
         raise EnrolmentRequired
+    lockout.succeeded(name, request)
     return user
 
 

@@ -44,8 +44,7 @@ def sign_in(email="anna@example.test", password="Wrong-Horse-7", *, address="203
 
 
 def request_from(address="203.0.113.5"):
-    request = RequestFactory().post("/api/auth/login", REMOTE_ADDR=address)
-    return request
+    return RequestFactory().post("/api/auth/login", REMOTE_ADDR=address)
 
 
 def fail(times=5, **how):

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts import second_factor
 from accounts.models import Session, User
-from accounts.services import signing_in
+from accounts.services import api_keys, signing_in
 from audit.models import Activity
 from tests.accounts.people import PASSWORD, SEED, add_totp, make_user, step_up, totp_code
 from vault.errors import SealedDataError
@@ -131,7 +131,9 @@ def test_enrolling_keeps_the_seed_sealed_until_the_first_code_and_spends_that_co
 
 
 @pytest.mark.parametrize("role", ["admin", "developer"])
-@pytest.mark.parametrize("path", ["/", "/admin/", "/admin/accounts/user/", "/settings/profile/", "/opportunities/", "/admin/password_change/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/admin/", "/admin/accounts/user/", "/settings/profile/", "/opportunities/", "/admin/password_change/"]
+)
 def test_an_administrator_or_developer_without_second_factor_is_led_to_setting_one_up(client, role, path):
     user = make_user(role=role, second_factor=False)
     client.force_login(user)
@@ -222,3 +224,24 @@ def test_a_session_that_began_before_the_password_step_does_not_carry_the_second
     assert second.post(reverse("mfa_authenticate"), {"code": totp_code()}).url == reverse("account_login")
     assert not is_in(first) and not is_in(second)
     assert User.objects.get().last_login is None
+
+
+def api(client, path, **headers):
+    return client.get(path, headers={"accept": "application/json", **headers})
+
+
+def test_by_api_they_get_403_at_log_in_and_with_what_they_held_before(client):
+    user = make_user(role="admin", password=PASSWORD)
+    body = {"email": user.email, "password": PASSWORD, "otp": totp_code()}
+    token = client.post("/api/auth/login", body, content_type="application/json").json()["access_token"]
+    _key, raw, _secret = api_keys.create(user, name="report", scopes=["read"], days=30, request=None)
+    for held in ({"authorization": f"Bearer {token}"}, {"x-api-key": raw}):
+        assert api(client, "/api/v1/users", **held).status_code == 200
+    Authenticator.objects.all().delete()
+    for held in ({"authorization": f"Bearer {token}"}, {"x-api-key": raw}):
+        answer = api(client, "/api/v1/users", **held)
+        assert (answer.status_code, answer.json()["code"]) == (403, "mfa_enrolment_required")
+    del body["otp"]
+    answer = client.post("/api/auth/login", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (403, "mfa_enrolment_required")
+    assert not Activity.objects.filter(action="permission.denied").exists()

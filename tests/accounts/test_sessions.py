@@ -134,7 +134,7 @@ def test_a_sign_in_renews_the_key_and_writes_how_and_whence_sealed(anna):
     assert (row.method, row.address) == ("password", "203.0.113.5")
     with connection.cursor() as cursor:
         cursor.execute("SELECT address, agent, session_data FROM accounts_session")
-        assert not [value for value in cursor.fetchone() if value and b"203.0.113" in bytes(value if not isinstance(value, str) else value.encode())]
+        assert "203.0.113" not in str([bytes(value) if isinstance(value, memoryview) else value for value in cursor.fetchone()])
 
 
 def test_later_requests_leave_what_was_written_at_sign_in_and_move_only_the_last_visit(anna):
@@ -144,7 +144,8 @@ def test_later_requests_leave_what_was_written_at_sign_in_and_move_only_the_last
         clock.shift(300)
         client.get(PAGE, REMOTE_ADDR="198.51.100.7")
     after = Session.objects.get(user=anna)
-    assert (after.created_at, after.method, after.address, after.agent) == (before.created_at, "password", "203.0.113.5", "Firefox on Linux")
+    assert (after.created_at, after.method) == (before.created_at, "password")
+    assert (after.address, after.agent) == ("203.0.113.5", "Firefox on Linux")
     assert (after.seen_at - before.seen_at).total_seconds() == 300
 
 

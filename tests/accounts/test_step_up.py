@@ -16,6 +16,7 @@ from tests.accounts.people import PASSWORD, add_totp, make_user, totp_code
 
 pytestmark = pytest.mark.django_db
 SENSITIVE = "mfa_activate_totp"
+ASKED = "/accounts/reauthenticate/"
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def lets(client):
 def test_a_session_that_proved_nothing_lately_is_asked_and_led_back(client, anna):
     client.force_login(anna)
     response = client.get(reverse(SENSITIVE))
-    assert response.status_code == 302 and response.url == f"{reverse('account_reauthenticate')}?next=%2Faccounts%2F2fa%2Ftotp%2Factivate%2F"
+    assert response.status_code == 302 and response.url == f"{ASKED}?next=%2Faccounts%2F2fa%2Ftotp%2Factivate%2F"
     response = client.post(response.url, {"password": PASSWORD})
     assert response.status_code == 302 and response.url == reverse(SENSITIVE)
     assert lets(client)
@@ -88,7 +89,7 @@ def test_a_form_sent_too_late_is_not_kept_and_leads_back_to_its_page(client, ann
 
 def test_requests_of_scripts_are_told_by_header_or_json(client, anna):
     client.force_login(anna)
-    assert client.get(reverse(SENSITIVE), headers={"hx-request": "true"}).headers["HX-Redirect"].startswith(reverse("account_reauthenticate"))
+    assert client.get(reverse(SENSITIVE), headers={"hx-request": "true"}).headers["HX-Redirect"].startswith(ASKED)
     answer = client.get(reverse(SENSITIVE), headers={"accept": "application/json"})
     assert answer.status_code == 403 and answer.json()["code"] == "step_up_required"
 
