@@ -11,13 +11,12 @@ from tests.pages.look import LANGUAGES, look_at, speak
 PROTECTED = [
     "/settings/security/",
     "/settings/security/sessions/end/",
-    "/accounts/2fa/",
     "/accounts/2fa/totp/deactivate/",
     "/accounts/2fa/recovery-codes/",
     "/accounts/2fa/recovery-codes/generate/",
     "/accounts/2fa/reauthenticate/",
 ]
-UNPROTECTED = ["/settings/security/", "/accounts/2fa/", "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/", "/accounts/2fa/webauthn/add/"]
+UNPROTECTED = ["/accounts/2fa/", "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/", "/accounts/2fa/webauthn/add/"]
 AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
