@@ -58,7 +58,9 @@ def _forget(connection: Connection, *, actor: User, request: HttpRequest | None)
         status=Run.Status.CANCELLED, stop_reason="disconnected", lease=None, finished_at=now
     )
     row.pipelines.update(next_run_at=None)
-    Consent.objects.filter(user=actor, purpose=PURPOSE, withdrawn_at=None).update(withdrawn_at=now)
+    others = Connection.objects.filter(owner=row.owner_id, provider=row.provider).exclude(status=Connection.Status.REVOKED)
+    if row.owner_id and not others.exclude(pk=row.pk).exists():  # one consent covers every mailbox of a person
+        Consent.objects.filter(user=row.owner_id, purpose=PURPOSE, withdrawn_at=None).update(withdrawn_at=now)
     record("connection.revoked", row, actor=actor, request=request)
     return token
 

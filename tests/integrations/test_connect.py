@@ -222,6 +222,16 @@ def test_disconnecting_revokes_at_google_and_deletes_here(web, sandbox, connect,
     assert not mail.outbox
 
 
+def test_the_consent_lasts_until_the_last_mailbox_is_disconnected(web, sandbox, connect, member):
+    row = connect()
+    second = Connection(owner=member, provider="gmail", provider_subject="second", account_email="second@example.test", status="active")
+    second.save()
+    web.post(reverse("integrations:disconnect", args=[row.pk]))
+    assert Consent.objects.get().withdrawn_at is None
+    web.post(reverse("integrations:disconnect", args=[second.pk]))
+    assert Consent.objects.get().withdrawn_at
+
+
 def test_disconnecting_works_while_google_is_down_and_says_what_to_do(web, sandbox, connect):
     row = connect()
     sandbox.control("POST", "/faults", {"status": 500, "path": "/revoke"})

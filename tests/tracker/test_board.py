@@ -132,7 +132,7 @@ def three(owner, mailbox):
         ({"q": "lestins"}, set()),
         ({"q": "orchard perrin"}, set()),
         ({"q": "' & :* | !"}, {"théâtre", "orchard", "perrin"}),
-        ({"stage": "no-such", "kind": "\x00", "period": "-1", "mailbox": "x"}, {"théâtre", "orchard", "perrin"}),
+        ({"stage": "no-such", "kind": "x", "period": "-1", "mailbox": "x"}, {"théâtre", "orchard", "perrin"}),
     ],
 )
 def test_filters_and_search_narrow_board_and_table_alike(web, three, asked, expected, view):
