@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from accounts.views import reports, security, site
+from accounts.views import api_keys, reports, security, site
 from accounts.views import settings as own
 
 site_urls = (
@@ -28,6 +28,10 @@ urlpatterns = [
     path("settings/security/", security.security, name="settings_security"),
     path("settings/security/sessions/end/", security.end_other_sessions, name="settings_sessions_end"),
     path("settings/security/sessions/<str:reference>/end/", security.end_session, name="settings_session_end"),
+    path("settings/api-keys/", api_keys.key_list, name="settings_api_keys"),
+    path("settings/api-keys/create/", api_keys.key_create, name="settings_api_key_create"),
+    path("settings/api-keys/<uuid:pk>/revoke/", api_keys.key_revoke, name="settings_api_key_revoke"),
+    path("settings/api-keys/<uuid:pk>/secret/", api_keys.key_secret, name="settings_api_key_secret"),
     path("csp-report/", reports.csp_report, name="csp_report"),
     path("health/live", site.health_live, name="health_live"),
     path("health/ready", site.health_ready, name="health_ready"),

@@ -53,7 +53,7 @@ def verify(request: HttpRequest, key: ApiKey) -> None:
         raise AuthenticationFailed("This call must be signed: X-Signature, X-Timestamp, X-Nonce.", code="signature_missing")
     if not (SIGNATURE.fullmatch(given) and NONCE.fullmatch(nonce) and TIMESTAMP.fullmatch(timestamp)):
         raise AuthenticationFailed("The signature's headers are malformed.", code="signature_invalid")
-    if abs(time.time() - int(timestamp)) > WINDOW:
+    if abs(int(time.time()) - int(timestamp)) > WINDOW:
         raise AuthenticationFailed("The timestamp is more than 300 seconds off.", code="signature_expired")
     stored = ApiKey.objects.get(pk=key.pk)
     path, body = request.get_full_path(), request.body

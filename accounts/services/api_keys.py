@@ -25,9 +25,7 @@ USED_EVERY = timedelta(minutes=1)
 OLD_SECRET_FOR = timedelta(hours=24)
 
 
-def create(
-    user: User, *, name: str, scopes: Iterable[str], days: int, request: HttpRequest | None = None
-) -> tuple[ApiKey, str, str]:  # fmt: skip
+def create(user: User, *, name: str, scopes: Iterable[str], days: int, request: HttpRequest | None = None) -> tuple[ApiKey, str, str]:
     """A new key, its text and its signing secret, neither of which can be read again. Raises ValidationError."""
     chosen = sorted(set(scopes))
     if not chosen or not set(chosen) <= set(ApiKey.Scope.values):
