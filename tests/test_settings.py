@@ -98,6 +98,8 @@ WRONG = [
     ("REDIS_URL", "redis://cache/0"),
     ("EMAIL_URL", "smtp://post:s3cretCanaryPw9x@smtp.example.test"),
     ("GOOGLE_ISSUER", "http://accounts.example.test"),
+    ("OIDC_ISSUER", "http://id.example.test"),
+    ("OIDC_CLIENT_SECRET", "short"),
     ("ENVIRONMENT", "prod"),
     ("TRUSTED_PROXIES", "not-a-network"),
     ("ALLOW_UNENCRYPTED", "everything"),
@@ -134,6 +136,13 @@ def test_integrations_may_be_switched_off_by_name():
     names = ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "S3_BUCKET", "EMAIL_URL")
     result = start(good() | dict.fromkeys(names) | {"DISABLED_INTEGRATIONS": "google,stripe,s3,email"})
     assert result.returncode == 0, result.stderr
+
+
+def test_sign_in_with_another_provider_is_off_or_complete():
+    named = {"OIDC_ISSUER": "https://id.studio.test", "OIDC_CLIENT_ID": "aaperture"}
+    result = start(good() | named)
+    assert result.returncode == 78 and re.findall(r"^  (\w+) ", result.stderr, re.MULTILINE) == ["OIDC_CLIENT_SECRET"]
+    assert start(good() | named | {"OIDC_CLIENT_SECRET": secrets.token_urlsafe(24)}).returncode == 0
 
 
 def test_unencrypted_transport_needs_its_opt_out():
