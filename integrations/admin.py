@@ -211,6 +211,11 @@ class PipelineAdmin(ConsoleModelAdmin):
     def save_model(self, request: HttpRequest, obj: Pipeline, form: Any, change: bool) -> None:
         definitions.save_pipeline(obj, fields=form.changed_data, actor=operator(request), request=request)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """A pipeline's runs go with it, though nobody deletes a run by itself."""
+        to_delete, counts, _lacking, protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, set(), protected
+
     def delete_model(self, request: HttpRequest, obj: Pipeline) -> None:
         definitions.delete_pipeline(obj, actor=operator(request), request=request)
 

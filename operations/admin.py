@@ -20,7 +20,7 @@ from accounts.admin.ending import operator
 from accounts.roles import Role
 from accounts.services.users import step_up
 from audit.services import record
-from operations import access_matrix
+from operations import access_matrix, figures
 from operations.models import AccessReview, AccessReviewEntry
 from operations.services import access_reviews
 
@@ -36,6 +36,30 @@ def matrix_view(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "operations/access_matrix.html", context)
 
 
+def monitoring_view(request: HttpRequest) -> HttpResponse:
+    return _figures_page(request, _("Monitoring"), figures.MONITORING)
+
+
+def analytics_view(request: HttpRequest) -> HttpResponse:
+    return _figures_page(request, _("Analytics"), figures.ANALYTICS)
+
+
+def _figures_page(request: HttpRequest, title: Any, only: frozenset[str]) -> HttpResponse:
+    user = operator(request)
+    context = {
+        **console.each_context(request), "title": title, "figures": figures.figures_for(user, only), "charts": figures.charts_for(user, only)
+    }  # fmt: skip
+    return TemplateResponse(request, "operations/figures_page.html", context)
+
+
+console.add_page(
+    "operations", _("Monitoring"), monitoring_view, route="operations/monitoring/", url_name="operations_monitoring",
+    permission="pages.monitoring",
+)  # fmt: skip
+console.add_page(
+    "operations", _("Analytics"), analytics_view, route="operations/analytics/", url_name="operations_analytics",
+    permission="pages.analytics",
+)  # fmt: skip
 console.add_page(
     "operations", _("Access matrix"), matrix_view, route="operations/access-matrix/", url_name="operations_access_matrix",
     permission="pages.users",

@@ -29,8 +29,12 @@ class Figure(NamedTuple):
     url: str
 
 
-def figures_for(user: User) -> list[Figure]:
-    """One query each; a figure whose list `user` may not open is left out."""
+MONITORING = frozenset({"integrations.view_connection", "integrations.view_run", "operations.view_monitoring"})
+ANALYTICS = frozenset({"accounts.view_user", "operations.view_analytics"})
+
+
+def figures_for(user: User, only: frozenset[str] | None = None) -> list[Figure]:
+    """One query each; a figure whose permission `user` has not, or that is not among `only`, is left out."""
     since = timezone.now() - timedelta(days=1)
     makers = {
         "accounts.view_user": _people,
@@ -41,7 +45,7 @@ def figures_for(user: User) -> list[Figure]:
         "operations.view_analytics": _mail,
         "audit.view_activity": lambda: _activity(since),
     }
-    return [make() for permission, make in makers.items() if user.has_perm(permission)]
+    return [make() for permission, make in makers.items() if (only is None or permission in only) and user.has_perm(permission)]
 
 
 def _people() -> Figure:
@@ -101,14 +105,16 @@ class Chart(NamedTuple):
     picture: SafeString
 
 
-def charts_for(user: User) -> list[Chart]:
+def charts_for(user: User, only: frozenset[str] | None = None) -> list[Chart]:
     """What there is to draw and `user` may see; a chart without a single number is left out."""
     makers = {
         "accounts.view_user": _roles_chart,
         "integrations.view_run": _runs_chart,
         "audit.view_activity": _sign_ins_chart,
+        "operations.view_analytics": _mail_chart,
     }
-    return [chart for permission, make in makers.items() if user.has_perm(permission) and (chart := make())]
+    wanted = [make for permission, make in makers.items() if (only is None or permission in only) and user.has_perm(permission)]
+    return [chart for make in wanted if (chart := make())]
 
 
 def _roles_chart() -> Chart | None:
@@ -129,6 +135,16 @@ def _sign_ins_chart() -> Chart | None:
     counts = _per_day(Activity.objects.filter(action="user.login"), "recorded_at")
     description = _("How many times somebody signed in on each of the last fourteen days.")
     return _days_chart("sign-ins-per-day", _("Sign-ins per day"), description, _("Sign-ins"), counts)
+
+
+def _mail_chart() -> Chart | None:
+    weeks = Signal.objects.all().per_week(weeks=8)
+    if not any(count for _monday, count in weeks):
+        return None
+    title = _("Mail kept per week")
+    points = [Point(date_format(monday, "j N"), date_format(monday, "DATE_FORMAT"), count) for monday, count in weeks]
+    description = _("How many relevant mails were received in each of the last eight weeks.")
+    return Chart(title, bar_chart("mail-per-week", title=title, description=description, columns=(_("Week of"), _("Mails")), points=points))
 
 
 def _per_day(rows: QuerySet[Any], field: str) -> dict[date, int]:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, NamedTuple
 
+from django import forms
 from django.apps import apps as django_apps
 from django.contrib import admin
 from django.contrib.admin import site as console
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -100,6 +101,19 @@ class ConsoleSite(admin.AdminSite):
         return redirect("account_change_password")
 
 
+class ConsoleForm(forms.ModelForm):
+    """A model may object to a field that the form does not show, because it is read-only here: then the form as a whole says so."""
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        faults = getattr(error, "error_dict", None)
+        if field is None and faults is not None:
+            shown: dict[str, list[Any]] = {}
+            for name, found in faults.items():
+                shown.setdefault(name if name in self.fields else NON_FIELD_ERRORS, []).extend(found)
+            error = ValidationError(shown)
+        super().add_error(field, error)
+
+
 class ConsoleModelAdmin(admin.ModelAdmin):
     """Asks for the page and the operation; lists stay cheap however long they grow.
 
@@ -107,6 +121,7 @@ class ConsoleModelAdmin(admin.ModelAdmin):
     Django's own log is not written, the activity log is.
     """
 
+    form = ConsoleForm
     page = ""
     list_per_page = 50
     show_full_result_count = False
