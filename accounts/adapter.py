@@ -78,9 +78,9 @@ class AccountAdapter(DefaultAccountAdapter):
         user = authenticate(request, **credentials)
         typed = str(credentials.get("email", ""))
         if user is None:
-            tried = signing_in.find(typed)
+            tried = signing_in.tried(request, typed)
             reason = "locked" if getattr(request, "axes_locked_out", False) else "credentials"
-            signing_in.note_failure(request, signing_in.counted_name(typed, tried), tried, reason=reason)
+            lockout.note_failure(request, signing_in.counted_name(typed, tried), tried, reason=reason)
             return None
         lockout.give_back(lockout.name_of(user), request)  # the failures are forgotten when the sign-in is complete
         return user
@@ -97,7 +97,7 @@ class AccountAdapter(DefaultAccountAdapter):
         if may_enter(user):
             return None
         clear_login(request)
-        signing_in.note_failure(request, lockout.name_of(user), user, reason="refused")
+        lockout.note_failure(request, lockout.name_of(user), user, reason="refused")
         messages.error(request, self.error_messages["email_password_mismatch"])
         return redirect("account_login")
 

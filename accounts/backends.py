@@ -23,7 +23,8 @@ class RoleBackend(AuthenticationBackend):
         password = credentials.get("password")
         if not password:
             return None
-        user = signing_in.find(str(credentials.get("email") or credentials.get("username") or ""))
+        name = str(credentials.get("email") or credentials.get("username") or "")
+        user = signing_in.tried(request, name) if request is not None else signing_in.find(name)
         return user if signing_in.password_fits(user, password) and user and self.user_can_authenticate(user) else None
 
     def user_can_authenticate(self, user: Any) -> bool:

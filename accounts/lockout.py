@@ -26,6 +26,7 @@ from audit.services import record_after
 
 FAILURES_PER_NAME: int = settings.AXES_FAILURE_LIMIT
 FAILURES_PER_ADDRESS = 30
+LONGEST_NAME = 254
 SECONDS = int(settings.AXES_COOLOFF_TIME.total_seconds())
 
 # KEYS: name, address; ARGV: allowance of the name, of the address, seconds. Returns 0, or the seconds until the next try.
@@ -79,8 +80,13 @@ def failed(name: str, request: HttpRequest, user: User | None) -> None:
     if _run(LOCKED_JUST_NOW, [_name_key(name), _told_key(name)], FAILURES_PER_NAME):
         from accounts.tasks import tell_of_lock  # tasks import services, which import this
 
-        record_after(plain(request), "account.locked", user, account=canonical_name(name)[:254])
+        record_after(plain(request), "account.locked", user, account=canonical_name(name)[:LONGEST_NAME])
         nudge(tell_of_lock, user.pk if user else uuid7())  # for nobody too: the answer may not take longer for somebody
+
+
+def note_failure(request: HttpRequest, name: str, user: User | None, *, reason: str) -> None:
+    """Put a failed or refused try on record once the request has ended (R-048)."""
+    record_after(plain(request), "user.login.failed", user, account=name[:LONGEST_NAME], reason=reason)
 
 
 def give_back(name: str, request: HttpRequest) -> None:
@@ -133,18 +139,18 @@ class ReservingHandler(AbstractAxesHandler, AxesBaseHandler):
 
     def is_allowed(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
         try:
-            attempt(self._tried(credentials)[0], request)
+            attempt(self._tried(request, credentials)[0], request)
         except Locked as locked:
             refuse(request, locked)
             return False
         return True
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        return int(_client().get(_name_key(self._tried(credentials)[0])) or 0)
+        return int(_client().get(_name_key(self._tried(request, credentials)[0])) or 0)
 
     def user_login_failed(self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
         if request is not None and not getattr(request, "axes_locked_out", False):
-            name, user = self._tried(credentials)
+            name, user = self._tried(request, credentials)
             failed(name, request, user)
 
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
@@ -166,13 +172,13 @@ class ReservingHandler(AbstractAxesHandler, AxesBaseHandler):
         """Nothing: no attempt is ever a row."""
 
     @staticmethod
-    def _tried(credentials: dict[str, Any] | None) -> tuple[str, User | None]:
-        from accounts.services.signing_in import counted_name, find  # which imports this module
+    def _tried(request: HttpRequest, credentials: dict[str, Any] | None) -> tuple[str, User | None]:
+        from accounts.services import signing_in  # which imports this module
 
         given = credentials or {}
         typed = str(given.get("email") or given.get("username") or "")
-        user = find(typed)
-        return counted_name(typed, user), user
+        user = signing_in.tried(request, typed)
+        return signing_in.counted_name(typed, user), user
 
 
 def _name_key(name: str) -> str:

@@ -49,13 +49,24 @@ def verify_code(user: User, code: str, request: HttpRequest) -> bool:
 
     Raises Locked.
     """
+    return spend_counted(user, code, request) is not None
+
+
+def spend_counted(user: User, code: str, request: HttpRequest) -> Authenticator | None:
+    """`spend()` behind the lock, failures on record. Raises Locked."""
     name = lockout.name_of(user)
-    lockout.attempt(name, request)
-    if use_code(user, code):
+    try:
+        lockout.attempt(name, request)
+    except lockout.Locked:
+        lockout.note_failure(request, name, user, reason="locked")
+        raise
+    found = spend(user, code)
+    if found is None:
+        lockout.failed(name, request, user)
+        lockout.note_failure(request, name, user, reason="second_factor")
+    else:
         lockout.succeeded(name, request)
-        return True
-    lockout.failed(name, request, user)
-    return False
+    return found
 
 
 def use_code(user: User, code: str) -> bool:

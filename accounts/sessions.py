@@ -60,7 +60,8 @@ class SessionStore(DatabaseStore):
     def save(self, must_create: bool = False) -> None:
         """Django's, but an update leaves alone what was written at sign-in."""
         if self.session_key is None or must_create:
-            return super().save(must_create=must_create)
+            super().save(must_create=must_create)
+            return
         row = self.create_model_instance(self._get_session())  # type: ignore[attr-defined]
         columns = ["session_data", "expire_date", "user", "seen_at"]
         if row.user_id and self._origin:

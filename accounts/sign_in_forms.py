@@ -34,19 +34,13 @@ class _CodeForm(mfa_forms.BaseAuthenticateForm):
     authenticator: Authenticator
 
     def clean_code(self) -> str:
-        name, request = lockout.name_of(self.user), context.request
+        found = None
         try:
-            lockout.attempt(name, request)
+            found = second_factor.spend_counted(self.user, self.cleaned_data["code"], context.request)
         except lockout.Locked as locked:
-            lockout.refuse(request, locked)
-            signing_in.note_failure(request, name, self.user, reason="locked")
-            raise get_mfa_adapter().validation_error("incorrect_code") from None
-        found = second_factor.spend(self.user, self.cleaned_data["code"])
+            lockout.refuse(context.request, locked)
         if found is None:
-            lockout.failed(name, request, self.user)
-            signing_in.note_failure(request, name, self.user, reason="second_factor")
             raise get_mfa_adapter().validation_error("incorrect_code")
-        lockout.succeeded(name, request)
         self.authenticator = found
         return self.cleaned_data["code"]
 

@@ -2,7 +2,6 @@
 
 import time
 
-from allauth.account.internal.userkit import filter_users_by_email
 from allauth.account.models import EmailAddress
 from django.http import HttpRequest
 
@@ -11,7 +10,6 @@ from accounts.access import may_enter
 from accounts.models import User, canonical_email
 from audit.services import record_after
 
-LONGEST_NAME = 254
 _last_verification = [0.3]  # seconds: what a refusal without verifying has to last
 
 
@@ -32,12 +30,22 @@ class EnrolmentRequired(SignInRefused):
 
 
 def find(name: str) -> User | None:
-    """The account with this address, its login name or another verified one of its own."""
+    """The account with this address: a verified one of its own, else its login name. Two queries, whoever it is."""
     name = canonical_email(name)
-    if not name or len(name) > LONGEST_NAME or "\x00" in name:
+    if not name or len(name) > lockout.LONGEST_NAME or "\x00" in name:
         return None
-    found = filter_users_by_email(name, prefer_verified=True, for_login=True)
-    return next(iter(found), None)
+    verified = EmailAddress.objects.filter(email=name, verified=True).select_related("user").first()
+    named = User.objects.filter(email=name).first()
+    return verified.user if verified else named
+
+
+def tried(request: HttpRequest, name: str) -> User | None:
+    """`find()`, asked once in a request whose sign-in passes several hands."""
+    memo: tuple[str, User | None] | None = getattr(request, "sign_in_tried", None)
+    if memo is None or memo[0] != name:
+        memo = (name, find(name))
+        request.sign_in_tried = memo  # type: ignore[attr-defined]
+    return memo[1]
 
 
 def counted_name(name: str, user: User | None) -> str:
@@ -98,21 +106,20 @@ def check_password(user: User, password: str, request: HttpRequest) -> bool:
     Raises Locked.
     """
     name = lockout.name_of(user)
-    lockout.attempt(name, request)
+    try:
+        lockout.attempt(name, request)
+    except lockout.Locked:
+        lockout.note_failure(request, name, user, reason="locked")
+        raise
     if password_fits(user, password):
         # the password alone may not wipe out the failures of its second factor
         (lockout.give_back if second_factor.has_second_factor(user) else lockout.succeeded)(name, request)
         return True
     lockout.failed(name, request, user)
-    note_failure(request, name, user, reason="credentials")
+    lockout.note_failure(request, name, user, reason="credentials")
     return False
 
 
-def note_failure(request: HttpRequest, name: str, user: User | None, *, reason: str) -> None:
-    """Put a failed try on record once the request has ended (R-048)."""
-    record_after(lockout.plain(request), "user.login.failed", user, account=name[:LONGEST_NAME], reason=reason)
-
-
 def _refusal(request: HttpRequest, name: str, user: User | None, *, reason: str) -> WrongCredentials:
-    note_failure(request, name, user, reason=reason)
+    lockout.note_failure(request, name, user, reason=reason)
     return WrongCredentials()

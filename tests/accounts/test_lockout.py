@@ -8,7 +8,9 @@ import time
 import pytest
 from django.core.cache import caches
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from aaperture.lib import limits
@@ -323,3 +325,27 @@ def test_any_text_may_be_given_for_a_name(name):
 
 def test_a_name_with_a_nul_is_nobody():
     assert signing_in.find("anna\x00@example.test") is None
+
+
+@pytest.mark.parametrize("path", [LOGIN, "/api/auth/login"])
+def test_while_valkey_is_down_signing_in_says_503_and_verifies_nothing(anna, settings, monkeypatch, path):
+    import bcrypt
+
+    monkeypatch.setattr(bcrypt, "hashpw", lambda *args: pytest.fail("verified without counting"))
+    settings.CACHES = {alias: cache | {"LOCATION": "unix:///nonexistent/valkey.sock?db=1"} for alias, cache in settings.CACHES.items()}
+    body = {"login": anna.email, "password": PASSWORD} if path == LOGIN else {"email": anna.email, "password": PASSWORD}
+    kind = {} if path == LOGIN else {"content_type": "application/json"}
+    response = Client().post(path, body, **kind)
+    assert response.status_code == 503 and response.headers["Retry-After"] == "30"
+    assert path == LOGIN or response.json()["code"]
+
+
+def test_a_try_asks_for_the_account_once_whoever_it_is(people, settings):
+    settings.ENVIRONMENT = "production"
+    asked = {}
+    for why, (email, password) in people.items():
+        with CaptureQueriesContext(connection) as queries:
+            sign_in(email, password)
+        tables = [re.search(r'FROM "(\w+)"', query["sql"]) for query in queries]
+        asked[why] = sorted(table[1] for table in tables if table and table[1] in {"accounts_user", "account_emailaddress"})
+    assert {tuple(tables) for tables in asked.values()} == {("account_emailaddress", "accounts_user")}, asked
