@@ -158,7 +158,6 @@ class PipelineDetail(Base):
         if {"schedule", "enabled"} & set(changed):
             pipeline.next_run_at = next_after(pipeline.schedule, timezone.now()) if pipeline.enabled else None
             changed.append("next_run_at")
-        pipeline.clean()
         if changed:
             definitions.save_pipeline(pipeline, fields=changed, actor=user, request=plain(request))
         return self.answer(pipeline, user)

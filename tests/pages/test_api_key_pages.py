@@ -48,7 +48,7 @@ def test_a_key_is_made_shown_once_and_revoked(page, axe, live_server, login, tra
     login(user)
     page.goto(live_server.url + LIST)
     page.get_by_role("link", name="Make a key").click()
-    page.get_by_label("Password").fill("Correct-Horse-7")  # step-up comes first
+    page.get_by_role("textbox", name="Password").fill("Correct-Horse-7")  # step-up comes first
     page.get_by_role("button", name="Confirm").click()
     page.get_by_label("What is it for?").fill("Nightly export")
     page.get_by_role("button", name="Make the key").click()
@@ -59,7 +59,7 @@ def test_a_key_is_made_shown_once_and_revoked(page, axe, live_server, login, tra
         page.set_viewport_size({"width": width, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_role("link", name="I have stored it").click()
-    assert raw not in page.content() and page.get_by_role("cell", name="Nightly export").is_visible()
+    assert raw not in page.content() and page.get_by_role("cell", name="Nightly export", exact=True).is_visible()
     page.get_by_role("link", name="Revoke").click()
     page.get_by_role("button", name="Revoke the key").click()
     assert page.get_by_text("The key is revoked.").is_visible() and api_keys.find(raw) is None

@@ -1,0 +1,218 @@
+"""One's own, a stranger's, the instance's: what each may see and do (R-083, R-094, DESIGN "Permissions")."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from accounts.models import Membership, Session
+from accounts.roles import Role
+from audit.models import Activity
+from tests.accounts.people import make_user
+from tests.api.caller import with_key, with_token
+from tests.api.things import someones_things
+
+pytestmark = pytest.mark.django_db
+MATRIX = yaml.safe_load((Path(__file__).parent.parent / "accounts" / "rbac.yaml").read_text())
+STAFF = ["admin", "developer", "designer", "executor", "executive", "viewer"]
+
+
+def yes(cell: object) -> bool:
+    return cell is True or (isinstance(cell, str) and cell.startswith(("yes", "ro")))
+
+
+@pytest.mark.parametrize("role", [*STAFF, "coach", "member"])
+def test_permissions_me_is_the_matrix(role):
+    body = with_token(make_user(role=role)).get("/api/v1/permissions/me").body
+    assert body["role"] == role
+    assert body["navigation"] == {page: yes(row.get(role)) for page, row in MATRIX["navigation"].items()}
+    assert body["features"] == {
+        area: {operation: yes(row.get(role)) for operation, row in operations.items()} for area, operations in MATRIX["resources"].items()
+    }
+
+
+# --- a stranger's things do not exist, on every verb ----------------------------------------------------------------------
+
+
+def paths_of(owner) -> list[str]:
+    things = someones_things(owner)
+    key = with_key(owner).key
+    session = with_token(owner).get("/api/v1/sessions").body["results"][0]["id"]
+    studio = Membership.objects.get(user=owner)
+    ids = {
+        "connections": things.connection.pk, "pipelines": things.pipeline.pk, "runs": things.run.pk, "opportunities": things.opportunity.pk,
+        "api-keys": key.pk, "sessions": session, "studios": studio.organization_id,
+    }  # fmt: skip
+    found = [f"/api/v1/{noun}/{pk}" for noun, pk in ids.items()]
+    found += [f"/api/v1/connections/{things.connection.pk}/test", f"/api/v1/pipelines/{things.pipeline.pk}/run"]
+    found += [f"/api/v1/pipelines/{things.pipeline.pk}/cancel", f"/api/v1/runs/{things.run.pk}/cancel", f"/api/v1/runs/{things.run.pk}/events"]
+    found += [f"/api/v1/api-keys/{key.pk}/rotate-secret", f"/api/v1/studios/{studio.organization_id}/members"]
+    return [*found, f"/api/v1/studios/{studio.organization_id}/members/{studio.pk}"]
+
+
+def test_a_strangers_things_are_404_on_every_verb():
+    paths, stranger = paths_of(make_user()), with_token(make_user(), stepped_up=True)
+    bodies = {"PATCH": {"name": "x"}, "PUT": {}, "POST": {}, "DELETE": None, "GET": None}
+    for path in paths:
+        answers = {method: stranger.send(method, path, body).status_code for method, body in bodies.items()}
+        assert set(answers.values()) <= {404, 405} and 404 in answers.values(), (path, answers)
+    lists = ["connections", "pipelines", "runs", "opportunities", "api-keys"]
+    assert [stranger.get(f"/api/v1/{noun}").body["count"] for noun in lists] == [0] * 5
+
+
+def test_the_owner_sees_all_of_it():
+    owner = make_user()
+    caller = with_token(owner, stepped_up=True)
+    for path in paths_of(owner):
+        assert caller.get(path).status_code in {200, 405}, path
+
+
+# --- staff: the instance's by the matrix, of members' status and counts ------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", STAFF)
+def test_of_a_members_things_staff_see_status_and_counts_only(role):
+    member = make_user(email="very.private@example.test")
+    things = someones_things(member)
+    staff = with_token(make_user(role=role), stepped_up=True)
+    for noun, row in (("connections", things.connection), ("pipelines", things.pipeline), ("runs", things.run)):
+        answer = staff.get(f"/api/v1/{noun}/{row.pk}")
+        cell = {"connections": ("connectors", "view"), "pipelines": ("pipelines", "view"), "runs": ("pipelines", "view_logs")}[noun]
+        assert answer.status_code == (200 if yes(MATRIX["resources"][cell[0]][cell[1]][role]) else 404), noun
+        for text in (answer.content, staff.get(f"/api/v1/{noun}").content):
+            assert b"very.private" not in text and b"Maison" not in text
+    assert staff.get(f"/api/v1/opportunities/{things.opportunity.pk}").status_code == 404
+    refusals = [staff.post(f"/api/v1/pipelines/{things.pipeline.pk}/run"), staff.post(f"/api/v1/connections/{things.connection.pk}/test")]
+    refusals += [staff.delete(f"/api/v1/connections/{things.connection.pk}"), staff.delete(f"/api/v1/pipelines/{things.pipeline.pk}")]
+    refusals.append(staff.patch(f"/api/v1/pipelines/{things.pipeline.pk}", {"name": "Mine now"}))
+    assert {answer.status_code for answer in refusals} <= {403, 404}
+
+
+CELLS = [
+    ("connectors", "view", "GET", "/api/v1/connections/{connection}", None, 200),
+    ("connectors", "create", "POST", "/api/v1/connections", {"provider": "gmail", "account_email": "a@example.test"}, 201),
+    ("connectors", "edit", "PATCH", "/api/v1/connections/{connection}", {"account_email": "b@example.test"}, 409),
+    ("connectors", "delete", "DELETE", "/api/v1/connections/{connection}", None, 200),
+    ("pipelines", "view", "GET", "/api/v1/pipelines/{pipeline}", None, 200),
+    ("pipelines", "create", "POST", "/api/v1/pipelines", {"name": "x", "connection": "{connection}", "transformation": "{free}"}, 400),
+    ("pipelines", "edit", "PATCH", "/api/v1/pipelines/{pipeline}", {"enabled": False}, 200),
+    ("pipelines", "delete", "DELETE", "/api/v1/pipelines/{pipeline}", None, 204),
+    ("pipelines", "execute", "POST", "/api/v1/pipelines/{pipeline}/run", None, 202),
+    ("pipelines", "view_logs", "GET", "/api/v1/runs/{run}/events", None, 200),
+    ("transformations", "view", "GET", "/api/v1/transformations/{free}", None, 200),
+    ("transformations", "create", "POST", "/api/v1/transformations", {"name": "n", "steps": [{"do": "classify"}, {"do": "redact"}]}, 201),
+    ("transformations", "edit", "PATCH", "/api/v1/transformations/{free}", {"name": "m"}, 200),
+    ("transformations", "delete", "DELETE", "/api/v1/transformations/{free}", None, 204),
+    ("transformations", "test", "POST", "/api/v1/transformations/{free}/test", {"sender": "a@b.test", "subject": "Hi", "text": "Hi"}, 200),
+    ("users", "view", "GET", "/api/v1/users", None, 200),
+    ("users", "create", "POST", "/api/v1/users", {"email": "new@example.test"}, 201),
+    ("users", "edit", "PATCH", "/api/v1/users/{member}", {"name": "Sam"}, 200),
+    ("users", "delete", "DELETE", "/api/v1/users/{member}", None, 204),
+    ("users", "change_role", "POST", "/api/v1/users/{member}/change-role", {"role": "viewer"}, 200),
+    ("users", "activate_deactivate", "POST", "/api/v1/users/{member}/deactivate", None, 200),
+    ("users", "reset_password", "POST", "/api/v1/users/{member}/reset-password", None, 204),
+    ("system", "settings", "PATCH", "/api/v1/settings", {"registration_open": False}, 200),
+    ("system", "view_activity_logs", "GET", "/api/v1/activity-logs", None, 200),
+]
+
+
+@pytest.mark.parametrize(("area", "operation", "method", "path", "body", "status"), CELLS, ids=[f"{row[0]}.{row[1]}" for row in CELLS])
+@pytest.mark.parametrize("role", [*STAFF, "coach", "member"])
+def test_every_cell_by_api(role, area, operation, method, path, body, status):
+    from integrations.models import Transformation
+
+    things = someones_things(None)
+    free = Transformation.objects.create(name="Free", steps=[{"do": "classify"}, {"do": "redact"}])
+    names = {"connection": things.connection.pk, "pipeline": things.pipeline.pk, "run": things.run.pk, "free": free.pk}
+    names |= {"member": make_user(email="member@example.test").pk}
+    sent = {key: value.format(**names) if isinstance(value, str) else value for key, value in body.items()} if body else None
+    allowed = yes(MATRIX["resources"][area][operation].get(role))
+    if (role, operation) == ("developer", "reset_password"):
+        allowed = False  # rbac.yaml: dev_reset
+    answer = with_token(make_user(role=role), stepped_up=True).send(method, path.format(**names), sent)
+    if allowed:
+        assert answer.status_code == status, answer.body
+    else:
+        assert answer.status_code in {403, 404}, answer.body
+        if answer.status_code == 403:
+            assert Activity.objects.filter(action="permission.denied").count() == 1
+
+
+# --- a few rules of their own -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("role", "status"), [("admin", 200), ("developer", 403), ("designer", 403), ("member", 403)])
+def test_only_an_administrator_admits_developers_in_production(role, status):
+    put = with_token(make_user(role=role), stepped_up=True).put
+    answer = put("/api/v1/admin/settings/dev-role-production", {"allow": True, "duration_hours": 24})
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.body["allow"] and answer.body["expires_at"]
+        assert put("/api/v1/admin/settings/dev-role-production", {"allow": False}).body == {"allow": False, "expires_at": None}
+
+
+@pytest.mark.parametrize("body", [{"duration_hours": 1}, *({"allow": True, "duration_hours": n} for n in (0, -1, 169, 10**9, "x", 1.5, True))])
+def test_the_hours_are_bounded(body):
+    answer = with_token(make_user(role="admin"), stepped_up=True).put("/api/v1/admin/settings/dev-role-production", body)
+    assert answer.status_code == 400 and answer.body["errors"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("DELETE", "/api/v1/users/{}", None),
+        ("POST", "/api/v1/users/{}/change-role", {"role": "viewer"}),
+        ("PUT", "/api/v1/admin/settings/dev-role-production", {"allow": True}),
+    ],
+)
+def test_sensitive_operations_ask_for_a_fresh_proof_and_take_no_key(method, path, body):
+    admin, member = make_user(role="admin"), make_user()
+    for caller in (with_token(admin), with_key(admin)):
+        answer = caller.send(method, path.format(member.pk), body)
+        assert answer.status_code == 403 and answer.body["code"] == "step_up_required"
+
+
+def test_a_developer_cannot_touch_an_administrator():
+    admin = make_user(role=Role.ADMIN)
+    developer = with_token(make_user(role="developer"), stepped_up=True)
+    answer = developer.patch(f"/api/v1/users/{admin.pk}", {"name": "x"})
+    assert answer.status_code == 403 and answer.body["detail"] == "Developer role cannot modify admin user"
+    assert Activity.objects.filter(action="admin_user.modification_attempted").count() == 1
+
+
+def test_whoever_became_an_administrator_without_a_second_factor_is_stopped():
+    user = make_user()
+    caller, machine = with_token(user), with_key(user)
+    user.role = Role.ADMIN
+    user.save(update_fields=["role"])
+    for answer in (caller.get("/api/v1/me"), machine.get("/api/v1/me")):
+        assert answer.status_code == 403 and answer.body["code"] == "mfa_enrolment_required"
+
+
+def test_own_sessions_are_listed_without_their_keys_and_ended(client):
+    user = make_user()
+    client.force_login(user)
+    caller, other = with_token(user), with_token(user)
+    rows = caller.get("/api/v1/sessions").body["results"]
+    assert sorted(row["kind"] for row in rows) == ["api", "api", "web"] and [row["current"] for row in rows].count(True) == 1
+    assert Session.objects.get().pk not in str(rows)
+    ended = next(row["id"] for row in rows if row["kind"] == "api" and not row["current"])
+    assert caller.delete(f"/api/v1/sessions/{ended}").status_code == 204 and other.get("/api/v1/me").status_code == 401
+    web = next(row["id"] for row in rows if row["kind"] == "web")
+    assert caller.delete(f"/api/v1/sessions/{web}").status_code == 204 and not Session.objects.exists()
+
+
+def test_the_activity_log_is_paged_by_cursor_and_filtered():
+    admin = make_user(role="admin")
+    caller = with_token(admin)
+    for _ in range(3):
+        with_token(admin)
+    first = caller.get("/api/v1/activity-logs?action=user.login&page_size=3").body
+    second = caller.get(first["next"].partition("testserver")[2]).body
+    rows = [*first["results"], *second["results"]]
+    assert len(rows) == 4 and len({row["id"] for row in rows}) == 4 and {row["username"] for row in rows} == {admin.email}
+    assert [row["timestamp"] for row in rows] == sorted((row["timestamp"] for row in rows), reverse=True)
+    assert rows[0]["ip_address"] == "127.0.0.1"
+    for query in ("cursor=x", "cursor=cD1ub3RhZGF0ZQ%3D%3D"):
+        assert caller.get(f"/api/v1/activity-logs?{query}").status_code == 404
+    assert caller.get("/api/v1/activity-logs?action=no.such").status_code == 400
