@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count, OuterRef, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import CoachLink, User
 from accounts.roles import Role
@@ -24,7 +25,7 @@ class Seen(NamedTuple):
     kind: str
     stage: str
     stage_label: str
-    ball: str
+    turn: str
     next_step: str
     due_on: date | None
     is_overdue: bool
@@ -68,7 +69,7 @@ def seen(row: dict[str, Any]) -> Seen:
         kind=str(Kind(row["kind"]).label),
         stage=stage.value,
         stage_label=str(stage.label),
-        ball=str(Ball(row["ball"]).label) if stage in OPEN else "",
+        turn=(_("Your client’s turn") if row["ball"] == Ball.US else _("Waiting for an answer")) if stage in OPEN else "",
         next_step=row["task_text"] or (str(Task(row["task"]).label) if row["task"] else ""),
         due_on=due,
         is_overdue=stage in OPEN and due is not None and due < timezone.localdate(),

@@ -27,7 +27,7 @@ def _own(request: UserRequest) -> QuerySet[CoachLink]:
 
 @require_GET
 def coaches(request: UserRequest) -> HttpResponse:
-    links = list(_own(request))
+    links = sorted(_own(request), key=lambda link: ("waiting", "in_force", "ended").index(link.state))
     return render(request, "settings/coaches.html", {"links": links})
 
 

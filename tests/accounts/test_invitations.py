@@ -90,9 +90,16 @@ def test_a_studio_does_not_mail_the_world(morel):
     studio, people = morel
     anna = people["anna"]
     rows = [
-        Invitation(organization=studio, email=f"n{n}@x.test", role="assistant", token_hash=bytes([n]) * 32, invited_by=anna, expires_at=soon)
-        for n in range(50) for soon in [timezone.now() + timedelta(days=1)]
-    ]  # fmt: skip
+        Invitation(
+            organization=studio,
+            email=f"n{n}@x.test",
+            role="assistant",
+            token_hash=bytes([n]) * 32,
+            invited_by=anna,
+            expires_at=timezone.now() + timedelta(days=1),
+        )
+        for n in range(50)
+    ]
     Invitation.objects.bulk_create(rows)
     with pytest.raises(ValidationError, match="too many"):
         invitations.invite(studio, email=NEW, role=Role.ASSISTANT, actor=anna)

@@ -123,7 +123,7 @@ def test_the_landing_of_an_invitation_is_sound_in_every_look(page, axe, live_ser
 
 
 def test_a_colleague_is_invited_signs_up_accepts_and_is_removed(page, live_server, login, morel, browser):
-    studio, people = morel
+    people = morel[1]
     login(people["anna"])
     page.goto(live_server.url + reverse("settings_studio"))
     page.get_by_label("Their e-mail address").fill("nina@example.test")
@@ -150,6 +150,19 @@ def test_a_colleague_is_invited_signs_up_accepts_and_is_removed(page, live_serve
     nina.reload()
     expect(nina.get_by_role("main")).not_to_contain_text("Atelier Morel")
     nina.context.close()
+
+
+def test_on_a_phone_the_menu_of_a_colleague_stays_on_the_page(page, live_server, login, morel):
+    studio, people = morel
+    login(people["anna"])
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(live_server.url + reverse("settings_studio"))
+    page.locator("summary", has_text="Cleo").click()
+    box = page.get_by_role("button", name="Role: Accountant").bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    page.get_by_role("button", name="Role: Accountant").click()
+    expect(page.locator("#messages")).to_contain_text("Cleo: Accountant from now on.")
+    assert place(studio, people["cleo"]).role == Role.ACCOUNTANT
 
 
 def test_the_studio_is_switched_from_any_page(page, live_server, login, morel):
