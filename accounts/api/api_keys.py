@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,6 +15,7 @@ from aaperture.lib.api.pagination import NumberedPages
 from aaperture.lib.api.serializers import Strict
 from aaperture.lib.api.views import ApiView
 from accounts import step_up
+from accounts.api.users import actor_of
 from accounts.models import ApiKey
 from accounts.services import api_keys
 
@@ -43,6 +45,10 @@ class NewSecret(serializers.Serializer):
     signing_secret = serializers.CharField(help_text="Shown this once; the one before works for another 24 hours.")
 
 
+def own_keys(request: Request) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(user=actor_of(request)).defer("signing_secret", "previous_secret")
+
+
 class ApiKeys(ApiView):
     serializer_class = ApiKeySerializer
     pagination_class = NumberedPages
@@ -52,7 +58,7 @@ class ApiKeys(ApiView):
     @extend_schema(responses=ApiKeySerializer(many=True))
     def get(self, request: Request) -> Response:
         """Your keys, revoked and expired ones too."""
-        return self.listed(ApiKey.objects.filter(user=request.user).defer("signing_secret", "previous_secret"))
+        return self.listed(own_keys(request))
 
     @extend_schema(request=NewApiKey, responses={201: MadeApiKey})
     def post(self, request: Request) -> Response:
@@ -60,7 +66,7 @@ class ApiKeys(ApiView):
         given = self.validated(request, NewApiKey)
         inner = plain(request)
         step_up.require(inner)
-        key, raw, secret = api_keys.create(inner.user, request=inner, **given)  # type: ignore[arg-type]
+        key, raw, secret = api_keys.create(actor_of(request), request=inner, **given)
         return Response(ApiKeySerializer(key).data | {"key": raw, "signing_secret": secret}, status=201)
 
 
@@ -69,7 +75,7 @@ class OneKey(ApiView):
     critical = True
 
     def key(self, request: Request, pk: UUID) -> Any:
-        return get_object_or_404(ApiKey.objects.filter(user=request.user).defer("signing_secret", "previous_secret"), pk=pk)
+        return get_object_or_404(own_keys(request), pk=pk)
 
 
 class ApiKeyDetail(OneKey):
@@ -80,8 +86,7 @@ class ApiKeyDetail(OneKey):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         """Revoke it at once. The row stays, to show that it was there."""
-        inner = plain(request)
-        api_keys.revoke(self.key(request, pk), actor=inner.user, request=inner)  # type: ignore[arg-type]
+        api_keys.revoke(self.key(request, pk), actor=actor_of(request), request=plain(request))
         return Response(status=204)
 
 
@@ -91,4 +96,5 @@ class ApiKeySecret(OneKey):
         """A new signing secret. Needs a step-up; the one before is accepted for another 24 hours."""
         inner, key = plain(request), self.key(request, pk)
         step_up.require(inner)
-        return Response({"signing_secret": api_keys.rotate_signing_secret(key, actor=inner.user, request=inner)}, status=201)  # type: ignore[arg-type]
+        secret = api_keys.rotate_signing_secret(key, actor=actor_of(request), request=inner)
+        return Response({"signing_secret": secret}, status=201)

@@ -1,5 +1,7 @@
 """`/api/auth/…`: coming in, staying in, proving it anew, going out."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -20,7 +22,7 @@ LONGEST_PASSWORD = 128
 
 
 class PasswordField(serializers.CharField):
-    def __init__(self, **kwargs: object) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=LONGEST_PASSWORD, trim_whitespace=False, style={"input_type": "password"}, **kwargs)
 
 

@@ -4,10 +4,9 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from accounts import second_factor
 from accounts import second_factor
 from accounts.access import may_enter
 from accounts.models import ApiKey, ApiSession, User
@@ -18,12 +17,6 @@ CHALLENGE = 'Bearer realm="api"'
 
 def _require_second_factor(user: User) -> None:
     """Who must have one may do nothing without, with no token or key from before either."""
-    if second_factor.required_for(user) and not second_factor.has_second_factor(user):
-        raise PermissionDenied("Set up a second factor on the site first.", code="mfa_enrolment_required")
-
-
-def require_second_factor(user: User) -> None:
-    """Who was made an administrator after logging in may do nothing either before setting one up (DESIGN, decision 9)."""
     if second_factor.required_for(user) and not second_factor.has_second_factor(user):
         raise PermissionDenied("Set up a second factor on the site first.", code="mfa_enrolment_required")
 
@@ -45,8 +38,7 @@ class TokenAuthentication(BaseAuthentication):
         except tokens.TokenInvalid:
             raise AuthenticationFailed("The token is not valid, or no longer.", code="token_invalid") from None
         _require_second_factor(session.user)
-        require_second_factor(session.user)
-        inner = request._request
+        inner: Any = request._request
         inner.api_session, inner.credential, inner.credential_id = session, "token", str(session.pk)
         return session.user, session
 
@@ -65,9 +57,8 @@ class KeyAuthentication(BaseAuthentication):
         if key is None or not may_enter(key.user):
             raise AuthenticationFailed("The key is not valid, or no longer.", code="key_invalid")
         _require_second_factor(key.user)
-        require_second_factor(key.user)
         api_keys.note_use(key)
-        inner = request._request
+        inner: Any = request._request
         inner.api_key, inner.credential, inner.credential_id = key, "api_key", str(key.pk)
         return key.user, key
 
@@ -75,7 +66,7 @@ class KeyAuthentication(BaseAuthentication):
         return CHALLENGE
 
 
-class _TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class _TokenScheme(OpenApiAuthenticationExtension):
     target_class = TokenAuthentication
     name = "token"
 
@@ -83,7 +74,7 @@ class _TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "From `/api/auth/login`, for 30 minutes."}
 
 
-class _KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class _KeyScheme(OpenApiAuthenticationExtension):
     target_class = KeyAuthentication
     name = "key"
 

@@ -1,5 +1,7 @@
 """The instance's settings, and the developer role in production."""
 
+from datetime import datetime
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -77,7 +79,7 @@ class DevRoleInProduction(ApiView):
         given = self.validated(request, DevRoleRequest)
         actor, inner = actor_of(request), plain(request)
         if given["allow"]:
-            until = developers.admit(actor, given.get("duration_hours"), inner)
+            until: datetime | None = developers.admit(actor, given.get("duration_hours"), inner)
         else:
             developers.stop(actor, inner)
             until = developers.admitted_until()

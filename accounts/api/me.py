@@ -1,6 +1,6 @@
 """Who one is, and what one may do."""
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -55,7 +55,7 @@ class Me(ApiView):
     def patch(self, request: Request) -> Response:
         """Change your name, language or time zone."""
         changes = self.validated(request)
-        user = User.objects.get(pk=request.user.pk)
+        user = User.objects.get(pk=cast("User", plain(request).user).pk)
         return Response(MeSerializer(users.update_profile(user, changes=changes, request=plain(request))).data)
 
 

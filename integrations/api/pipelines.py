@@ -103,7 +103,7 @@ def row(pipeline: Pipeline, user: User) -> dict[str, Any]:
 
 
 class Base(ApiView):
-    serializer_class = PipelineSerializer
+    serializer_class: Any = PipelineSerializer
 
     def seen(self, user: User) -> Any:
         return scope.seen_by(user, Pipeline.objects.select_related("connection"), owner="connection__owner", permission=VIEW)

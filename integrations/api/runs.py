@@ -54,7 +54,7 @@ def run_row(run: Run, user: User) -> dict[str, Any]:
 
 
 class Base(ApiView):
-    serializer_class = RunSerializer
+    serializer_class: Any = RunSerializer
 
     def seen(self, user: User) -> Any:
         rows = Run.objects.select_related("pipeline__connection")

@@ -73,7 +73,7 @@ class Sample(Strict):
 
 class SampleResult(serializers.Serializer):
     kept = serializers.BooleanField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     reasons = serializers.ListField(child=serializers.CharField())
 
 

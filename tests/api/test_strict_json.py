@@ -1,6 +1,7 @@
 """Input at its exact bounds, and every fault named (R-129, R-130)."""
 
 import json
+import time
 
 import pytest
 
@@ -23,6 +24,10 @@ def nested(depth: int) -> bytes:
     return b"[" * depth + b"]" * depth
 
 
+def members(number: int) -> bytes:
+    return json.dumps({str(n): 0 for n in range(number)}).encode()
+
+
 @pytest.mark.parametrize(
     ("within", "beyond", "code"),
     [
@@ -31,7 +36,7 @@ def nested(depth: int) -> bytes:
         (json.dumps("x" * 10_000).encode(), json.dumps("x" * 10_001).encode(), "string_too_long"),
         (json.dumps({"x" * 10_000: 1}).encode(), json.dumps({"x" * 10_001: 1}).encode(), "string_too_long"),
         (json.dumps([0] * 10_000).encode(), json.dumps([0] * 10_001).encode(), "too_many_items"),
-        (json.dumps({str(n): 0 for n in range(10_000)}).encode(), json.dumps({str(n): 0 for n in range(10_001)}).encode(), "too_many_items"),
+        (members(10_000), members(10_001), "too_many_items"),
         (b'"' + b"\\ud83d\\ude00" + b'"', b'"\\ud83d"', "not_text"),
         (b'"\\u0001"', b'"\\u0000"', "not_text"),
         (b'{"a": 1, "b": 1}', b'{"a": 1, "a": 1}', "duplicate_key"),
@@ -64,20 +69,17 @@ def test_a_body_of_a_megabyte_is_read_and_one_byte_more_is_413():
     assert code_of(fill + b" ") == "too_large"
 
 
-def test_hostile_bodies_are_refused_quickly():
-    import time
-
-    for body in (b"[" * MOST_BYTES, b'"\\' * (MOST_BYTES // 2), b'"' * MOST_BYTES, b'{"a":' * 100_000, b'["\\"' * 200_000):
-        began = time.process_time()
-        code_of(body[:MOST_BYTES])
-        assert time.process_time() - began < 1.5
-        Caller().client  # noqa: B018
-        from django.core.cache import caches
-
-        caches["limits"].clear()
+HOSTILE = [b"[" * MOST_BYTES, b'"\\' * (MOST_BYTES // 2), b'"' * MOST_BYTES, b'{"a":' * 100_000, b'["\\"' * 200_000]
 
 
-@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "application/xml"])
+@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_bodies_are_refused_quickly(body):
+    began = time.process_time()
+    code_of(body[:MOST_BYTES])
+    assert time.process_time() - began < 1.5
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "text/xml"])
 def test_only_json_is_read(client, kind):
     answer = client.post(LOGIN, b"a=b", content_type=kind)
     assert answer.status_code == 415 and answer.json()["code"] == "unsupported_media_type"
@@ -90,13 +92,17 @@ def test_a_field_that_nobody_asked_for_is_refused():
     assert User.objects.get(pk=user.pk).name != "Sam"
 
 
-@pytest.mark.parametrize("query", ["page=0", "page=-1", "page=x", "page=1e9", "page_size=0", "page_size=101", "ordering=email", "ordering=-x"])
+OUT_OF_BOUNDS = ["page=0", "page=-1", "page=x", "page=1e9", "page_size=0", "page_size=101", "ordering=email", "ordering=-x"]
+UNKNOWN = ["stage=nowhere", "stage=", "since=yesterday", "since=2026-01-01", "kind=x", "stage__in=new", "owner=1", "q=a&q=b"]
+
+
+@pytest.mark.parametrize("query", OUT_OF_BOUNDS)
 def test_a_list_takes_no_value_out_of_bounds(query):
     answer = with_token(make_user()).get(f"/api/v1/opportunities?{query}")
     assert answer.status_code == 400 and list(answer.body["errors"]) == [query.partition("=")[0]]
 
 
-@pytest.mark.parametrize("query", ["stage=nowhere", "stage=", "since=yesterday", "since=2026-01-01", "kind=x", "stage__in=new", "owner=1", "q=a&q=b"])
+@pytest.mark.parametrize("query", UNKNOWN)
 def test_a_filter_takes_only_what_it_knows(query):
     assert with_token(make_user()).get(f"/api/v1/opportunities?{query}").status_code == 400
 
@@ -106,7 +112,9 @@ def test_a_page_behind_the_last_is_404():
 
 
 @pytest.mark.parametrize("accept", ["text/html", "*/*", "application/xml", ""])
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/api/no/such/place", 404), ("GET", "/api/", 404), ("DELETE", "/api/v1/me", 405)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/api/no/such/place", 404), ("GET", "/api/", 404), ("DELETE", "/api/v1/me", 405)]
+)
 def test_errors_are_json_whatever_is_asked_for(method, path, status, accept):
     answer = with_token(make_user()).send(method, path, headers={"Accept": accept})
     assert answer.status_code == status and set(answer.body) == {"detail", "code", "request_id"}

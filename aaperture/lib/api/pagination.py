@@ -51,7 +51,7 @@ class CursorPages(CursorPagination):
         """DRF's own lets a made-up position reach the database."""
         cursor = super().decode_cursor(request)
         if cursor is not None and cursor.position is not None:
-            self.check_position(cursor.position)
+            self.check_position(str(cursor.position))
         return cursor
 
     def check_position(self, position: str) -> None:

@@ -1,6 +1,6 @@
 """The documentation's answers: every endpoint lists the errors it can really give."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.permissions import AllowAny
@@ -8,6 +8,7 @@ from rest_framework.serializers import CharField
 
 from aaperture.lib.api.serializers import ErrorSerializer, InvalidSerializer, Strict
 
+Direction = Literal["request", "response"]
 WORDS = {
     "400": "Something about the input is not valid.",
     "401": "No valid token or key, or a signature that is missing or does not fit.",
@@ -48,7 +49,7 @@ class Schema(AutoSchema):
         match = getattr(self.view, "schema_name", "") or type(self.view).__name__
         return f"{match}_{self.method.lower()}"
 
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Direction = "response") -> Any:
         responses = super()._get_response_bodies(direction)
         if direction != "response":
             return responses

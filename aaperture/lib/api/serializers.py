@@ -41,4 +41,4 @@ class ErrorSerializer(serializers.Serializer):
 
 
 class InvalidSerializer(ErrorSerializer):
-    errors = serializers.DictField(required=False, help_text="By field, where fields were wrong.")
+    errors = serializers.DictField(required=False, help_text="By field, where fields were wrong.")  # type: ignore[assignment]

@@ -1,6 +1,6 @@
 """The base of every view of the API."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from rest_framework import exceptions
 from rest_framework.generics import GenericAPIView
@@ -42,7 +42,7 @@ class ApiView(GenericAPIView):
         """Always JSON, whatever a browser would rather have."""
         return self.get_renderers()[0], "application/json"
 
-    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> None:
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
         if not request.user.is_authenticated:
             raise exceptions.NotAuthenticated
         raise exceptions.PermissionDenied(detail=message, code=code or "forbidden")
