@@ -55,7 +55,9 @@ def add_totp(user: User) -> Authenticator:
 
 
 def totp_code(*, at: float | None = None) -> str:
-    """What the authenticator app of every account in tests shows at an instant, now by default."""
+    """What the authenticator app of every account in tests shows at an instant, by default now and for some seconds more."""
+    if at is None and (left := 30 - time.time() % 30) < 5:
+        time.sleep(left)
     return format_hotp_value(hotp_value(SEED, int(time.time() if at is None else at) // 30))
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.models import Organization, User
 from audit.models import Activity
-from tests.accounts.people import make_user
+from tests.accounts.people import add_totp, make_user, totp_code
 
 pytestmark = pytest.mark.django_db
 EMAIL = "camille@example.test"
@@ -140,3 +140,26 @@ def test_google_failing_is_a_clear_page_not_an_error(client, sandbox, fault):
     response = client.get(back)
     assert response.status_code == 400 and not signed_in(client)
     sandbox.control("DELETE", "/faults")
+
+
+def test_google_alone_does_not_open_an_account_with_a_second_factor(client, sandbox):
+    client.get(answer(sandbox, start(client)))
+    client.post(reverse("account_logout"))
+    add_totp(User.objects.get())
+    response = client.get(answer(sandbox, start(client)))
+    assert response.url == reverse("mfa_authenticate") and not signed_in(client)
+    client.post(reverse("mfa_authenticate"), {"code": totp_code()})
+    assert signed_in(client)
+    assert Activity.objects.filter(action="user.login").latest("recorded_at").details["method"] == "google+totp"
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"role": "developer"}])
+def test_who_may_not_come_in_hears_from_google_what_a_wrong_password_hears(client, sandbox, settings, change):
+    client.get(answer(sandbox, start(client)))
+    client.post(reverse("account_logout"))
+    User.objects.update(**change)
+    settings.ENVIRONMENT = "production"
+    response = client.get(answer(sandbox, start(client)), follow=True)
+    assert response.request["PATH_INFO"] == reverse("account_login") and not signed_in(client)
+    assert "Invalid e-mail address or password" in response.content.decode()
+    assert Activity.objects.get(action="user.login.failed").details["reason"] == "refused"
