@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.console import ReadOnlyAdmin, console
@@ -97,7 +97,7 @@ class AccessReviewAdmin(ReadOnlyAdmin):
             return redirect("admin:operations_accessreview_change", review.pk)
         quarter = access_reviews.quarter_of(timezone.localdate())
         return self.operation_page(
-            request, title=_t("Open the review of %(quarter)s") % {"quarter": quarter}, button=_("Open the review"), back=reverse(LIST),
+            request, title=gettext("Open the review of %(quarter)s") % {"quarter": quarter}, button=_("Open the review"), back=reverse(LIST),
             question=_("It lists every staff account and every coach as they are now. Each is kept as it is, or marked to be changed."),
         )  # fmt: skip
 
@@ -108,7 +108,7 @@ class AccessReviewAdmin(ReadOnlyAdmin):
             return redirect("admin:operations_accessreview_change", review.pk)
         entries = review.entries.select_related("user", "decided_by").order_by("user__role", "user__email")
         context = {
-            **self.admin_site.each_context(request), "title": _t("Access review %(quarter)s") % {"quarter": review.quarter},
+            **self.admin_site.each_context(request), "title": gettext("Access review %(quarter)s") % {"quarter": review.quarter},
             "opts": self.opts, "original": review, "review": review, "entries": list(entries), "roles": dict(Role.choices),
             "decisions": AccessReviewEntry.Decision.choices,
             "may_decide": review.signed_at is None and operator(request).role == Role.ADMIN,
@@ -141,7 +141,7 @@ class AccessReviewAdmin(ReadOnlyAdmin):
                 self.message_user(request, _("Signed off."))
                 return redirect(back)
         question = _("With your signature the review is closed: nothing of it can be changed any more.")
-        title = _t("Sign off %(quarter)s") % {"quarter": review.quarter}
+        title = gettext("Sign off %(quarter)s") % {"quarter": review.quarter}
         return self.operation_page(request, title=title, question=question, form=form, button=_("Sign off"), back=back)
 
     def export_view(self, request: HttpRequest, review_id: UUID) -> Any:

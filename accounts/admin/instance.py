@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.console import ConsoleModelAdmin, console
@@ -87,10 +87,10 @@ class InstanceSettingsAdmin(ConsoleModelAdmin):
 
     def _ask_about_developers(self, request: HttpRequest, form: AdmitForm | None, until: Any) -> HttpResponse:
         if until:
-            question = _t("Developers are admitted until %(until)s UTC.") % {"until": f"{until:%Y-%m-%d %H:%M}"}
+            question = gettext("Developers are admitted until %(until)s UTC.") % {"until": f"{until:%Y-%m-%d %H:%M}"}
             button = _("End it now")
         else:
-            question = _t("Production refuses developers. Admitted for some hours, each of their requests is put on record, and it ends by itself.")
+            question = gettext("Production refuses developers. Admitted for some hours, each of their requests is put on record, and it ends by itself.")
             button = _("Admit developers")
         return self.operation_page(
             request, title=_("Developers in production"), question=question, form=form, button=button, back=reverse(PAGE), danger=bool(until)
