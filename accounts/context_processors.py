@@ -1,6 +1,6 @@
 """What every page's shell needs."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -47,7 +47,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "CSP_NONCE": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
         "csp_nonce": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
         "developer_notice": _developer_notice(user) if signed_in else None,
-        "nav": SimpleLazyObject(lambda: _navigation(request)) if signed_in else [],
+        "nav": SimpleLazyObject(lambda: _navigation(cast("UserRequest", request))) if signed_in else [],
         "studios": SimpleLazyObject(lambda: list(Membership.objects.of(user))) if signed_in else [],
         "google_enabled": settings.GOOGLE_ENABLED,
         "oidc_name": settings.OIDC_NAME if settings.OIDC_ENABLED else "",

@@ -14,7 +14,7 @@ from accounts.roles import Role
 from tracker.models import LATEST, Opportunity, OpportunityQuerySet, Signal
 from tracker.stages import OPEN, Ball, Kind, Stage, Task
 
-SHOWN = ("kind", "stage", "company", "role", "ball", "task", "task_text", "task_due_on", "first_signal_at", "stage_changed_at", "latest_at")
+SHOWN = ("kind", "stage", "company", "role", "ball", "task", "task_text", "task_due_on", "first_signal_at", "stage_changed_at", "latest")
 FROM_MAIL = ("last_subject", "last_sender")  # only where the client allows it
 
 
@@ -54,7 +54,7 @@ def counts_of(clients: Iterable[UUID]) -> dict[UUID, dict[str, int]]:
 
 def board_of(link: CoachLink) -> OpportunityQuerySet:
     """Rows for `seen()`, newest first; without what the client does not show."""
-    found = Opportunity.objects.visible_to(link.client_id).newest_first().annotate(latest_at=LATEST)
+    found = Opportunity.objects.visible_to(link.client_id).newest_first().annotate(latest=LATEST)
     if not link.shows_subjects:
         return found.values(*SHOWN)
     newest = Signal.objects.filter(opportunity=OuterRef("pk")).order_by("-received_at", "-id").values("sender")[:1]
@@ -74,7 +74,7 @@ def seen(row: dict[str, Any]) -> Seen:
         due_on=due,
         is_overdue=stage in OPEN and due is not None and due < timezone.localdate(),
         first_at=row["first_signal_at"],
-        latest_at=row["latest_at"],
+        latest_at=row["latest"],
         subject=row.get("last_subject", ""),
         sender=row.get("last_sender") or "",
     )

@@ -6,6 +6,7 @@ What may not be done raises PermissionDenied; what cannot be done in the state t
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -93,7 +94,7 @@ def accept(
     link.accepted_at = link.accepted_at or now()
     link.shows_subjects, link.ends_at = shows_subjects, ends_at
     link.save(update_fields=["accepted_at", "shows_subjects", "ends_at"])
-    details = {"shows_subjects": shows_subjects, "ends_at": ends_at}
+    details: dict[str, Any] = {"shows_subjects": shows_subjects, "ends_at": ends_at}
     record(action, link, actor=actor, request=request, coach_id=str(link.coach_id), client_id=str(link.client_id), **details)
     return link
 

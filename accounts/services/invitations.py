@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -129,7 +130,7 @@ def find(token_hash: bytes) -> Invitation | None:
 
 def is_for(invitation: Invitation, user: User) -> bool:
     """Whether the invited address is one that this person has proved to own."""
-    return user.emailaddress_set.filter(email__iexact=invitation.email, verified=True).exists()
+    return EmailAddress.objects.filter(user=user, email__iexact=invitation.email, verified=True).exists()
 
 
 def accept(invitation: Invitation, *, user: User, request: HttpRequest | None = None) -> Membership:
