@@ -156,7 +156,7 @@ MIDDLEWARE = [
     "accounts.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.AuthenticationMiddleware",
     "accounts.middleware.SessionLifetimeMiddleware",
     "audit.middleware.ActivityMiddleware",
     "accounts.developer_requests.note_developer_requests",
@@ -263,7 +263,7 @@ MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 _mfa_forms = ("Authenticate", "Reauthenticate", "Activate_TOTP", "Authenticate_WebAuthn", "Reauthenticate_WebAuthn")
 MFA_FORMS = {name.lower(): f"accounts.sign_in_forms.{name.replace('_', '')}Form" for name in _mfa_forms}
-MFA_FORMS |= {"add_webauthn": "accounts.passkey_forms.AddWebAuthnForm", "edit_webauthn": "accounts.passkey_forms.EditWebAuthnForm"}
+MFA_FORMS |= {f"{act.lower()}_webauthn": f"accounts.passkey_forms.{act}WebAuthnForm" for act in ("Add", "Edit", "Login")}
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_RATE_LIMITS = {"webauthn_login": None}  # `aaperture.lib.limits` counts it
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = LOCAL  # browsers allow http://localhost all the same, and nothing else

@@ -9,6 +9,7 @@ from accounts.access import may_enter
 from accounts.models import User
 from accounts.roles import ROLE_PERMISSIONS
 from accounts.services import signing_in
+from accounts.sessions import person_of_session
 
 
 class RoleBackend(AuthenticationBackend):
@@ -26,6 +27,12 @@ class RoleBackend(AuthenticationBackend):
         name = str(credentials.get("email") or credentials.get("username") or "")
         user = signing_in.tried(request, name) if request is not None else signing_in.find(name)
         return user if signing_in.password_fits(user, password) and user and self.user_can_authenticate(user) else None
+
+    def get_user(self, user_id: Any) -> User | None:
+        person = person_of_session(user_id)
+        if person is None:
+            return super().get_user(user_id)
+        return person if self.user_can_authenticate(person) else None
 
     def user_can_authenticate(self, user: Any) -> bool:
         """Asked at sign-in and, by `get_user`, on every request of a session: refused now means signed out now."""

@@ -3,16 +3,19 @@
 import time
 import uuid
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.auth import middleware as auth_middleware
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
+from django.utils.functional import SimpleLazyObject
 
 from aaperture.lib import logs
 from accounts.http import UserRequest
+from accounts.sessions import asking
 from audit.services import record, record_after
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -68,6 +71,18 @@ class LanguageMiddleware:
         patch_vary_headers(response, ("Accept-Language",))
         response.headers.setdefault("Content-Language", language)
         return response
+
+
+class AuthenticationMiddleware(auth_middleware.AuthenticationMiddleware):
+    """Django's, but the person is taken from the query that read the session."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = cast("Any", SimpleLazyObject(lambda: self._user(request)))
+
+    def _user(self, request: HttpRequest) -> Any:
+        with asking(request.session):
+            return auth_middleware.get_user(request)
 
 
 class SessionLifetimeMiddleware:

@@ -3,15 +3,38 @@
 Deleting a row ends its session at once: nothing is kept anywhere else.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 LONGEST_AGENT = 400
+_asked: ContextVar["SessionStore | None"] = ContextVar("session_asked_for_its_person", default=None)
+
+
+@contextmanager
+def asking(session: Any) -> Iterator[None]:
+    """While this lasts, `person_of_session()` answers from the row that `session` was read from."""
+    token = _asked.set(session)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def person_of_session(user_id: Any) -> Any:
+    """The person who came with the session's row, in the same query, if it is this one; else None."""
+    person = _asked.get() and _asked.get().person  # type: ignore[union-attr]
+    return person if person is not None and str(person.pk) == str(user_id) else None
 
 
 class Origin(NamedTuple):
@@ -25,12 +48,26 @@ class Origin(NamedTuple):
 
 class SessionStore(DatabaseStore):
     _origin: Origin | None = None
+    person: Any = None
 
     @classmethod
     def get_model_class(cls) -> type:
         from accounts.models import Session
 
         return Session
+
+    def _get_session_from_db(self) -> Any:
+        """Django's, with the person in the same query and without what is sealed."""
+        rows = self.model.objects.select_related("user").defer("address", "agent")
+        try:
+            row = rows.get(session_key=self.session_key, expire_date__gt=timezone.now())
+        except (self.model.DoesNotExist, SuspiciousOperation) as error:
+            if isinstance(error, SuspiciousOperation):
+                logging.getLogger(f"django.security.{type(error).__name__}").warning(str(error))
+            self._session_key = None
+            return None
+        self.person = row.user
+        return row
 
     def _validate_session_key(self, key: str | None) -> bool:
         """Only what we could have given out: a cookie may hold anything, a NUL too, which no column can."""
@@ -43,7 +80,7 @@ class SessionStore(DatabaseStore):
     def cycle_key(self) -> None:
         """A new key for the same session (the old row goes), with where it came from sealed anew: seals are bound to their row."""
         rows: Any = self.model.objects
-        old = rows.filter(session_key=self.session_key).exclude(user=None).first()
+        old = rows.filter(session_key=self.session_key).exclude(user=None).first() if self.session_key else None
         origin = Origin(old.method, old.address or "", old.agent or "", old.created_at) if old else None
         super().cycle_key()
         self._origin = origin or self._origin

@@ -15,7 +15,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -154,8 +154,10 @@ def count(key: str, seconds: int, times: int = 1000) -> tuple[int, int]:
 
 
 def _ask(keys: list[Key]) -> tuple[bool, int, int]:
-    cache = caches["limits"]
-    client = cache._cache.get_client(keys[0].name, write=True)  # type: ignore[attr-defined]
+    cache: Any = caches["limits"]  # one for each thread
+    if not hasattr(cache, "kept_client"):  # Django's makes a new one for every call, which costs as much as the call
+        cache.kept_client = cache._cache.get_client(None, write=True)
+    client = cache.kept_client
     arguments: list[str | int] = [cache.make_key(key.name) for key in keys]
     for key in keys:
         arguments += [key.times, key.seconds * 1000]

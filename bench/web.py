@@ -1,0 +1,233 @@
+"""One trivial page for somebody signed in: through all our middleware, and in a bare Django project with sessions, in one run.
+
+Both by gunicorn with the same workers, on the same PostgreSQL, asked in turn. Goal: at least 60% of the bare project's requests
+a second. Beside it our real pages, what the limits cost against stock django-ratelimit, and what a sign-in costs against bcrypt.
+
+    python bench/web.py [--full]      longer rounds
+"""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("ENVIRONMENT", "test")
+os.environ["DJANGO_SETTINGS_MODULE"] = "bench.ours.settings"
+
+import psycopg  # noqa: E402
+
+from bench.bare.load import load  # noqa: E402
+from bench.report import Report  # noqa: E402
+
+GOAL = 0.6
+CONNECTIONS = 4
+SERVER = ("--workers", "2", "--threads", "4", "--no-control-socket", "--log-level", "error")
+PAGES = {"board": "/opportunities/", "connections": "/connections/", "console list": "/admin/audit/activity/"}
+BARE_USER = """
+import django
+django.setup()
+from django.conf import settings
+from django.core.management import call_command
+from django.test import Client
+from django.contrib.auth.models import User
+call_command("migrate", verbosity=0)
+client = Client()
+client.force_login(User.objects.create_user("bench"))
+print(client.cookies[settings.SESSION_COOKIE_NAME].value)
+"""
+
+
+class Server:
+    """Gunicorn on a free port, with the project named by `settings`."""
+
+    def __init__(self, application: str, settings: str) -> None:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            self.port = one.getsockname()[1]
+        environment = os.environ | {"DJANGO_SETTINGS_MODULE": settings, "AAPERTURE_PROCESS": "web"}
+        command = [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{self.port}", *SERVER]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment)
+        for _ in range(600):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise SystemExit(f"{settings} did not start")
+
+    def cpu(self) -> float:
+        """Seconds of processor time of its workers so far."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        ticks = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13] for pid in children]
+        return sum(int(user) + int(system) for user, system in ticks) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def compare(report: Report, bare: tuple[Server, str], ours: tuple[Server, str], *, seconds: float, rounds: int) -> None:
+    rates: dict[str, list[float]] = {"bare Django": [], "ours": []}
+    costs: dict[str, list[float]] = {"bare Django": [], "ours": []}
+    for number in range(rounds + 1):
+        for name, (server, cookie) in (("bare Django", bare), ("ours", ours)):
+            before = server.cpu()
+            result = load(server.port, "/hello/", cookie, seconds=seconds if number else 1, connections=CONNECTIONS)
+            if number:  # the first round only warms up
+                rates[name].append(result.per_second)
+                costs[name].append((server.cpu() - before) / (result.per_second * seconds) * 1000)
+    for name in rates:
+        report.add(f"trivial page, {name}", statistics.median(rates[name]), "requests/s")
+        report.add(f"trivial page, {name}, CPU", statistics.median(costs[name]), "ms/request")
+    ratios = [mine / theirs for mine, theirs in zip(rates["ours"], rates["bare Django"], strict=True)]
+    report.add("trivial page, ours / bare Django", statistics.median(ratios), "x", goal=GOAL)
+
+
+def pages(report: Report, ours: Server, cookie: str, *, seconds: float) -> None:
+    for name, path in PAGES.items():
+        load(ours.port, path, cookie, seconds=1, connections=CONNECTIONS)
+        before = ours.cpu()
+        result = load(ours.port, path, cookie, seconds=seconds, connections=CONNECTIONS)
+        report.add(f"{name}", result.per_second, "requests/s")
+        report.add(f"{name}, CPU", (ours.cpu() - before) / (result.per_second * seconds) * 1000, "ms/request")
+        report.add(f"{name}, median of {CONNECTIONS} at once", result.median_ms, "ms")
+
+
+def limits(report: Report) -> None:
+    """One request counted under two keys, ours and stock django-ratelimit's."""
+    from django.conf import settings
+    from django.test import RequestFactory
+    from django_ratelimit.core import get_usage
+
+    from aaperture.lib.limits import Key, take
+
+    settings.RATELIMIT_USE_CACHE = "limits"
+    request = RequestFactory().get("/")
+
+    def ours() -> None:
+        take([Key("bench|user", 10**9, 60), Key("bench|address", 10**9, 60)])
+
+    def stock() -> None:
+        for key in ("user", "address"):
+            get_usage(request, group="bench", key=lambda _group, _request, key=key: key, rate="1000000000/m", increment=True)
+
+    for name, ask in (("ours, sliding window", ours), ("stock django-ratelimit, fixed windows", stock)):
+        report.add(f"limits of two keys, {name}", microseconds(ask), "us")
+
+
+def microseconds(ask: Callable[[], None], times: int = 1_000) -> float:
+    taken = []
+    for _ in range(5):
+        before = time.perf_counter()
+        for _ in range(times):
+            ask()
+        taken.append((time.perf_counter() - before) / times * 1e6)
+    return statistics.median(taken)
+
+
+def signing_in(report: Report, *, times: int = 9) -> None:
+    """Processor time of a whole sign-in, a refused one and one under an unknown name, against one bcrypt."""
+    import bcrypt
+    from django.contrib.auth.hashers import check_password
+    from django.core.cache import caches
+    from django.test import Client
+
+    from accounts.models import User
+    from tests.accounts.people import PASSWORD, make_user
+
+    user, browser = make_user(email="sign-in@example.test", password=PASSWORD), Client()
+    hashes, hashpw = [], bcrypt.hashpw
+    bcrypt.hashpw = lambda *given: hashes.append(1) or hashpw(*given)
+    figures: dict[str, list[float]] = {}
+
+    def timed(name: str, ask: Callable[[], object]) -> None:
+        before = time.process_time()
+        ask()
+        figures.setdefault(name, []).append((time.process_time() - before) * 1000)
+
+    def post(email: str, password: str) -> Callable[[], object]:
+        return lambda: browser.cookies.clear() or browser.post("/accounts/login/", {"login": email, "password": password})
+
+    for warm_up in (post("nobody@example.test", "x"), post(user.email, PASSWORD)):
+        warm_up()
+    hashes.clear()
+    for _ in range(times):
+        for alias in caches:
+            caches[alias].clear()
+        timed("one bcrypt", lambda: check_password(PASSWORD, user.password))
+        timed("sign-in", post(user.email, PASSWORD))
+        timed("sign-in, wrong password", post(user.email, "Wrong-Pass-77"))
+        timed("sign-in, unknown name", post("nobody@example.test", PASSWORD))
+    bcrypt.hashpw = hashpw
+    User.objects.filter(pk=user.pk).delete()
+    median = {name: statistics.median(values) for name, values in figures.items()}
+    for name, value in median.items():
+        report.add(name, value, "ms CPU")
+    report.add("bcrypts of a sign-in", len(hashes) / times - 3, "", goal=1, at_most=True)
+    report.add("sign-in / one bcrypt", median["sign-in"] / median["one bcrypt"], "x", goal=1.2, at_most=True)
+
+
+def set_up(owner: str) -> list[str]:
+    """Both databases migrated; the cookies of somebody signed in to the bare project, of a member and of an administrator of ours."""
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.test import Client
+
+    from tests.accounts.people import make_user
+
+    call_command("migrate", verbosity=0)
+    cookies = []
+    for role in ("member", "admin"):  # whom the console lets in has a second factor, which is one query more
+        client = Client()
+        client.force_login(make_user(role=role, email=f"{role}@example.test"))
+        cookies.append(f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}")
+    with psycopg.connect(urlsplit(owner)._replace(path="/postgres").geturl(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE bare")
+    os.environ["BARE_DATABASE_URL"] = urlsplit(owner)._replace(path="/bare").geturl()
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "bench.bare.settings"}
+    made = subprocess.run([sys.executable, "-c", BARE_USER], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return [f"sessionid={made.stdout.strip()}", *cookies]
+
+
+def run(owner: str, *, seconds: float, rounds: int) -> int:
+    bare, member, admin = set_up(owner)
+    report = Report("web")
+    servers = [Server("django.core.wsgi:get_wsgi_application()", "bench.bare.settings"), Server("aaperture.wsgi", "bench.ours.settings")]
+    try:
+        compare(report, (servers[0], bare), (servers[1], member), seconds=seconds, rounds=rounds)
+        pages(report, servers[1], admin, seconds=seconds)
+    finally:
+        for server in servers:
+            server.stop()
+    limits(report)
+    signing_in(report)
+    return report.finish()
+
+
+def main(arguments: list[str]) -> int:
+    from aaperture.lib import embedded
+
+    with tempfile.TemporaryDirectory(prefix="aaperture-bench-") as folder:
+        state = embedded.State(Path(folder), fast=True)
+        servers = embedded.Servers(state)
+        database, owner, cache = embedded.urls(state)
+        os.environ.update(DATABASE_URL=database, MIGRATION_DATABASE_URL=owner, REDIS_URL=cache)
+        try:
+            servers.start()
+            return run(owner, seconds=8, rounds=5) if "--full" in arguments else run(owner, seconds=3, rounds=3)
+        finally:
+            servers.stop()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
