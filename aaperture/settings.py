@@ -147,7 +147,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "accounts.middleware.RequestContextMiddleware",
     "accounts.middleware.SecurityHeadersMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "accounts.middleware.PolicyMiddleware",
     "aaperture.lib.cors.CorsMiddleware",
     "aaperture.lib.api.cookies.NoCookiesMiddleware",
     "django.middleware.security.SecurityMiddleware",

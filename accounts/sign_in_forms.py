@@ -16,6 +16,7 @@ from allauth.mfa.webauthn.internal import auth as webauthn
 from django import forms
 
 from accounts import lockout, second_factor
+from accounts.passkey_forms import CredentialField, refusing_nonsense
 from accounts.services import signing_in
 
 
@@ -77,11 +78,13 @@ class ActivateTOTPForm(totp_forms.ActivateTOTPForm):
 class _PasskeyForm(webauthn_forms.AuthenticateWebAuthnForm):
     """Never limited by account: who floods it with bad answers may not keep the owner of the key outside."""
 
+    credential = CredentialField()
+
     def clean_credential(self) -> Authenticator:
         credential = self.cleaned_data["credential"]
-        webauthn.parse_authentication_response(credential)
-        user = self.user or webauthn.extract_user_from_response(credential)
-        return webauthn.complete_authentication(user, credential)
+        with refusing_nonsense():
+            webauthn.parse_authentication_response(credential)
+            return webauthn.complete_authentication(self.user, credential)
 
 
 class AuthenticateWebAuthnForm(_PasskeyForm):
