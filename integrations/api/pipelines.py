@@ -150,6 +150,7 @@ class PipelineDetail(Base):
     def patch(self, request: Request, pk: UUID) -> Response:
         """Change it. Of your own: whether and when it runs; of a member's, staff set when and how much, never what is read."""
         pipeline, user = self.one(request, pk), actor_of(request)
+        self._may_change(pipeline, user, set())
         changes = self.validated(request, PipelineChanges)
         self._may_change(pipeline, user, set(changes))
         changed = sorted(name for name, value in changes.items() if getattr(pipeline, name) != value)
@@ -167,7 +168,7 @@ class PipelineDetail(Base):
         allowed: frozenset[str] | set[str] = OWNERS if owner == user.pk else frozenset()
         if staff:
             allowed = names if owner is None else allowed | STAFF_OF_MEMBERS
-        if not names <= allowed:
+        if not (staff or owner == user.pk) or not names <= allowed:
             raise PermissionDenied("You may not change that.", code="forbidden")
 
     @extend_schema(responses={204: None})

@@ -16,7 +16,8 @@ class HasOperation(BasePermission):
     code = "forbidden"
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        needed = getattr(view, "operations", {}).get(request.method)
+        method = "GET" if request.method == "HEAD" else request.method  # Django answers HEAD with a view's `get`
+        needed = getattr(view, "operations", {}).get(method)
         return needed is None or request.user.has_perm(needed)
 
 

@@ -1,0 +1,168 @@
+"""Every route that takes an object, with the objects of another person: to a stranger they are as if they did not exist (R-019, R-094).
+
+The routes are read from the URLconf. A route whose object is not named in `OBJECTS` fails the test, so a new one cannot be forgotten.
+"""
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client, RequestFactory
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts import own_security
+from accounts.models import CoachLink, Invitation, Membership, User
+from accounts.roles import Role
+from accounts.services import invitations, studios
+from accounts.sessions import SessionStore
+from tests.accounts.people import make_user, step_up
+from tests.api.caller import with_key, with_token
+from tests.api.things import someones_things
+from tests.tracker.mailboxes import mail, make_run, store
+
+pytestmark = pytest.mark.django_db
+VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+# Routes whose argument is no object of anybody's: a provider's name, a secret that is itself the way in.
+NO_OBJECT = {"openid_login", "openid_callback", "account_confirm_email", "account_reset_password_from_key", "invitation_open"}
+
+# Staff see the state and the counts of what people run, and may change nothing of it; transformations are the instance's own.
+WATCHED_BY_STAFF = {
+    "api:connection", "api:connection_test", "api:pipeline", "api:pipeline_run", "api:pipeline_cancel", "api:transformation",
+}  # fmt: skip
+
+
+def routes(resolver: URLResolver | None = None, space: str = "") -> Iterator[tuple[str, set[str]]]:
+    """(name, arguments) of every route outside the console that takes any."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLPattern):
+            arguments = set(entry.pattern.regex.groupindex)
+            if arguments and entry.name:
+                yield (f"{space}:{entry.name}" if space else entry.name), arguments
+        elif entry.namespace != "admin":
+            yield from routes(entry, entry.namespace or space)
+
+
+ROUTES = sorted(dict(routes()))
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    return make_user(email="owner@example.test", name="Olive Owner")
+
+
+@pytest.fixture
+def objects(owner: User) -> dict[str, dict[str, Any]]:
+    """What the owner has, by the route that shows or changes it."""
+    things = someones_things(owner)
+    run = make_run(owner, email="second@example.test")
+    store(run, mail())
+    signal = owner.opportunities.exclude(pk=things.opportunity.pk).get().signals.get()  # type: ignore[union-attr]
+    studio = studios.current_organization(owner)
+    colleague = make_user(email="colleague@example.test")
+    member = Membership.objects.create(organization=studio, user=colleague, role=Membership.Role.ASSISTANT)
+    invitations.invite(studio, email="new@example.test", role=Membership.Role.ASSISTANT, actor=owner)
+    coach = make_user(email="coach@example.test", role=Role.COACH)
+    link = CoachLink.objects.create(coach=coach, client=owner)
+    browser = Client()
+    browser.force_login(owner)
+    passkey = Authenticator.objects.create(user=owner, type=Authenticator.Type.WEBAUTHN, data={"name": "Key", "credential": {}})
+    api = with_token(owner)
+    key = with_key(owner).key  # type: ignore[attr-defined]
+    transformation = {"pk": things.pipeline.transformation_id}
+    return {
+        "settings_invitation_": {"pk": Invitation.objects.get().pk},
+        "settings_member_": {"pk": member.pk},
+        "settings_coach": {"pk": link.pk},
+        "settings_session_end": {"reference": reference(owner)},
+        "settings_api_key_": {"pk": key.pk},
+        "mfa_": {"pk": passkey.pk},
+        "integrations:disconnect": {"pk": things.connection.pk},
+        "integrations:run_": {"pk": things.run.pk},
+        "tracker:coach_client": {"pk": owner.pk},
+        "tracker:signal_": {"pk": signal.pk},
+        "tracker:": {"pk": things.opportunity.pk},  # type: ignore[union-attr]
+        "api:session": {"pk": api.session.pk},  # type: ignore[attr-defined]
+        "api:api_key": {"pk": key.pk},
+        "api:user": {"pk": owner.pk},
+        "api:studio_member": {"pk": studio.pk, "member": member.pk},
+        "api:studio": {"pk": studio.pk},
+        "api:connection": {"pk": things.connection.pk},
+        "api:pipeline": {"pk": things.pipeline.pk},
+        "api:transformation": transformation,
+        "api:run": {"pk": things.run.pk},
+        "api:opportunity": {"pk": things.opportunity.pk},  # type: ignore[union-attr]
+    }
+
+
+def reference(owner: User) -> str:
+    """How the owner's own page names their session."""
+    request = RequestFactory().get("/")
+    request.session, request.user = SessionStore(), owner
+    return own_security.sessions_of(owner, request)[0].reference
+
+
+def arguments_of(name: str, objects: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    for prefix, arguments in objects.items():
+        if name.startswith(prefix):
+            taken = dict(routes())[name]
+            return {key: value for key, value in arguments.items() if key in taken}
+    raise AssertionError(f"{name} takes an object that no test knows: name it in `objects`")
+
+
+def nobodys(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The same arguments for something that does not exist."""
+    return {key: 999_999_999 if isinstance(value, int) else uuid.uuid4() if isinstance(value, uuid.UUID) else "x" * len(value)
+            for key, value in arguments.items()}  # fmt: skip
+
+
+def without_ids(answer: Any) -> bytes:
+    """The body without ids, nonces and tokens, which differ between any two answers."""
+    return re.sub(rb"[\w+/=-]{9,}", b"", answer.content)
+
+
+def asked(person: User, name: str, verb: str, arguments: dict[str, Any]) -> Any:
+    path = reverse(name, kwargs=arguments)
+    if name.startswith("api:"):
+        return with_token(person, stepped_up=True).send(verb, path, {} if verb not in {"GET", "HEAD"} else None)
+    client = Client(raise_request_exception=False)
+    client.force_login(person)
+    step_up(client, person)
+    return client.generic(verb, path, b"", content_type="application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize("persona", [Role.MEMBER, Role.COACH, Role.VIEWER])
+@pytest.mark.parametrize("name", ROUTES)
+def test_what_is_anothers_is_as_if_it_did_not_exist(objects: dict[str, dict[str, Any]], name: str, persona: str) -> None:
+    if name in NO_OBJECT:
+        return
+    arguments = arguments_of(name, objects)
+    stranger = make_user(email="stranger@example.test", role=persona)
+    for verb in VERBS:
+        real, none = (asked(stranger, name, verb, which) for which in (arguments, nobodys(arguments)))
+        if persona == Role.VIEWER and name in WATCHED_BY_STAFF:
+            assert real.status_code in ({200} if verb in {"GET", "HEAD"} and real.status_code != 405 else {403, 405}), verb
+            assert not re.search(rb"owner@|second@|Olive|subject-", real.content)
+            continue
+        assert real.status_code == none.status_code, (verb, real.status_code, none.status_code)
+        assert real.status_code in {403, 404, 405}, (verb, real.status_code)
+        assert without_ids(real) == without_ids(none), verb
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_nobody_signed_in_sees_nothing(objects: dict[str, dict[str, Any]], name: str) -> None:
+    if name in NO_OBJECT:
+        return
+    path = reverse(name, kwargs=arguments_of(name, objects))
+    for verb in VERBS:
+        answer = Client().generic(verb, path, b"", content_type="application/x-www-form-urlencoded")
+        refused = answer.status_code in {401, 403, 405} if name.startswith("api:") else answer.status_code in {302, 403, 405}
+        assert refused, (verb, answer.status_code)
+        assert answer.status_code != 302 or "/accounts/login/" in answer["Location"]
+
+
+def test_the_owner_is_answered_so_the_tests_above_can_fail(objects: dict[str, dict[str, Any]], owner: User) -> None:
+    found = [name for name in ROUTES if name not in NO_OBJECT and asked(owner, name, "GET", arguments_of(name, objects)).status_code == 200]
+    assert len(found) >= 12, found
