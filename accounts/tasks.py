@@ -1,12 +1,14 @@
 from celery import shared_task
-from django.core.management import call_command
+from django.utils import timezone
 
-from accounts.services import account_mail
+from accounts.services import account_mail, tokens
+from accounts.sessions import SessionStore
 
 
 @shared_task(ignore_result=True)
 def clear_expired_sessions() -> None:
-    call_command("clearsessions")
+    SessionStore.clear_expired()
+    tokens.forget_old(now=timezone.now())
 
 
 @shared_task(ignore_result=True)
@@ -17,3 +19,8 @@ def tell_of_lock(user_pk: str) -> None:
 @shared_task(ignore_result=True)
 def tell_of_recovery_code(user_pk: str) -> None:
     account_mail.tell_of_recovery_code(user_pk)
+
+
+@shared_task(ignore_result=True)
+def tell_of_new_program(user_pk: str) -> None:
+    account_mail.tell_of_new_program(user_pk)

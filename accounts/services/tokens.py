@@ -29,6 +29,7 @@ CLAIMS = ["iss", "aud", "exp", "iat", "nbf", "sub", "jti", "sid", "typ"]
 LONGEST_TOKEN = 2_000
 SEEN_EVERY = timedelta(minutes=1)
 LONGEST_AGENT = 400
+KEPT_FOR = timedelta(days=30)  # after its end, to notice that a token comes back and to show where somebody was signed in
 
 
 class TokenInvalid(Exception):
@@ -48,9 +49,14 @@ class Tokens:
 
 
 def open_session(user: User, request: HttpRequest, *, second_factor: bool) -> Tokens:
-    """Start a session of the API for somebody who has just proved who they are."""
+    """Start a session of the API for somebody who has just proved who they are.
+
+    Raises TokenInvalid where the password was changed meanwhile: that ended every session, and this one may not outlive it.
+    """
     now = timezone.now()
     with transaction.atomic():
+        if User.objects.select_for_update(no_key=True).get(pk=user.pk).password != user.password:
+            raise TokenInvalid
         session = ApiSession(user=user, expires_at=now + settings.API_REFRESH_LIFETIME, second_factor=second_factor, created_at=now)
         session.seen_at = now
         session.address, session.agent = client_address(request), request.headers.get("User-Agent", "")[:LONGEST_AGENT]
@@ -101,6 +107,11 @@ def session_of(access: str) -> ApiSession:
 def end(session: ApiSession, reason: str) -> bool:
     """End a session, and with it every token that descends from it; False when it had ended before."""
     return bool(ApiSession.objects.filter(pk=session.pk, ended_at=None).update(ended_at=timezone.now(), end_reason=reason))
+
+
+def forget_old(*, now: datetime) -> int:
+    """Delete sessions whose time was up a month ago, with their spent tokens; returns how many."""
+    return ApiSession.objects.filter(expires_at__lt=now - KEPT_FOR).delete()[1].get("accounts.ApiSession", 0)
 
 
 def log_out(session: ApiSession, *, request: HttpRequest) -> None:

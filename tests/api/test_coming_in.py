@@ -184,3 +184,48 @@ def test_cookies_are_not_looked_at(client):
     answer = client.get("/api/v1/me")
     assert answer.status_code == 401 and answer.json()["code"] == "not_authenticated"
     assert client.post("/api/auth/logout").status_code == 401
+
+
+def test_a_call_costs_one_query_for_who_calls(django_assert_num_queries):
+    caller = with_token(make_user())
+    caller.get("/api/v1/me")
+    with django_assert_num_queries(1):
+        assert caller.get("/api/v1/me").status_code == 200
+
+
+def test_sessions_long_over_are_forgotten_with_their_tokens():
+    from accounts.tasks import clear_expired_sessions
+
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        with_token(make_user())
+        clock.shift(timedelta(days=36))
+        clear_expired_sessions()
+        assert ApiSession.objects.count() == 1
+        clock.shift(timedelta(days=2))
+        clear_expired_sessions()
+        assert not ApiSession.objects.exists() and not RefreshToken.objects.exists()
+
+
+def test_the_sixth_try_from_one_address_in_a_minute_is_429():
+    answers = [Caller().post(LOGIN, {"email": f"nobody{n}@example.test", "password": "x"}) for n in range(6)]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+    assert answers[-1].body["code"] == "rate_limited" and answers[-1].body["detail"] == "Too many requests"
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert Activity.objects.filter(action="rate_limit.exceeded").count() == 1
+
+
+def test_one_name_is_tried_five_times_a_minute_wherever_from():
+    def attempt(number):
+        client = Caller()
+        client.client.defaults["REMOTE_ADDR"] = f"198.51.100.{number}"
+        return client.post(LOGIN, {"email": "Camille@example.test", "password": "x"}).status_code
+
+    assert [attempt(number) for number in range(1, 7)] == [401] * 5 + [429]
+
+
+def test_a_hundred_calls_a_minute_and_one_more_is_429():
+    user = make_user()
+    caller, machine, other = with_token(user), with_key(user), with_token(make_user())
+    statuses = [one.get("/api/v1/me").status_code for one in [caller, machine] * 50]
+    assert set(statuses) == {200} and caller.get("/api/v1/me").status_code == machine.get("/api/v1/me").status_code == 429
+    assert other.get("/api/v1/me").status_code == 200

@@ -139,6 +139,20 @@ def test_every_cell_by_api(role, area, operation, method, path, body, status):
             assert Activity.objects.filter(action="permission.denied").count() == 1
 
 
+@pytest.mark.parametrize("path", ["/api/v1/users", "/api/v1/activity-logs", "/api/v1/settings", "/api/v1/transformations"])
+def test_asking_for_the_head_alone_needs_the_same_permission(path):
+    member = with_token(make_user())
+    assert member.client.head(path, headers=member.headers).status_code == 403
+    admin = with_token(make_user(role="admin"))
+    assert admin.client.head(path, headers=admin.headers).status_code == 200
+
+
+@pytest.mark.parametrize(("role", "status"), [("admin", 200), ("developer", 403)])
+def test_some_settings_are_for_administrators_only(role, status):
+    answer = with_token(make_user(role=role)).patch("/api/v1/settings", {"dev_role_hours": 48})
+    assert answer.status_code == status
+
+
 # --- a few rules of their own -------------------------------------------------------------------------------------------------
 
 
