@@ -6,9 +6,17 @@ from django.conf import settings
 from django.db import connections, transaction
 from psycopg import sql
 
+from audit.models import AuditArchive, AuditSeal, SealLeaves
 from audit.services import COLUMNS
 
-APPEND_ONLY = {"audit_activity": COLUMNS}  # not `tx`: the sealer's order is the database's to say
+APPEND_ONLY = {
+    "audit_activity": COLUMNS,  # not `tx`: the sealer's order is the database's to say
+    **{
+        model._meta.db_table: tuple(field.column for field in model._meta.concrete_fields)
+        for model in (AuditSeal, SealLeaves, AuditArchive)
+    },
+}
+FUNCTIONS = ("audit_make_partition(date)", "audit_begin_epoch()", "audit_drop_month(date)", "audit_forget_leaves(date)")
 
 
 def grant_application_role(*, using: str, **_kwargs: Any) -> None:
@@ -25,7 +33,7 @@ def grant_application_role(*, using: str, **_kwargs: Any) -> None:
             "GRANT USAGE ON SCHEMA public TO {app}",
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app}",
             "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {app}",
-            "GRANT EXECUTE ON FUNCTION audit_make_partition(date) TO {app}",
+            *(f"GRANT EXECUTE ON FUNCTION {function} TO {{app}}" for function in FUNCTIONS),
             "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {app}",
         ):
             cursor.execute(sql.SQL(statement).format(app=app, database=database))
@@ -33,6 +41,10 @@ def grant_application_role(*, using: str, **_kwargs: Any) -> None:
             names = sql.SQL(", ").join(map(sql.Identifier, columns))
             for statement in ("REVOKE ALL ON {table} FROM {app}", "GRANT SELECT, INSERT ({names}) ON {table} TO {app}"):
                 cursor.execute(sql.SQL(statement).format(table=sql.Identifier(table), names=names, app=app))
-            cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [table])
-            for (partition,) in cursor.fetchall():  # reached through their parent only
-                cursor.execute(sql.SQL("REVOKE ALL ON {table} FROM {app}").format(table=sql.Identifier(partition), app=app))
+        # reached through their parent only; one that somebody detached by hand is no child any more, and is closed all the same
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            " AND relname LIKE 'audit\\_activity\\_%'"
+        )
+        for (partition,) in cursor.fetchall():
+            cursor.execute(sql.SQL("REVOKE ALL ON {table} FROM {app}").format(table=sql.Identifier(partition), app=app))

@@ -1,5 +1,6 @@
 """What happened: the activity log. Append-only, partitioned by month; nothing has a foreign key to it."""
 
+import hashlib
 from typing import Self
 from uuid import UUID
 
@@ -70,3 +71,104 @@ class Activity(models.Model):
     @property
     def key_owner(self) -> Owner:
         return person(self.actor_id) if self.actor_id else instance_month(self.recorded_at)
+
+
+class AuditSeal(models.Model):
+    """One batch of activity, sealed: append-only, chained by `previous_head`, signed.
+
+    It covers every row of the log after the seal before it, up to and with (`to_tx`, `to_id`), in the order of (tx, id), all of
+    one month and one epoch. `audit.seal.rows` says what is hashed, `audit.seal.chain` what `head` is computed over.
+    """
+
+    number = models.BigIntegerField(primary_key=True)  # 1, 2, 3, …: a gap is a removed seal
+    epoch = models.IntegerField()  # counted up when the database's transaction numbers start anew (restore)
+    month = models.DateField()
+    from_tx = models.BigIntegerField()
+    from_id = models.UUIDField()
+    to_tx = models.BigIntegerField()
+    to_id = models.UUIDField()
+    count = models.IntegerField()
+    discordant = models.IntegerField()  # rows whose canonical text did not say what their columns did, when they were sealed
+    doubt = models.BooleanField()  # the seal before this one did not verify when this one was made
+    rows_hash = models.BinaryField(max_length=32)
+    leaves_hash = models.BinaryField(max_length=32)
+    previous_head = models.BinaryField(max_length=32)
+    head = models.BinaryField(max_length=32)
+    public_key = models.BinaryField(max_length=32)
+    proof = models.BinaryField(max_length=64)  # Ed25519 signature of the head
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("seal")
+        verbose_name_plural = _("seals")
+        indexes = [models.Index(fields=["month"], name="audit_seal_month")]
+
+    def __str__(self) -> str:
+        return f"{self.number}"
+
+    @property
+    def key_id(self) -> str:
+        return hashlib.sha256(bytes(self.public_key)).hexdigest()[:16]
+
+
+class SealLeaves(models.Model):
+    """Which rows a seal covers: id and the start of each row's own hash, so that verification can name the row at fault.
+
+    Goes with its month; the seal stays.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    month = models.DateField()
+    leaves = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["month"], name="audit_leaves_month")]
+
+    def __str__(self) -> str:
+        return f"{self.number}"
+
+
+class HeadTarget(models.Model):
+    """How far a place outside the database has the heads."""
+
+    name = models.CharField(primary_key=True, max_length=300)
+    delivered_number = models.BigIntegerField(default=0)
+    delivered_at = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuditArchive(models.Model):
+    """A month that went into the archive, or an archive that was removed: append-only, signed."""
+
+    class Kind(models.TextChoices):
+        ARCHIVED = "archived"
+        REMOVED = "removed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=12, choices=Kind)
+    month = models.DateField()
+    rows = models.BigIntegerField()
+    seals = models.BigIntegerField()
+    last_seal = models.BigIntegerField()
+    manifest_hash = models.BinaryField(max_length=32)
+    made_at = models.DateTimeField()
+    public_key = models.BinaryField(max_length=32)
+    proof = models.BinaryField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("archive of activity")
+        verbose_name_plural = _("archives of activity")
+        constraints = [models.UniqueConstraint(fields=["month", "kind", "last_seal"], name="audit_archive_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.month:%Y-%m}"
