@@ -70,6 +70,8 @@ class AccountAdapter(DefaultAccountAdapter):
             user = super().save_user(request, user, form, commit=commit)
             if commit:
                 users.complete_sign_up(user, request=request, method="password")
+                if self.is_email_verified(request, user.email):
+                    record("user.email.verified", user, actor=user, request=request, by="invitation")
         return user
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:

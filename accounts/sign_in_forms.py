@@ -17,7 +17,15 @@ from django import forms
 
 from accounts import lockout, second_factor
 from accounts.passkey_forms import CredentialField, refusing_nonsense
-from accounts.services import signing_in
+from accounts.services import signing_in, users
+
+
+class SignupForm(account_forms.SignupForm):
+    def validate_unique_email(self, value: str) -> str:
+        """Who was invited at this address has proved it by the link: somebody else's sign-up with it, never confirmed, makes room."""
+        if get_adapter().is_email_verified(context.request, value):
+            users.discard_unconfirmed([value], request=context.request)
+        return super().validate_unique_email(value)
 
 
 class ChangePasswordForm(account_forms.ChangePasswordForm):
@@ -33,6 +41,10 @@ class ChangePasswordForm(account_forms.ChangePasswordForm):
 
 class _CodeForm(mfa_forms.BaseAuthenticateForm):
     authenticator: Authenticator
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget.attrs["inputmode"] = "numeric"
 
     def clean_code(self) -> str:
         found = None
@@ -60,6 +72,7 @@ class ActivateTOTPForm(totp_forms.ActivateTOTPForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.user = kwargs.pop("user")
         forms.Form.__init__(self, *args, **kwargs)
+        self.fields["code"].widget.attrs["inputmode"] = "numeric"
         session = context.request.session
         with second_factor.sealed_for(self.user):
             stored = session.get(totp.SECRET_SESSION_KEY) if self.is_bound else None

@@ -277,6 +277,18 @@ def test_somebody_without_an_account_signs_up_first_and_comes_back_to_it(morel, 
     assert len(mail.outbox) == 1
     visitor.post(ACCEPT, {"invitation": the_invitation().pk})
     assert place(studio, User.objects.get(email=NEW)).role == Role.ASSISTANT
+    assert Activity.objects.get(action="user.email.verified").details == {"by": "invitation"}
+
+
+def test_a_stranger_who_signed_up_with_the_address_first_and_never_confirmed_it_is_not_in_the_way(morel, invited):
+    Client().post(reverse("account_signup"), {"email": NEW, "password1": "Stranger-Horse-7"})
+    squatter = User.objects.get(email=NEW)
+    visitor = Client()
+    visitor.get(invited)
+    assert User.objects.filter(pk=squatter.pk).exists(), "looking removes nobody"
+    assert visitor.post(reverse("account_signup"), {"email": NEW, "password1": PASSWORD, "next": LANDING}).url == LANDING
+    assert User.objects.get(email=NEW).pk != squatter.pk and User.objects.get(email=NEW).check_password(PASSWORD)
+    assert EmailAddress.objects.get(email=NEW).verified
 
 
 def test_signing_up_with_another_address_than_the_invited_one_proves_nothing(morel, invited):
