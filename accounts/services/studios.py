@@ -99,6 +99,7 @@ def remove_member(membership: Membership, *, actor: User, request: HttpRequest |
             raise ValidationError(_("You leave a studio instead of removing yourself."), code="own_membership")
         _end(membership, action="member.removed", actor=actor, request=request)
     tell_owners(membership.organization, "studio_member_left", about=membership.user, but=(actor, membership.user))
+    _tell(membership.user, "studio_member_removed", studio=membership.organization, about=membership.user)
 
 
 def leave(membership: Membership, *, request: HttpRequest | None = None) -> None:
@@ -156,13 +157,13 @@ def tell_owners(studio: Organization, name: str, *, about: User, but: tuple[User
     """A mail to each owner except `but`; a mail server that is down is logged, since what happened stands."""
     owners = Membership.objects.in_order().filter(organization=studio, role=Role.OWNER, user__is_active=True)
     for owner in owners.exclude(user__in=but):
-        context = {
-            "name": owner.user.get_short_name(),
-            "person": str(about),
-            "studio": studio.name,
-            "url": settings.PUBLIC_URL + reverse("settings_studio"),
-        }
-        try:
-            send_account_mail(name, to=owner.user.email, language=owner.user.language, context=context)
-        except OSError as error:
-            logger.warning("owner not told", extra={"mail": name, "error": type(error).__name__})
+        _tell(owner.user, name, studio=studio, about=about)
+
+
+def _tell(user: User, name: str, *, studio: Organization, about: User) -> None:
+    url = settings.PUBLIC_URL + reverse("settings_studio")
+    context = {"name": user.get_short_name(), "person": str(about), "studio": studio.name, "url": url}
+    try:
+        send_account_mail(name, to=user.email, language=user.language, context=context)
+    except OSError as error:
+        logger.warning("mail about a studio not sent", extra={"mail": name, "error": type(error).__name__})

@@ -103,6 +103,7 @@ def invitation_decline(request: UserRequest) -> HttpResponse:
     else:
         messages.success(request, _("You have declined. Nobody will remind you."))
     request.session.pop(KEPT, None)
+    get_adapter().stash_verified_email(request, "")
     return redirect("settings_studio" if known else "account_login")
 
 

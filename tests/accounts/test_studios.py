@@ -214,7 +214,8 @@ def test_who_may_remove_whom(morel, actor, target, status):
     assert (row.ended_at is not None) == (status == 302)
     assert Activity.objects.filter(action="member.removed", organization_id=studio.pk).count() == (status == 302)
     told = [message.to[0] for message in mail.outbox]
-    assert told == ([people["anna"].email] if actor == "ben" and status == 302 else [])
+    owner = [people["anna"].email] if actor == "ben" else []
+    assert told == ([*owner, people[target].email] if status == 302 else [])
 
 
 def test_removal_acts_on_the_next_request_and_what_was_open_is_404(morel):
