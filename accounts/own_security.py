@@ -23,6 +23,8 @@ from vault.errors import SealedDataError
 FEW_CODES = 3
 SIGN_INS_SHOWN_FOR = timedelta(days=30)
 SIGN_INS_A_PAGE = 10
+REMEMBERED_FOR = timedelta(days=90)
+SIGN_INS_COMPARED = 200
 SIGN_IN_ACTIONS = ("user.login", "user.login.failed", "account.locked")
 WAYS = {
     "password": _("Password"),
@@ -97,7 +99,8 @@ def sessions_of(user: User, request: HttpRequest) -> list[OwnSession]:
     now = timezone.now()
     web = Session.objects.filter(user=user, expire_date__gt=now, seen_at__gt=now - settings.SESSION_IDLE)
     api = ApiSession.objects.filter(user=user, ended_at=None, expires_at__gt=now)
-    own = [_own(row, request) for row in (*web, *api)]
+    rows: list[Session | ApiSession] = [*web, *api]
+    own = [_own(row, request) for row in rows]
     return sorted(own, key=lambda session: (not session.is_this, -session.row.seen_at.timestamp()))
 
 
@@ -142,6 +145,15 @@ def sign_ins_of(user: User, *, page: int) -> tuple[list[SignIn], bool]:
     first = (page - 1) * SIGN_INS_A_PAGE
     found = list(rows.order_by("-recorded_at", "-id")[first : first + SIGN_INS_A_PAGE + 1])
     return list(_sign_ins(found[:SIGN_INS_A_PAGE])), len(found) > SIGN_INS_A_PAGE
+
+
+def first_sign_in_from(user: User) -> SignIn | None:
+    """The latest sign-in, if none in ninety days before it came from the same kind of program; None for the very first one."""
+    since = timezone.now() - REMEMBERED_FOR
+    rows = Activity.objects.filter(target_id=str(user.pk), recorded_at__gte=since, action="user.login")
+    found = list(_sign_ins(list(rows.order_by("-recorded_at", "-id")[:SIGN_INS_COMPARED])))
+    known = {sign_in.program for sign_in in found[1:]}
+    return found[0] if known and found[0].program not in known else None
 
 
 def _sign_ins(rows: list[Activity]) -> Iterator[SignIn]:

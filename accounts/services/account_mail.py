@@ -6,10 +6,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils import translation
 
 from aaperture.lib.account_mail import send_account_mail
 from accounts.models import User
-from accounts.own_security import factors_of
+from accounts.own_security import factors_of, first_sign_in_from
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,17 @@ def tell_of_recovery_code(user_pk: UUID | str) -> None:
     if user := User.objects.filter(pk=user_pk).first():
         left = factors_of(user).codes_left
         _send("recovery_code_used", user, left=left, url=settings.PUBLIC_URL + reverse("settings_security"))
+
+
+def tell_of_new_program(user_pk: UUID | str) -> None:
+    """Tell somebody that they signed in from a kind of browser or device that they have not used lately."""
+    user = User.objects.filter(pk=user_pk).first()
+    if user is None:
+        return
+    with translation.override(user.language):
+        sign_in = first_sign_in_from(user)
+    if sign_in:
+        _send("new_sign_in", user, timestamp=sign_in.at, ip=sign_in.address, user_agent=sign_in.program)
 
 
 def tell_of_removed_factor(user: User) -> None:

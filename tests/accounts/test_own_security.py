@@ -192,6 +192,14 @@ def test_a_recovery_code_used_is_on_record_and_its_owner_is_told(anna, mailoutbo
     assert mailoutbox[-1].subject == "A recovery code was used" and "9 codes are left" in mailoutbox[-1].body
 
 
+def test_a_sign_in_from_another_kind_of_device_is_mailed_once_and_the_first_one_never(anna, mailoutbox):
+    for agent in (FIREFOX, FIREFOX, SAFARI, SAFARI):
+        sign_in(anna, agent=agent, address="198.51.100.4")
+        account_mail.tell_of_new_program(str(anna.pk))
+    assert [message.subject for message in mailoutbox] == ["New sign-in: Safari on iPhone"]
+    assert "198.51.100.4" in mailoutbox[0].body
+
+
 @pytest.mark.django_db(transaction=True)  # allauth writes when the change is committed
 @pytest.mark.parametrize(
     ("language", "subjects"),
