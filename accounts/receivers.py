@@ -25,9 +25,11 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from aaperture.lib.client_address import client_address
+from aaperture.lib.nudge import nudge
 from accounts import lockout, second_factor
 from accounts.models import User
 from accounts.services import developers, sessions, users
+from accounts.tasks import tell_of_new_program
 from audit.services import record
 
 
@@ -35,9 +37,6 @@ def make_dev_user(**_kwargs: Any) -> None:
     """After every `migrate`, where the configuration asks for it (R-103)."""
     if settings.CREATE_DEV_USER and User._meta.db_table in connection.introspection.table_names():
         developers.create_dev_user()
-
-
-PROVED_HERE = frozenset({"password", "totp", "webauthn", "recovery_codes"})
 
 
 def _way(step: dict[str, Any]) -> str:
@@ -50,14 +49,11 @@ def start_session(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     session = request.session
     session["started_at"] = session["seen_at"] = int(time.time())
     session["language"] = user.language
-    steps = [dict(step) for step in session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])]
-    ways = [_way(step) for step in steps]
+    ways = [_way(step) for step in session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])]
     agent = request.headers.get("User-Agent", "")
     session.starts(way=ways[0] if ways else "", address=client_address(request), agent=agent)  # type: ignore[attr-defined]
-    if ways and ways[-1] in PROVED_HERE:  # who has just proved it need not prove it again for ten minutes
-        steps[-1]["reauthenticated"] = True
-        session[AUTHENTICATION_METHODS_SESSION_KEY] = steps
     record("user.login", user, actor=user, request=request, method="+".join(ways))
+    nudge(tell_of_new_program, user.pk)
 
 
 @receiver(user_logged_out)

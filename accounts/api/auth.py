@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aaperture.lib.api.answers import plain
+from aaperture.lib.api.errors import Unavailable
 from aaperture.lib.api.serializers import Strict
 from aaperture.lib.api.throttling import TooManyRequests, limit_name
 from aaperture.lib.api.views import ApiView
@@ -84,9 +85,7 @@ class PublicView(ApiView):
 
 def _answer(issued: tokens.Tokens) -> Response:
     lasting = tokens.lifetime(issued.session)
-    return Response(
-        {"access_token": issued.access, "refresh_token": issued.refresh, "token_type": "bearer", "expires_in": lasting}
-    )
+    return Response({"access_token": issued.access, "refresh_token": issued.refresh, "token_type": "bearer", "expires_in": lasting})
 
 
 class Login(PublicView):
@@ -106,7 +105,10 @@ class Login(PublicView):
             raise PermissionDenied("Set up a second factor on the site first.", code="mfa_enrolment_required") from None
         except signing_in.SignInRefused:
             raise AuthenticationFailed("Invalid username or password", code="wrong_credentials") from None
-        return _answer(tokens.open_session(user, inner, second_factor=second_factor.has_second_factor(user)))
+        try:
+            return _answer(tokens.open_session(user, inner, second_factor=second_factor.has_second_factor(user)))
+        except tokens.TokenInvalid:
+            raise AuthenticationFailed("Invalid username or password", code="wrong_credentials") from None
 
 
 class Register(PublicView):
@@ -116,7 +118,10 @@ class Register(PublicView):
     def post(self, request: Request) -> Response:
         """Make an account. The answer is the same whether or not the address has one; a mail says how to go on."""
         given = self.validated(request, RegisterRequest)
-        registration.register(plain(request), email=given["email"], password=given["password"], name=given.get("name", ""))
+        try:
+            registration.register(plain(request), email=given["email"], password=given["password"], name=given.get("name", ""))
+        except OSError:  # SMTP, and the same for every address
+            raise Unavailable("The mail could not be sent. Try again in a moment.", code="mail_failed") from None
         return Response({"detail": "Follow the link in the mail that we have sent."}, status=202)
 
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import ApiSession, Session
-from accounts.services import sessions
+from accounts.services import sessions, signing_in, tokens
 from audit.models import Activity
 from tests.accounts.people import PASSWORD, add_totp, make_user
 
@@ -194,3 +194,16 @@ def test_a_developer_is_out_on_the_next_request_when_production_stops_admitting(
     assert is_in(client)
     settings.ENVIRONMENT = "production"
     assert not is_in(client)
+
+
+def test_a_log_in_under_way_with_the_old_password_does_not_outlive_its_change(anna):
+    """Verified before, opened after: the API's session would otherwise be one nobody ended."""
+    request = RequestFactory().post("/api/auth/login")
+    verified = signing_in.verify(request, email=anna.email, password=PASSWORD)
+    here = Client()
+    here.force_login(anna)
+    form = {"oldpassword": PASSWORD, "password1": "Another-Horse-8", "password2": "Another-Horse-8"}
+    assert here.post(reverse("account_change_password"), form).status_code == 302
+    with pytest.raises(tokens.TokenInvalid):
+        tokens.open_session(verified, request, second_factor=False)
+    assert not ApiSession.objects.exists()
