@@ -143,5 +143,3 @@ class TestConnection(Base):
         scope.require(user, connection.owner_id, "integrations.test_connection")
         code = connections.check_connection(connection, actor=user)
         return Response({"working": not code, "error_code": code})
-
-

@@ -146,5 +146,3 @@ class TryTransformation(Base):
         """Try it on a message of your own making; nothing is stored."""
         given = self.validated(request, Sample)
         return Response(definitions.try_steps(self.one(pk), **given))
-
-

@@ -229,3 +229,12 @@ def test_a_hundred_calls_a_minute_and_one_more_is_429():
     statuses = [one.get("/api/v1/me").status_code for one in [caller, machine] * 50]
     assert set(statuses) == {200} and caller.get("/api/v1/me").status_code == machine.get("/api/v1/me").status_code == 429
     assert other.get("/api/v1/me").status_code == 200
+
+
+def test_registering_while_no_mail_goes_out_says_so_for_every_address(settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+    make_user(email="taken@example.test")
+    for email in ("new@example.test", "taken@example.test"):
+        answer = Caller().post("/api/auth/register", {"email": email, "password": "Distinct-Otter-42"})
+        assert answer.status_code == 503 and answer.body["code"] == "mail_failed"

@@ -151,7 +151,11 @@ def test_a_nonce_is_remembered_for_longer_than_any_clock_allows(machine):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"X-Nonce": "short"}, {"X-Nonce": "x" * 65}, {"X-Nonce": "a b" * 8}, {"X-Timestamp": "now"}, {"X-Timestamp": "-1"},
+        {"X-Nonce": "short"},
+        {"X-Nonce": "x" * 65},
+        {"X-Nonce": "a b" * 8},
+        {"X-Timestamp": "now"},
+        {"X-Timestamp": "-1"},
         {"X-Signature": "v1="},
     ],
 )
