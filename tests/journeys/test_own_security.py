@@ -46,10 +46,18 @@ def sign_out(page) -> None:
     page.wait_for_url("**/accounts/login/**")
 
 
+def confirm(page) -> None:
+    """What changes how one signs in asks for the password once more."""
+    expect(page.get_by_role("heading", name="Confirm that it is you")).to_be_visible()
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+
+
 def enrol_app(page, live_server) -> str:
     """From the security page; returns the key that the page showed in text."""
     page.goto(live_server.url + "/settings/security/")
     page.get_by_role("link", name="Set up an authenticator app").click()
+    confirm(page)
     secret = page.locator("#totp-secret").inner_text()
     assert page.get_by_alt_text("QR code").evaluate("image => image.complete && image.naturalWidth > 0")
     page.get_by_label("Authenticator code").fill(code_now(secret))
@@ -100,6 +108,7 @@ def test_a_passkey_opens_the_account_alone_and_serves_as_second_step(page, live_
     sign_in(page, live_server)
     page.goto(live_server.url + "/accounts/2fa/")
     page.get_by_role("link", name="Add Passkeys").click()
+    confirm(page)
     assert page.get_by_label("Name").input_value() == "Chrome on Linux"
     page.get_by_label("Name").fill("Laptop")
     page.get_by_role("button", name="Add the passkey").click()
@@ -125,6 +134,7 @@ def test_a_locked_name_does_not_keep_a_passkey_out(page, live_server, camille):
     plug_in(page)
     sign_in(page, live_server)
     page.goto(live_server.url + "/accounts/2fa/webauthn/add/")
+    confirm(page)
     page.get_by_role("button", name="Add the passkey").click()
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
     page.goto(live_server.url + "/settings/security/")
@@ -148,6 +158,7 @@ def test_a_browser_that_confirms_nothing_says_what_to_do(page, live_server, cami
     plug_in(page, verifies=False)
     sign_in(page, live_server)
     page.goto(live_server.url + "/accounts/2fa/webauthn/add/")
+    confirm(page)
     page.get_by_role("button", name="Add the passkey").click()
     expect(page.get_by_text("Nothing was confirmed")).to_be_visible()
 
