@@ -2,11 +2,23 @@
 
 # ruff: noqa: E501 - mails read better in one piece
 
+import csv
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
-from aaperture.lib.mime import Mail
+from aaperture.lib.mime import Mail, mail_from_bytes
+from tracker.classify.choose import weights
 from tracker.classify.evidence import read
-from tracker.classify.extract import company_and_role
+from tracker.classify.extract import WITHOUT_ROLE, company_and_role
+from tracker.classify.spans import key_of
+
+CORPUS = Path(__file__).parents[2] / "corpus"
+UNSEEN = ("tune_6", "tune_7")  # never fitted: scripts/fit_extraction.py
+FITTED = ("tune_8", "tune_9", "tune_10", "tune_11")
+# Least found exactly, least of the answers that are exact: of companies, of roles.
+FLOORS = {UNSEEN: ((0.85, 0.9), (0.6, 0.7)), FITTED: ((0.93, 0.93), (0.8, 0.85))}
 
 
 def found(sender: str, subject: str, text: str, label: str = "application_confirmation") -> tuple[str, str]:
@@ -44,3 +56,41 @@ def test_the_role_is_named(subject, text, role):
 
 def test_an_enquiry_has_no_role():
     assert found("Ann <ann@northloop.example>", "Position of photographer", "Wedding", "client_enquiry")[1] == ""
+
+
+def counted(folders: tuple[str, ...]) -> tuple[Counter[str], Counter[str]]:
+    """What is found of the companies and of the roles that a mail names in so many words."""
+    companies: Counter[str] = Counter()
+    roles: Counter[str] = Counter()
+    for folder in folders:
+        with (CORPUS / folder / "labels.csv").open(encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["label"] != "not_relevant"]
+        for row in rows:
+            mail = mail_from_bytes((CORPUS / folder / row["file"]).read_bytes())
+            written = " ".join(f"{mail.sender} {mail.subject} {mail.text}".split()).casefold()
+            answers = company_and_role(read(mail), row["label"])
+            for counts, right, answer in zip((companies, roles), (row["company"], row["role"]), answers, strict=True):
+                if right.casefold() in written and not (counts is roles and row["label"] in WITHOUT_ROLE):
+                    counts["named"] += bool(right)
+                    counts["answered"] += bool(answer)
+                    counts["right"] += bool(answer) and answer.casefold() == right.casefold()
+                    counts["near"] += bool(right and answer) and (key_of(right) in key_of(answer) or key_of(answer) in key_of(right))
+    return companies, roles
+
+
+@pytest.mark.parametrize("folders", FLOORS)
+def test_companies_and_roles_that_a_mail_names_are_found_and_few_answers_are_wrong(folders, capsys):
+    for kind, counts, (found_at_least, right_at_least) in zip(("companies", "roles"), counted(folders), FLOORS[folders], strict=True):
+        exact, right = counts["right"] / counts["named"], counts["right"] / counts["answered"]
+        with capsys.disabled():
+            print(
+                f"\n{'+'.join(folders)}: {exact:.1%} of {counts['named']} {kind}, {counts['near'] / counts['named']:.1%} nearly; {right:.1%} of answers right"
+            )
+        assert exact >= found_at_least
+        assert right >= right_at_least
+
+
+def test_the_weights_are_of_findings_and_small():
+    for kind in ("company", "role"):
+        assert len(weights()[kind]) < 5_000
+        assert max(map(abs, weights()[kind].values())) < 20
