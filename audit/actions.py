@@ -64,6 +64,7 @@ ACTIONS: dict[str, str] = {
     "api_key.created": "API key created",
     "api_key.revoked": "API key revoked",
     "api_key.secret_rotated": "Signing secret of an API key renewed",
+    "signature.refused": "Critical call by an API key refused: its signature is missing, does not fit, or came before",
     # sign-in with Google
     "identity.connected": "Sign-in identity connected",
     "identity.disconnected": "Sign-in identity removed",
@@ -98,6 +99,10 @@ ACTIONS: dict[str, str] = {
     "opportunity.deleted": "Opportunity deleted",
     "signal.deleted": "Signal deleted",
     "opportunities.exported": "Opportunities exported",
+    # the log itself
+    "audit.archived": "Month of the activity log moved to the archive",
+    "audit.archive_removed": "Archived month of the activity log removed at the end of its time",
+    "audit.archive_searched": "Archived activity searched",
     # instance
     "settings.changed": "Instance settings changed",
     "access_review.opened": "Access review opened",

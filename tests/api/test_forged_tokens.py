@@ -89,7 +89,7 @@ def changes() -> list[dict[str, Any]]:
     return [
         {"sub": str(uuid.uuid4())}, {"sub": "admin"}, {"sub": None}, {"sid": str(uuid.uuid4())}, {"sid": "' OR 1=1"}, {"sid": 1},
         {"typ": "refresh"}, {"typ": None}, {"aud": "another"}, {"aud": ["another"]}, {"iss": "https://evil.example"}, {"iss": None},
-        {"exp": now - 1}, {"exp": "tomorrow"}, {"exp": None}, {"nbf": now + 60}, {"iat": None}, {"jti": None},
+        {"exp": now - 1}, {"exp": "tomorrow"}, {"exp": None}, {"nbf": now + 6000}, {"iat": None}, {"jti": None},
     ]  # fmt: skip
 
 

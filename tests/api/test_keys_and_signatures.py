@@ -130,6 +130,8 @@ def test_a_signature_works_once(machine):
     headers = signature(machine.secret, "DELETE", machine.other)
     assert machine.delete(machine.other, headers=headers).status_code == 204
     assert refused(machine.delete(machine.other, headers=headers), "nonce_used")
+    row = Activity.objects.get(action="signature.refused")
+    assert row.details == {"reason": "nonce_used"} and row.target_id == str(machine.key.pk) and row.actor_id == machine.key.user_id
 
 
 @pytest.mark.parametrize(("seconds", "accepted"), [(-300, True), (300, True), (-302, False), (302, False)])

@@ -2,11 +2,14 @@
 
 from typing import Any, NoReturn
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from aaperture.lib import logs
 from aaperture.lib.api.answers import plain
 from aaperture.lib.api.parsers import MOST_BYTES, TooLarge, check_text
 from aaperture.lib.api.throttling import limit_request
@@ -24,6 +27,13 @@ class ApiView(GenericAPIView):
     parameters: frozenset[str] = frozenset()
     critical = False
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        token = logs.user_id.set("")  # `initial` knows who it is
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        finally:
+            logs.user_id.reset(token)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.format_kwarg = self.get_format_suffix(**kwargs)
         request.accepted_renderer, request.accepted_media_type = self.get_renderers()[0], "application/json"
@@ -33,6 +43,7 @@ class ApiView(GenericAPIView):
             limit_request(plain(request))  # guessing tokens is counted too
             raise
         limit_request(plain(request), request.user)
+        logs.user_id.set(str(request.user.pk or ""))
         if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
             raise TooLarge
         self.check_permissions(request)
