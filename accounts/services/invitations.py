@@ -4,6 +4,7 @@ Only the hash of the link's token is stored. Raises like `accounts.services.stud
 """
 
 import hashlib
+import re
 import secrets
 from datetime import timedelta
 
@@ -89,15 +90,20 @@ def _send(invitation: Invitation, token: str) -> None:
     inviter, studio = invitation.invited_by, invitation.organization
     account = User.objects.filter(emailaddress__email__iexact=invitation.email, emailaddress__verified=True).first()
     context = {
-        "person": str(inviter),
+        "person": _unlinked(inviter.name or inviter.get_short_name()),
         "account": inviter.email,
-        "studio": studio.name,
+        "studio": _unlinked(studio.name),
         "role": Membership.Role(invitation.role).label,
         "days": LASTS.days,
         "url": settings.PUBLIC_URL + reverse("invitation_open", args=[token]),
     }
     language = account.language if account else inviter.language
     send_account_mail("studio_invitation", to=invitation.email, language=language, context=context)
+
+
+def _unlinked(name: str) -> str:
+    """A name that no mail program makes a link of: it is somebody's own choice, and the mail goes out in ours."""
+    return re.sub(r"(?<=\w)\.(?=\w)", ". ", name.replace("://", " "))[:80]
 
 
 @transaction.atomic

@@ -80,6 +80,17 @@ def test_the_mail_is_in_the_language_of_whoever_has_an_account_else_of_the_invit
     assert ["vous invite" in message.subject for message in mail.outbox] == [True, False]
 
 
+def test_a_name_cannot_smuggle_a_link_into_the_mail(morel):
+    studio, people = morel
+    studios.rename_organization(studio, name="You won! https://evil.example/x\nBcc: a@b.example", actor=people["anna"])
+    User.objects.filter(pk=people["anna"].pk).update(name="Bank www.evil.example")
+    invitations.invite(studio, email=NEW, role=Role.ASSISTANT, actor=User.objects.get(pk=people["anna"].pk))
+    message = mail.outbox[-1]
+    told = message.subject + message.body + str(message.alternatives)
+    assert "evil.example" not in told and "https://evil" not in told and "\n" not in message.subject and message.to == [NEW]
+    assert link_in(message.body)
+
+
 def test_whoever_belongs_to_the_studio_is_not_invited_again(morel):
     studio, people = morel
     page = browser_of(people["anna"]).post(INVITE, {"email": people["cleo"].email, "role": "assistant", "studio": studio.pk})
