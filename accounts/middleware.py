@@ -11,7 +11,7 @@ from csp.utils import build_policy
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth import middleware as auth_middleware
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.functional import SimpleLazyObject
@@ -75,7 +75,7 @@ class PolicyMiddleware(CSPMiddleware):
         super().__init__(*args, **kwargs)
         self._texts: dict[bool, str] = {}
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         special = any(hasattr(response, f"_csp_{name}") for name in ("config", "update", "replace", "exempt"))
         if special or HEADER in response or getattr(settings, "CONTENT_SECURITY_POLICY_REPORT_ONLY", None):
             return super().process_response(request, response)

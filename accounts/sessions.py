@@ -18,7 +18,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 LONGEST_AGENT = 400
-_asked: ContextVar["SessionStore | None"] = ContextVar("session_asked_for_its_person", default=None)
+_asked: ContextVar[Any] = ContextVar("session_asked_for_its_person", default=None)
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def asking(session: Any) -> Iterator[None]:
 
 def person_of_session(user_id: Any) -> Any:
     """The person who came with the session's row, in the same query, if it is this one; else None."""
-    person = _asked.get() and _asked.get().person  # type: ignore[union-attr]
+    person = getattr(_asked.get(), "person", None)
     return person if person is not None and str(person.pk) == str(user_id) else None
 
 
@@ -58,7 +58,8 @@ class SessionStore(DatabaseStore):
 
     def _get_session_from_db(self) -> Any:
         """Django's, with the person in the same query and without what is sealed."""
-        rows = self.model.objects.select_related("user").defer("address", "agent")
+        rows: Any = self.model.objects
+        rows = rows.select_related("user").defer("address", "agent")
         try:
             row = rows.get(session_key=self.session_key, expire_date__gt=timezone.now())
         except (self.model.DoesNotExist, SuspiciousOperation) as error:

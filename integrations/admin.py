@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from aaperture.lib.big_lists import BigListMixin
 from aaperture.lib.console import ConsoleModelAdmin, ReadOnlyAdmin, console
 from accounts.models import User
 from integrations.connectors import CONNECTORS
@@ -56,7 +57,7 @@ class ConnectionAdmin(ConsoleModelAdmin):
     list_display_links = ["created_at"]
     list_filter = ["provider", "status"]
     fields = ["id", "provider", "kind", "state", "error_code", "expires_at", "last_synced_at", "created_at"]
-    readonly_fields = fields
+    readonly_fields = ["id", "provider", "kind", "state", "error_code", "expires_at", "last_synced_at", "created_at"]
     actions = ["test"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
@@ -78,8 +79,8 @@ class ConnectionAdmin(ConsoleModelAdmin):
         gone = obj is not None and (obj.owner_id is not None or obj.status == Connection.Status.REVOKED)
         return not gone and super().has_delete_permission(request)
 
-    def get_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[str]:
-        return [*self.fields, *(["account_email"] if obj and self.has_change_permission(request, obj) else [])]
+    def get_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[Any]:
+        return [*(self.fields or []), *(["account_email"] if obj and self.has_change_permission(request, obj) else [])]
 
     def save_model(self, request: HttpRequest, obj: Connection, form: Any, change: bool) -> None:
         connections.readdress(obj, account_email=form.cleaned_data["account_email"], actor=operator(request), request=request)
@@ -154,7 +155,11 @@ class TransformationAdmin(ConsoleModelAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
         row = self.get_object(request, object_id)
-        acts = [(_("Try it"), reverse("admin:integrations_transformation_try", args=[row.pk]))] if row and self.has_try_permission(request) else []
+        acts = (
+            [(_("Try it"), reverse("admin:integrations_transformation_try", args=[row.pk]))]
+            if row and self.has_try_permission(request)
+            else []
+        )
         return super().change_view(request, object_id, form_url, {"acts": acts, **(extra_context or {})})
 
     def try_view(self, request: HttpRequest, row_id: UUID) -> HttpResponse:
@@ -241,7 +246,8 @@ class RunEventInline(admin.TabularInline):
 
 
 @admin.register(Run, site=console)
-class RunAdmin(ReadOnlyAdmin):
+class RunAdmin(BigListMixin, ReadOnlyAdmin):
+    keyset = ("queued_at", "id")
     list_display = ["queued_at", "pipeline", "state", "trigger", "stop_reason", "read", "kept", "failed", "id"]
     list_display_links = ["queued_at"]
     list_filter = ["status", "trigger"]

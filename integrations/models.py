@@ -261,6 +261,9 @@ class Run(models.Model):
         ]
         indexes = [
             models.Index(fields=["pipeline", "-queued_at"], name="integrations_run_history"),
+            models.Index(fields=["-queued_at", "-id"], name="integrations_run_newest"),
+            models.Index(fields=["status", "-queued_at"], name="integrations_run_status"),
+            models.Index(fields=["trigger", "-queued_at"], name="integrations_run_trigger"),
             models.Index(fields=["queued_at"], condition=Q(status="queued"), name="integrations_run_queue"),
         ]
 

@@ -6,7 +6,6 @@ one for each thing it may be, and the answers are merged.
 """
 
 import heapq
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -39,10 +38,10 @@ class BigListMixin(admin.ModelAdmin):
     keyset: tuple[str, str] = ("created_at", "id")
     show_full_result_count = False
     show_facets = ShowFacets.NEVER  # each would be a count of its own
-    sortable_by: Sequence[str] = ()
+    sortable_by = ()
     list_max_show_all = 0
 
-    def get_ordering(self, request: HttpRequest) -> list[str]:
+    def get_ordering(self, request: HttpRequest) -> Any:
         return [f"-{name}" for name in self.keyset]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -82,7 +81,8 @@ class KeysetChangeList(ChangeList):
         self.model_admin.prepare_rows(request, rows)
         self.result_list, self.paginator = rows, Paginator(rows, self.list_per_page)
         number, exactly = self._count(branches)
-        self.result_count = self.full_result_count = number
+        self.result_count = self.full_result_count = len(rows)  # an action is for what one sees, never for "all 1,000+"
+        self.counted = number
         self.count_text = number_format(number) if exactly else self._about(number)
         self.show_full_result_count = self.can_show_all = self.multi_page = False
         self.show_admin_actions = True
@@ -132,7 +132,8 @@ class KeysetChangeList(ChangeList):
             at = parse_datetime(instant)
             if at is None or timezone.is_naive(at):
                 raise ValueError(instant)
-            return at, self.opts.get_field(self.model_admin.keyset[1]).to_python(key)
+            field: Any = self.opts.get_field(self.model_admin.keyset[1])
+            return at, field.to_python(key)
         except Exception as error:  # a field raises its own ValidationError, a date its ValueError
             raise IncorrectLookupParameters(error) from error
 

@@ -148,3 +148,19 @@ def test_the_detail_page_is_reached_and_shows_who(admin, client):
     row = record("user.updated", admin, actor=admin)
     text = client.get(LIST).content.decode()
     assert admin.email in text and reverse("admin:audit_activity_change", args=[row.pk]) in text
+
+
+def test_runs_are_paged_by_key_too_and_an_action_is_for_what_one_sees(admin, client):
+    from integrations.models import Connection, Pipeline, Run, Transformation
+
+    connection = Connection.objects.create(provider="gmail", provider_subject="x", status="active")
+    pipeline = Pipeline.objects.create(name="Inbox", connection=connection, transformation=Transformation.objects.get())
+    rows = [Run(pipeline=pipeline, status="failed" if n % 2 else "succeeded", queued_at=TIED - timedelta(hours=n // 3)) for n in range(130)]
+    Run.objects.bulk_create(rows)
+    pages, url = [], "?status__exact=failed"
+    while url is not None:
+        response = client.get("/admin/integrations/run/" + url)
+        pages += ids(response)
+        assert "across all pages" not in response.content.decode()
+        url = link(response, "Older")
+    assert len(pages) == len(set(pages)) == 65 and response.context["cl"].count_text == "65"
