@@ -19,7 +19,9 @@ def note_developer_requests(get_response: Callable[[HttpRequest], HttpResponse])
         after: Any = request.user  # a token or a key names its user only within the view
         if noted or (after.is_authenticated and developer_on_record(after)):
             match = request.resolver_match
-            record_after(request, "developer.request", method=request.method, view=match.view_name if match else "", status=response.status_code)
+            record_after(
+                request, "developer.request", method=request.method, view=match.view_name if match else "", status=response.status_code
+            )
         return response
 
     return middleware

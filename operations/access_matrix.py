@@ -78,7 +78,9 @@ def _cell(area: str, operation: str, role: Role) -> str:
 
 
 def matrix() -> list[Group]:
-    pages = [Row(PAGE_NAMES[page], [_page_cell(page, role) for role in COLUMNS]) for page in (name.removeprefix("pages.") for name in PAGES)]
+    pages = [
+        Row(PAGE_NAMES[page], [_page_cell(page, role) for role in COLUMNS]) for page in (name.removeprefix("pages.") for name in PAGES)
+    ]
     groups = [Group(_("Pages"), pages)]
     for area, name in AREAS.items():
         operations = [operation for found, operation in OPERATIONS if found == area]

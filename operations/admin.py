@@ -46,9 +46,8 @@ def analytics_view(request: HttpRequest) -> HttpResponse:
 
 def _figures_page(request: HttpRequest, title: Any, only: frozenset[str]) -> HttpResponse:
     user = operator(request)
-    context = {
-        **console.each_context(request), "title": title, "figures": figures.figures_for(user, only), "charts": figures.charts_for(user, only)
-    }  # fmt: skip
+    context = {**console.each_context(request), "title": title}
+    context |= {"figures": figures.figures_for(user, only), "charts": figures.charts_for(user, only)}
     return TemplateResponse(request, "operations/figures_page.html", context)
 
 
@@ -97,7 +96,8 @@ class AccessReviewAdmin(ReadOnlyAdmin):
             return redirect("admin:operations_accessreview_change", review.pk)
         quarter = access_reviews.quarter_of(timezone.localdate())
         return self.operation_page(
-            request, title=gettext("Open the review of %(quarter)s") % {"quarter": quarter}, button=_("Open the review"), back=reverse(LIST),
+            request, title=gettext("Open the review of %(quarter)s") % {"quarter": quarter},
+            button=_("Open the review"), back=reverse(LIST),
             question=_("It lists every staff account and every coach as they are now. Each is kept as it is, or marked to be changed."),
         )  # fmt: skip
 

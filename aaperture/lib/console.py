@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django import forms
 from django.apps import apps as django_apps
 from django.contrib import admin
-from django.contrib.admin import site as console
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
@@ -19,6 +18,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 
 __all__ = ["ConsoleModelAdmin", "ConsoleSite", "ReadOnlyAdmin", "console"]
+Words = Any  # a text, or one that is translated when it is shown
 
 
 class Page(NamedTuple):
@@ -101,6 +101,9 @@ class ConsoleSite(admin.AdminSite):
         return redirect("account_change_password")
 
 
+console = cast("ConsoleSite", admin.site)
+
+
 class ConsoleForm(forms.ModelForm):
     """A model may object to a field that the form does not show, because it is read-only here: then the form as a whole says so."""
 
@@ -121,7 +124,7 @@ class ConsoleModelAdmin(admin.ModelAdmin):
     Django's own log is not written, the activity log is.
     """
 
-    form = ConsoleForm
+    form: type[forms.ModelForm] = ConsoleForm
     page = ""
     list_per_page = 50
     show_full_result_count = False
@@ -158,7 +161,8 @@ class ConsoleModelAdmin(admin.ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """An action that is not offered is refused when it is asked for all the same; Django's would only not find it."""
         name = request.POST.get("action", "") if request.method == "POST" else ""
-        if name in {row[1] for row in self._get_base_actions()} and name not in self.get_actions(request):
+        offered = {row[1] for row in self._get_base_actions()}  # type: ignore[attr-defined]  # before permissions are asked
+        if name in offered and name not in self.get_actions(request):
             raise PermissionDenied
         return super().changelist_view(request, extra_context)
 
@@ -169,7 +173,7 @@ class ConsoleModelAdmin(admin.ModelAdmin):
         return redirect(reverse("admin:audit_activity_changelist", query={"q": object_id}))
 
     def operation_page(
-        self, request: HttpRequest, *, title: str, button: str, back: str, question: str = "", subjects: Iterable[Any] = (),
+        self, request: HttpRequest, *, title: Words, button: Words, back: str, question: Words = "", subjects: Iterable[Any] = (),
         form: Any = None, danger: bool = False,
     ) -> HttpResponse:  # fmt: skip
         """What is asked before something is done: a question, to whom or what, perhaps a form, one button."""

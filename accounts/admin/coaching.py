@@ -48,8 +48,30 @@ class CoachLinkAdmin(EndingAdmin):
     list_select_related = ["coach", "client"]
     search_fields = ["coach__email", "client__email"]
     ordering = ["-appointed_at"]
-    fields = ["coach", "client", "appointed_by", "appointed_at", "state", "accepted_at", "shows_subjects", "ends_at", "end_date", "ended_by"]
-    readonly_fields = fields
+    fields = [
+        "coach",
+        "client",
+        "appointed_by",
+        "appointed_at",
+        "state",
+        "accepted_at",
+        "shows_subjects",
+        "ends_at",
+        "end_date",
+        "ended_by",
+    ]
+    readonly_fields = [
+        "coach",
+        "client",
+        "appointed_by",
+        "appointed_at",
+        "state",
+        "accepted_at",
+        "shows_subjects",
+        "ends_at",
+        "end_date",
+        "ended_by",
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CoachLink]:
         return super().get_queryset(request).select_related("coach", "client")

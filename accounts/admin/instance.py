@@ -90,8 +90,16 @@ class InstanceSettingsAdmin(ConsoleModelAdmin):
             question = gettext("Developers are admitted until %(until)s UTC.") % {"until": f"{until:%Y-%m-%d %H:%M}"}
             button = _("End it now")
         else:
-            question = gettext("Production refuses developers. Admitted for some hours, each of their requests is put on record, and it ends by itself.")
+            question = gettext(
+                "Production refuses developers. Admitted for some hours, each of their requests is put on record, and it ends by itself."
+            )
             button = _("Admit developers")
         return self.operation_page(
-            request, title=_("Developers in production"), question=question, form=form, button=button, back=reverse(PAGE), danger=bool(until)
+            request,
+            title=_("Developers in production"),
+            question=question,
+            form=form,
+            button=button,
+            back=reverse(PAGE),
+            danger=bool(until),
         )

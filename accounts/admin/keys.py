@@ -24,7 +24,7 @@ class ApiKeyAdmin(EndingAdmin):
     search_fields = ["=prefix", "user__email"]
     ordering = ["-created_at"]
     fields = ["name", "user", "prefix", "scopes_shown", "state", "created_at", "expires_at", "last_used_at", "revoked_at"]
-    readonly_fields = fields
+    readonly_fields = ["name", "user", "prefix", "scopes_shown", "state", "created_at", "expires_at", "last_used_at", "revoked_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         return super().get_queryset(request).select_related("user").defer("key_hash", "signing_secret", "previous_secret")

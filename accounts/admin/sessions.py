@@ -80,7 +80,7 @@ class ApiSessionAdmin(EndingAdmin):
     search_fields = ["user__email"]
     ordering = ["-seen_at"]
     fields = ["user", "state", "second_factor", "created_at", "seen_at", "expires_at", "ended_at", "end_reason"]
-    readonly_fields = fields
+    readonly_fields = ["user", "state", "second_factor", "created_at", "seen_at", "expires_at", "ended_at", "end_reason"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiSession]:
         return super().get_queryset(request).select_related("user").defer("address", "agent")

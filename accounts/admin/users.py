@@ -158,7 +158,9 @@ class UserAdmin(ConsoleModelAdmin):
             try:
                 self._create(request, form)
             except ValidationError as error:
-                form.add_error(None, error if not hasattr(error, "error_dict") else [one for row in error.error_dict.values() for one in row])
+                form.add_error(
+                    None, error if not hasattr(error, "error_dict") else [one for row in error.error_dict.values() for one in row]
+                )
             else:
                 return redirect(LIST)
         question = _("They get a mail with a link to choose a password of their own.")

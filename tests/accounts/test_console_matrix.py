@@ -97,7 +97,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Things], Request]]] = {
     ("transformations", "execute"): ("transformations", lambda t: ("post", f"{INTEGRATIONS}/transformation/", chosen("execute", t.unused))),
     ("transformations", "test"): (
         "transformations",
-        lambda t: ("post", f"{INTEGRATIONS}/transformation/{t.unused.pk}/try/", {"sender": "a@example.test", "subject": "Hi", "text": "Hi"}),
+        lambda t: ("post", f"{INTEGRATIONS}/transformation/{t.unused.pk}/try/", {"sender": "a@b.test", "subject": "Hi", "text": "Hi"}),
     ),
     ("users", "view"): ("users", lambda t: ("get", f"{USERS}/{t.person.pk}/change/", {})),
     ("users", "create"): (

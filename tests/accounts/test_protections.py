@@ -271,14 +271,20 @@ from accounts import protections
 from accounts.models import User
 from accounts.services import users
 
+from pathlib import Path
+
 me, other = User.objects.get(pk=os.environ["ME"]), User.objects.get(pk=os.environ["OTHER"])
-check = protections.check
+look = protections.require_another_admin
 
-def slowly(*args, **kwargs):
-    check(*args, **kwargs)
-    time.sleep(1.5)  # between the look and the write: the other one is there by now
+def look_and_wait(user):
+    # between the look and the write: wait until the other one has looked too, which a lock keeps it from
+    look(user)
+    Path(os.environ["MEETING"], str(me.pk)).touch()
+    patience = time.time() + (2 if os.environ["LOCK"] == "on" else 60)
+    while time.time() < patience and not Path(os.environ["MEETING"], str(other.pk)).exists():
+        time.sleep(0.02)
 
-protections.check = slowly
+protections.require_another_admin = look_and_wait
 if os.environ["LOCK"] == "off":
     from django.db.models import QuerySet
     QuerySet.select_for_update = lambda self, **kwargs: self
@@ -293,12 +299,13 @@ except protections.Refused as refused:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("what", ["change_role(me, other, 'viewer', None)", "deactivate(me, other, None)"])
 @pytest.mark.parametrize("lock", ["on", "off"])
-def test_of_two_administrators_who_remove_each_other_at_once_one_stays(lock, what):
+def test_of_two_administrators_who_remove_each_other_at_once_one_stays(lock, what, tmp_path):
     """Without the row locks both go, which is what the locks are for."""
     one, two = make_user(role="admin"), make_user(role="admin")
     code = DEMOTE.replace("{what}", what)
     pairs = [(one, two), (two, one)]
-    started = [process for a, b in pairs for process in processes.start(code, wait=6, ME=str(a.pk), OTHER=str(b.pk), LOCK=lock)]
+    common = {"LOCK": lock, "MEETING": str(tmp_path)}
+    started = [process for a, b in pairs for process in processes.start(code, ME=str(a.pk), OTHER=str(b.pk), **common)]
     said = sorted(processes.outputs(started))
     left = User.objects.filter(role="admin", is_active=True).count()
     if lock == "on":
