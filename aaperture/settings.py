@@ -49,7 +49,11 @@ GEMINI_API_KEY = env.text("GEMINI_API_KEY")
 SENTRY_DSN = env.text("SENTRY_DSN")
 BACKUP_KEY = env.text("BACKUP_KEY")
 METRICS_TOKEN = env.text("METRICS_TOKEN")
-AUDIT_HEADS = env.text("AUDIT_HEADS")
+_own_audit_folder = str(STATE / "audit") if ENVIRONMENT == "development" else ""
+AUDIT_HEADS = env.text("AUDIT_HEADS", _own_audit_folder)
+AUDIT_ARCHIVE = env.text("AUDIT_ARCHIVE", _own_audit_folder)
+AUDIT_ONLINE_DAYS = env.days("AUDIT_ONLINE_DAYS", 30, least=28)  # less than that the database's own function refuses
+AUDIT_ARCHIVE_DAYS = env.days("AUDIT_ARCHIVE_DAYS", 365)
 
 # --- where we are ----------------------------------------------------------------------------------------------------
 PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000" if LOCAL else "").rstrip("/")
@@ -96,7 +100,8 @@ CACHES = {
 }
 CELERY_BROKER_URL = redis_url(REDIS_URL, 0, broker=True)
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ROUTES = {"integrations.tasks.execute_run": {"queue": "runs"}}  # minutes long: never in the way of ticks and mail
+# minutes long: never in the way of ticks and mail
+CELERY_TASK_ROUTES = {name: {"queue": "runs"} for name in ("integrations.tasks.execute_run", "audit.tasks.keep_retention")}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
@@ -112,6 +117,9 @@ CELERY_BEAT_SCHEDULE = {
     "pipelines": {"task": "integrations.tasks.tick", "schedule": 15.0, "options": {"expires": 15}},
     "tokens": {"task": "integrations.tasks.refresh_due_tokens", "schedule": 60.0, "options": {"expires": 60}},
     "activity-partitions": {"task": "audit.tasks.make_partitions", "schedule": 12 * 3600.0},
+    "activity-seal": {"task": "audit.tasks.seal", "schedule": 4.0, "options": {"expires": 8}},
+    "activity-heads": {"task": "audit.tasks.publish_heads", "schedule": 5.0, "options": {"expires": 10}},
+    "activity-retention": {"task": "audit.tasks.keep_retention", "schedule": 3600.0, "options": {"expires": 3600}},
     "expired-sessions": {"task": "accounts.tasks.clear_expired_sessions", "schedule": 3600.0},
 }
 
@@ -257,7 +265,9 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_RATE_LIMITS = {"login_failed": None, "reauthenticate": None, "change_password": None}  # `accounts.lockout` counts these
+_counted_by_us = ("login_failed", "reauthenticate", "change_password")  # by `accounts.lockout`; the next by `aaperture.lib.limits`
+_counted_by_us += ("login", "signup", "reset_password", "reset_password_from_key", "manage_email")
+ACCOUNT_RATE_LIMITS = dict.fromkeys(_counted_by_us)  # left to allauth: one confirmation mail to an address in three minutes
 ACCOUNT_FORMS = {"change_password": "accounts.sign_in_forms.ChangePasswordForm", "signup": "accounts.sign_in_forms.SignupForm"}
 MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -1,8 +1,24 @@
 from celery import shared_task
 
 from audit import services
+from audit.seal import heads, retention, sealing
 
 
 @shared_task(ignore_result=True)
 def make_partitions() -> None:
     services.make_partitions()
+
+
+@shared_task(ignore_result=True)
+def seal() -> None:
+    sealing.seal_pending()
+
+
+@shared_task(ignore_result=True)
+def publish_heads() -> None:
+    heads.publish()
+
+
+@shared_task(ignore_result=True)
+def keep_retention() -> None:
+    retention.keep()

@@ -49,6 +49,13 @@ class Env:
         self.fault(name, "must be true or false")
         return default
 
+    def days(self, name: str, default: int, *, least: int = 1) -> int:
+        value = self.text(name) or str(default)
+        if value.isdecimal() and int(value) >= least:
+            return int(value)
+        self.fault(name, f"must be a number of days, at least {least}")
+        return default
+
     def words(self, name: str, default: str = "", *, allowed: frozenset[str] | None = None) -> list[str]:
         """A comma-separated list; with `allowed`, anything else is a fault."""
         words = [word.strip() for word in self.text(name, default).split(",") if word.strip()]
