@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -58,6 +59,7 @@ def key_list(request: UserRequest) -> HttpResponse:
         "live": rows.filter(revoked_at=None, expires_at__gt=now),
         "ended": rows.exclude(revoked_at=None, expires_at__gt=now)[:MOST_ENDED],
         "soon": now + SOON,
+        "documented": not settings.PRODUCTION,
     }
     return render(request, "settings/api_keys.html", context)
 
