@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 
 def google(*, issuer: str, client_id: str, secret: str) -> dict[str, Any]:
-    return _app("google", "Google", issuer, client_id, secret, token_auth_method="client_secret_post", fetch_userinfo=False)
+    method = "client_secret_post"
+    return _app("google", "Google", issuer, client_id, secret, token_auth_method=method, fetch_userinfo=False)
 
 
 def own_provider(*, name: str, issuer: str, client_id: str, secret: str) -> dict[str, Any]:
