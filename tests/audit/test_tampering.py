@@ -1,0 +1,310 @@
+"""What the owner of the tables does to the log by SQL, and that `verify_audit` finds and names it (R-121)."""
+
+import json
+from datetime import date
+from io import StringIO
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.management import CommandError, call_command
+
+from audit.models import Activity, AuditSeal
+from audit.seal import chain, heads
+from audit.seal.chain import Seal
+from audit.seal.findings import Kind
+from audit.seal.verification import verify
+from tests.audit.sealed import as_owner, make_activity, make_old_activity, seal_all, sealed_rows
+from vault.services import destroy_key, person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MONTH = date(2025, 5, 1)
+COPIED = "SELECT * FROM jsonb_populate_record(NULL::audit_activity, (SELECT to_jsonb(a) FROM audit_activity a WHERE id = '{one}') || '{changes}')"
+
+
+def found(**options) -> dict[Kind, list[str]]:
+    kinds: dict[Kind, list[str]] = {}
+    for finding in verify(**options).findings:
+        kinds.setdefault(finding.kind, []).append(str(finding))
+    return kinds
+
+
+@pytest.fixture
+def log(test_database, tmp_path, settings):
+    """Six seals of four rows, heads outside, and the owner's connection."""
+    settings.AUDIT_HEADS = str(tmp_path)
+    make_activity(seals=6, rows=4)
+    heads.publish()
+    assert verify(heads=[str(tmp_path)]).is_intact
+    with as_owner(test_database) as owner:
+        yield owner
+
+
+def rows_of(number: int) -> list[str]:
+    return [str(pk) for pk in sealed_rows(number)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "actor_id = gen_random_uuid()", "action = 'user.login'", "details = '{}'", "recorded_at = recorded_at + interval '1 second'",
+        "target_id = ''", "address = sha256('')", "address_hash = NULL", "credential_id = 'x'", "organization_id = gen_random_uuid()",
+    ],
+)  # fmt: skip
+def test_an_edited_column_is_named_with_its_row(log, change):
+    row = rows_of(3)[1]
+    log.execute(f"UPDATE audit_activity SET {change} WHERE id = %s", [row])
+    (text,) = found()[Kind.ROW_EDITED]
+    assert row in text and change.split(" =")[0] in text and "seal 3" in text
+
+
+def test_edited_canonical_text(log):
+    row = rows_of(3)[0]
+    log.execute("UPDATE audit_activity SET canonical = replace(canonical, 'user.updated', 'user.created') WHERE id = %s", [row])
+    (text,) = found()[Kind.CANONICAL_EDITED]
+    assert row in text
+
+
+def test_a_row_edited_together_with_its_canonical_text(log):
+    row = rows_of(3)[0]
+    change = "SET action = 'user.created', canonical = replace(canonical, 'user.updated', 'user.created')"
+    log.execute(f"UPDATE audit_activity {change} WHERE id = %s", [row])
+    (text,) = found()[Kind.ROW_REWRITTEN]
+    assert row in text
+
+
+def test_a_deleted_row(log):
+    row = rows_of(3)[2]
+    log.execute("DELETE FROM audit_activity WHERE id = %s", [row])
+    kinds = found()
+    (text,) = kinds.pop(Kind.ROW_MISSING)
+    assert row in text and not kinds
+
+
+def test_an_inserted_row(log):
+    one = rows_of(3)[0]
+    changes = json.dumps({"id": "0199aaaa-0000-7000-8000-000000000001"})
+    log.execute("INSERT INTO audit_activity " + COPIED.format(one=one, changes=changes))
+    (text,) = found()[Kind.ROW_INSERTED]
+    assert "0199aaaa-0000-7000-8000-000000000001" in text
+
+
+def test_a_row_inserted_with_a_transaction_number_of_the_future(log):
+    changes = json.dumps({"id": "0199aaaa-0000-7000-8000-000000000002", "tx": 2**47})
+    log.execute("INSERT INTO audit_activity " + COPIED.format(one=rows_of(3)[0], changes=changes))
+    assert Kind.ROW_INSERTED in found()
+
+
+def test_rows_that_changed_places(log):
+    first, second = rows_of(3)[0], rows_of(3)[3]
+    log.execute(
+        "UPDATE audit_activity a SET tx = b.tx FROM audit_activity b WHERE (a.id, b.id) IN ((%(a)s, %(b)s), (%(b)s, %(a)s))",
+        {"a": first, "b": second},
+    )
+    assert Kind.ROWS_REORDERED in found()
+
+
+def test_a_row_that_was_moved_into_another_seal(log):
+    moved = rows_of(2)[0]
+    log.execute("UPDATE audit_activity SET tx = (SELECT to_tx FROM audit_auditseal WHERE number = 5) WHERE id = %s", [moved])
+    (text,) = found()[Kind.ROWS_REORDERED]
+    assert moved in text
+
+
+def test_the_tail_of_the_rows_cut_off(log):
+    last = AuditSeal.objects.order_by("-number").first()
+    log.execute("DELETE FROM audit_activity WHERE id = ANY(%s::uuid[])", [rows_of(last.number)[2:]])
+    assert {Kind.TAIL_CUT, Kind.ROW_MISSING} <= found().keys()
+    log.execute("DELETE FROM audit_activity WHERE tx >= %s", [last.from_tx])
+    assert Kind.TAIL_CUT in found()
+
+
+def test_rows_and_their_seals_cut_off_together(log, tmp_path):
+    """The database alone agrees with itself: the heads outside do not."""
+    cut = AuditSeal.objects.get(number=5)
+    log.execute("DELETE FROM audit_activity WHERE tx >= %s", [cut.from_tx])
+    log.execute("DELETE FROM audit_auditseal WHERE number >= 5")
+    assert not found()
+    (text,) = found(heads=[str(tmp_path)])[Kind.TAIL_CUT]
+    assert "ends at seal 4" in text
+
+
+def test_a_whole_month_deleted(log, test_database):
+    make_old_activity(test_database, MONTH)
+    assert verify().is_intact
+    log.execute("DROP TABLE audit_activity_2025_05")
+    (text,) = found()[Kind.MONTH_MISSING]
+    assert "2025-05" in text
+
+
+def test_a_detached_month(log, test_database):
+    make_old_activity(test_database, MONTH)
+    log.execute("ALTER TABLE audit_activity DETACH PARTITION audit_activity_2025_05")
+    try:
+        assert Kind.MONTH_MISSING in found()
+    finally:
+        log.execute("DROP TABLE audit_activity_2025_05")
+
+
+def test_every_row_deleted(log):
+    log.execute("DELETE FROM audit_activity")
+    assert {Kind.MONTH_MISSING, Kind.TAIL_CUT} <= found().keys()
+
+
+@pytest.mark.parametrize("table", ["audit_activity", "audit_auditseal"])
+def test_a_table_that_is_gone(log, table):
+    log.execute(f"ALTER TABLE {table} RENAME TO hidden")
+    try:
+        assert list(found()) == [Kind.TABLE_MISSING]
+    finally:
+        log.execute(f"ALTER TABLE hidden RENAME TO {table}")
+
+
+@pytest.mark.parametrize(
+    "change", ["count = count + 1", "sealed_at = now()", "rows_hash = sha256('')", "month = '2020-01-01'", "to_tx = to_tx + 1"]
+)
+def test_a_changed_seal(log, change):
+    log.execute(f"UPDATE audit_auditseal SET {change} WHERE number = 3")
+    assert any("SEAL 3" in text.upper() for text in found()[Kind.SEAL_EDITED])
+
+
+def test_a_removed_seal(log):
+    log.execute("DELETE FROM audit_auditseal WHERE number = 3")
+    kinds = found()
+    assert list(kinds) == [Kind.SEAL_MISSING] and "seal 3 is gone" in kinds[Kind.SEAL_MISSING][0]
+
+
+def test_the_row_list_of_a_seal_changed_to_hide_a_row(log):
+    row = rows_of(3)[0]
+    log.execute("DELETE FROM audit_activity WHERE id = %s", [row])
+    log.execute("UPDATE audit_sealleaves SET leaves = substr(leaves, 25) WHERE number = 3")
+    assert {Kind.LEAVES_EDITED, Kind.ROW_MISSING} <= found().keys()
+
+
+def rewrite_from(owner, number: int, key: Ed25519PrivateKey) -> None:
+    """The rest of the chain made anew, in itself without a fault."""
+    previous: Seal | None = None
+    for row in AuditSeal.objects.order_by("number"):
+        seal = Seal.of(row)
+        if seal.number >= number:
+            seal.previous_head = previous.head if previous else chain.FIRST_HEAD
+            seal.seal_with(key)
+            owner.execute(
+                "UPDATE audit_auditseal SET (previous_head, head, public_key, proof) = (%s, %s, %s, %s) WHERE number = %s",
+                [seal.previous_head, seal.head, seal.public_key, seal.proof, seal.number],
+            )
+        previous = seal
+
+
+def test_a_chain_rewritten_without_our_key(log):
+    rewrite_from(log, 3, Ed25519PrivateKey.generate())
+    (text,) = found()[Kind.SEAL_FORGED]
+    assert "not our key" in text
+
+
+def test_one_seal_forged_without_our_key(log):
+    seal = Seal.of(AuditSeal.objects.get(number=3))
+    seal.discordant = 0
+    seal.seal_with(Ed25519PrivateKey.generate())
+    log.execute(
+        "UPDATE audit_auditseal SET (head, public_key, proof) = (%s, %s, %s) WHERE number = 3",
+        [sha(seal.head), seal.public_key, seal.proof],
+    )
+    assert {Kind.SEAL_EDITED, Kind.SEAL_FORGED, Kind.HEAD_REPLACED} <= found().keys()
+
+
+def sha(value: bytes) -> bytes:
+    import hashlib
+
+    return hashlib.sha256(value).digest()
+
+
+def test_a_replaced_head_even_with_our_own_key(log, tmp_path):
+    """Whoever took the ring too can rewrite the chain, but not what was written outside."""
+    row = rows_of(4)[0]
+    log.execute("UPDATE audit_auditseal SET sealed_at = sealed_at + interval '1 hour' WHERE number >= 4")
+    rewrite_from(log, 4, chain.current_key())
+    assert not found(), row
+    assert len(found(heads=[str(tmp_path)])[Kind.HEAD_REPLACED]) == AuditSeal.objects.filter(number__gte=4).count()
+
+
+def altered(tmp_path, change) -> dict[Kind, list[str]]:
+    path = tmp_path / heads.FILE
+    lines = path.read_text().splitlines()
+    change(lines)
+    path.write_text("\n".join(lines) + "\n")
+    return found(heads=[str(tmp_path)])
+
+
+def test_a_file_of_heads_that_was_edited(log, tmp_path):
+    def edit(lines):
+        said = json.loads(lines[2])
+        lines[2] = json.dumps({**said, "head": "00" * 31 + "01"})
+
+    assert list(altered(tmp_path, edit)) == [Kind.HEADS_ALTERED]
+
+
+def test_a_file_of_heads_with_a_line_taken_out(log, tmp_path):
+    assert Kind.HEADS_ALTERED in altered(tmp_path, lambda lines: lines.pop(2))
+
+
+def test_a_file_of_heads_with_an_invented_line(log, tmp_path):
+    def invent(lines):
+        said = json.loads(lines[-1])
+        lines.append(json.dumps({**said, "number": said["number"] + 1}))
+
+    assert Kind.HEADS_ALTERED in altered(tmp_path, invent)
+
+
+def test_a_file_of_heads_that_is_gone(log, tmp_path):
+    (tmp_path / heads.FILE).unlink()
+    assert list(found(heads=[str(tmp_path)])) == [Kind.HEADS_UNREADABLE]
+
+
+def test_a_key_that_a_stranger_was_given(log):
+    ours = chain.public_bytes(chain.current_key())
+    assert not found(public_keys=[ours])
+    theirs = chain.public_bytes(Ed25519PrivateKey.generate())
+    assert list(found(public_keys=[theirs])) == [Kind.SEAL_FORGED]
+
+
+def test_a_key_that_was_rotated_out_still_counts_below_one_of_ours(log, settings):
+    import secrets
+
+    from audit.services import record
+    from vault import ring
+
+    old = settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = [("new1", secrets.token_bytes(32)), *old]
+    try:
+        record("user.created")
+        seal_all()
+        settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
+        report = verify()
+        assert report.is_intact and len(report.keys) == 2, report.findings
+    finally:
+        ring.forget_keys()
+
+
+def test_a_part_of_the_chain_can_be_verified_alone(log):
+    log.execute("DELETE FROM audit_activity WHERE id = %s", [rows_of(5)[0]])
+    assert not found(first=1, last=4)
+    assert found(first=3, last=5).keys() == found(first=5).keys() == {Kind.ROW_MISSING} or Kind.TAIL_CUT in found(first=3, last=5)
+
+
+def test_erasing_a_person_leaves_the_log_verifiable(log):
+    activity = Activity.objects.exclude(actor_id=None).first()
+    destroy_key(person(activity.actor_id))
+    assert verify().is_intact
+
+
+def test_the_command_names_what_it_finds_and_ends_with_an_error(log, tmp_path):
+    out = StringIO()
+    call_command("verify_audit", stdout=out)
+    assert "Intact." in out.getvalue() and f"Anchored outside: seals 1–{AuditSeal.objects.count()}" in out.getvalue()
+    row = rows_of(3)[0]
+    log.execute("UPDATE audit_activity SET action = 'user.login' WHERE id = %s", [row])
+    out = StringIO()
+    with pytest.raises(CommandError) as error:
+        call_command("verify_audit", stdout=out)
+    assert error.value.returncode == 1 and f"ROW EDITED: seal 3: row {row}" in out.getvalue()
