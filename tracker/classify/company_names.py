@@ -151,7 +151,8 @@ class Names:
                     if end - begin < MAX_WORDS:
                         self.occurrence(line, begin, end + 1, run=(start, stop))
         for start, word in enumerate(words[:200]):
-            if word.low in INSTITUTIONS and start + 1 < len(words):
+            within = start > 0 and word.is_capital and words[start - 1].is_capital and words[start - 1].low not in ARTICLES
+            if word.low in INSTITUTIONS and start + 1 < len(words) and not within:
                 for end in range(start + 1, min(len(words), start + MAX_WORDS)):
                     if not (words[end].is_word or words[end].low in LINKS):
                         break

@@ -11,7 +11,7 @@ from tracker.classify.role_names import role_candidates
 from tracker.classify.spans import lines_of
 
 WITHOUT_ROLE = {"client_enquiry", "quote_follow_up", "call_for_entries"}
-LEAST_COMPANY, LEAST_ROLE = 0.35, 0.35
+LEAST_COMPANY, LEAST_ROLE = 0.5, 0.5
 
 
 def company_and_role(reading: Reading, label: str) -> tuple[str, str]:

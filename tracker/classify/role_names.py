@@ -144,7 +144,14 @@ class Roles:
         words = [word for word in re.split(r"[^\w'’/&+.·-]+", candidate.text) if word]
         low = [key_of(word) or word for word in words]
         trades = [self.is_trade(word.lower()) or self.is_trade(other) for word, other in zip(words, low, strict=True)]
-        candidate.see(f"words {min(len(words), 7)}", f"first {low[0]}", f"last {low[-1]}", *(f"has {word}" for word in low))
+        candidate.see(
+            f"words {min(len(words), 7)}",
+            f"first {low[0]}",
+            f"last {low[-1]}",
+            f"last stem {low[-1].rstrip('es')}",
+            f"first stem {low[0].rstrip('es')}",
+            *(f"has {word}" for word in low),
+        )
         candidate.see(f"count {min(self.counts.get(key, 0), 4)}", f"trades {min(sum(trades), 3)}")
         capitals = [word[0].isupper() for word, other in zip(words, low, strict=True) if other not in SMALL]
         parts = [part for word in candidate.text.split() for part in re.split(r"[^\w]", word.lower())]
@@ -158,6 +165,7 @@ class Roles:
             "none capital": not any(capitals),
             "first capital": capitals[:1] == [True] and len(capitals) > 1 and not any(capitals[1:]),
             "some capital": any(capitals[1:]) and not all(capitals),
+            "plural": any(word[-1] == "s" and word[:-1] in TRADES for word in low),
             "shouted": candidate.text.isupper() and len(key) > 4,
             "company": bool(self.company_words & set(parts)),
             "digit": any(letter.isdigit() for letter in key),
