@@ -39,6 +39,8 @@ class StrictBoolean(serializers.BooleanField):
 
 class WholeNumber(serializers.IntegerField):
     def to_internal_value(self, data: object) -> int:
+        if isinstance(data, float) and data.is_integer():  # to JSON, 24.0 and 24 are one number
+            data = int(data)
         if isinstance(data, bool) or not isinstance(data, int):
             raise ValidationError("Must be a whole number.")
         return super().to_internal_value(data)
