@@ -2,6 +2,7 @@
 
 import threading
 from datetime import date
+from itertools import pairwise
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
@@ -25,7 +26,7 @@ def test_every_committed_row_is_sealed_once_and_in_order():
     assert sum(seal.count for seal in seals) == Activity.objects.count()
     assert all(seal.is_genuine() and seal.public_key in chain.trusted_keys() for seal in seals)
     assert [seal.previous_head for seal in seals] == [chain.FIRST_HEAD, *(seal.head for seal in seals[:-1])]
-    assert all(before.last < after.first for before, after in zip(seals, seals[1:], strict=False))
+    assert all(before.last < after.first for before, after in pairwise(seals))
     report = verify()
     assert report.is_intact and report.rows == Activity.objects.count() and report.unsealed == 0, report.findings
 
@@ -109,10 +110,9 @@ def test_a_restored_database_goes_on_in_a_further_epoch(test_database):
     make_activity(seals=1)
     with as_owner(test_database) as owner:
         (epoch,) = owner.execute("SELECT audit_epoch()").fetchone()
-        owner.execute(  # what an older server had counted to
-            "INSERT INTO audit_activity SELECT * FROM jsonb_populate_record(NULL::audit_activity, (SELECT to_jsonb(a) FROM audit_activity a LIMIT 1)"
-            " || jsonb_build_object('tx', (SELECT max(tx) + 1000000 FROM audit_activity), 'id', gen_random_uuid()))"
-        )
+        changes = "jsonb_build_object('tx', (SELECT max(tx) + 1000000 FROM audit_activity), 'id', gen_random_uuid())"
+        copied = f"(SELECT to_jsonb(a) FROM audit_activity a LIMIT 1) || {changes}"
+        owner.execute(f"INSERT INTO audit_activity SELECT * FROM jsonb_populate_record(NULL::audit_activity, {copied})")
     try:
         assert sealing.begin_epoch() == epoch + 1
         assert sealing.begin_epoch() == epoch + 1, "a second call changes nothing"
@@ -137,12 +137,11 @@ def test_a_seal_on_top_of_a_forged_one_says_so(test_database):
 
 def test_a_row_whose_columns_and_text_disagree_from_the_start_is_counted():
     activity = record("user.created")
-    Activity.objects.bulk_create([])
+    copied = "recorded_at, actor_kind, credential, credential_id, target_type, target_id, request_id, details, canonical"
     with connection.cursor() as cursor:  # as whoever took over the application could
         cursor.execute(
-            "INSERT INTO audit_activity (id, recorded_at, action, actor_kind, credential, credential_id, target_type, target_id, request_id,"
-            " details, canonical) SELECT gen_random_uuid(), recorded_at, 'user.deleted', actor_kind, credential, credential_id, target_type,"
-            " target_id, request_id, details, canonical FROM audit_activity WHERE id = %s",
+            f"INSERT INTO audit_activity (id, action, {copied}) SELECT gen_random_uuid(), 'user.deleted', {copied}"
+            " FROM audit_activity WHERE id = %s",
             [activity.pk],
         )
     seal_all()
