@@ -68,9 +68,11 @@ def test_an_account_is_made_demoted_and_deactivated_by_hand(signed_in, live_serv
     page.get_by_role("link", name="Change role").click()
     page.get_by_label("Role").select_option("viewer")
     page.get_by_role("button", name="Change role").click()
-    assert "Viewer" in page.locator("#content-main, #content").first.inner_text()
+    page.locator(".messagelist", has_text="Role changed.").wait_for()
+    assert "Viewer" in page.locator("#content").inner_text()
     page.get_by_role("link", name="Deactivate", exact=True).click()
     page.get_by_role("button", name="Deactivate").click()
+    page.locator(".messagelist", has_text="Deactivated.").wait_for()
     assert "not active" in page.locator("#content").inner_text()
 
 

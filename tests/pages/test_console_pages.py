@@ -48,6 +48,7 @@ def test_a_filter_narrows_the_list(page, live_server, login, admin_user):
     page.goto(live_server.url + "/admin/accounts/user/")
     page.locator("summary", has_text="Role").click()
     page.get_by_role("navigation", name="Filter").get_by_role("link", name="Member").click()
+    page.locator(".console-filters a", has_text="Clear all filters").wait_for()  # the click does not wait for the next page
     rows = page.locator("#result_list tbody tr")
     assert rows.count() == 1
     assert "camille@example.test" in rows.inner_text()
