@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status=503)
         return self.objects.is_down
 
-    def do_PUT(self) -> None:  # noqa: N802
+    def do_PUT(self) -> None:
         if self._refused():
             return
         key, query = self._address()
@@ -65,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.objects.objects[key] = body
         self._answer(ETag='"1"')
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         if self._refused():
             return
         key, query = self._address()
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>"
         self._answer(body.encode())
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         if self._refused():
             return
         key, query = self._address()
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(b"<Error><Code>NoSuchKey</Code></Error>", 404)
 
-    def do_DELETE(self) -> None:  # noqa: N802
+    def do_DELETE(self) -> None:
         key, query = self._address()
         if "uploadId" in query:
             self.objects.uploads.pop(query["uploadId"], None)
