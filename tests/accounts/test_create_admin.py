@@ -6,6 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
+from tests.accounts.people import add_totp
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,10 @@ def test_it_makes_a_verified_primary_administrator_who_can_sign_in(client, monke
     user = User.objects.get()
     assert user.role == "admin" and user.is_primary_admin and user.is_staff and "boss@example.test" in said
     response = client.post("/accounts/login/", {"login": "boss@example.test", "password": "Strong-Horse-42"})
-    assert response.status_code == 302 and client.get("/admin/").status_code == 200
+    assert response.status_code == 302
+    assert client.get("/admin/").url == "/accounts/2fa/"  # nothing before there is a second factor
+    add_totp(user)
+    assert client.get("/admin/").status_code == 200
 
 
 @pytest.mark.parametrize("password", ["", "short1A", "alllowercase1", "Password1"])
