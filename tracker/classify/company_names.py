@@ -314,7 +314,8 @@ class Names:
             self.from_line(line)
         self.from_edges()
         if self.own and not PLATFORMS.search(self.reading.sender_domain):
-            self.add(self.reading.sender_domain.split(".")[-2].replace("-", " ").title(), "domain")
+            label = next(part for part in reversed(self.reading.sender_domain.split(".")) if key_of(part) == self.own)
+            self.add(label.replace("-", " ").title(), "domain")
         for key, candidate in self.found.items():
             words = [found.low.strip("'’") for found in words_of(candidate.text) if found.is_word]
             if not words:

@@ -22,7 +22,7 @@ FORM = re.compile(
     re.IGNORECASE,
 )
 ANSWER = re.compile(r"^(?:\s*(?:re|tr|fwd?|fw|aw)\s?:)+\s*", re.IGNORECASE)
-ACCENTED = re.compile(r"[^a-z0-9]")
+NOT_IN_KEYS = re.compile(r"[^a-z0-9]")
 
 
 class Word(NamedTuple):
@@ -59,7 +59,7 @@ def words_of(text: str) -> tuple[Word, ...]:
 @lru_cache(maxsize=20_000)
 def key_of(name: str) -> str:
     """Letters and digits only: how two spellings are compared."""
-    return ACCENTED.sub("", fold(name))
+    return NOT_IN_KEYS.sub("", fold(name))
 
 
 @cache
