@@ -39,7 +39,18 @@ def demo(live_server: Any, settings: Any, page: Any) -> Iterator[SandboxServer]:
 def worker(demo: SandboxServer) -> Iterator[None]:
     """A Celery worker of its own, on this test's database."""
     environment = os.environ | {"GOOGLE_ISSUER": demo.url, "GOOGLE_API_ROOT": demo.url, "DJANGO_SETTINGS_MODULE": "aaperture.settings"}
-    command = [sys.executable, "-m", "celery", "-A", "aaperture", "worker", "--pool=solo", "--queues=celery,runs", "--loglevel=warning", "--without-gossip"]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "aaperture",
+        "worker",
+        "--pool=solo",
+        "--queues=celery,runs",
+        "--loglevel=warning",
+        "--without-gossip",
+    ]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     yield
     os.killpg(process.pid, signal.SIGTERM)
