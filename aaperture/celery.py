@@ -3,7 +3,7 @@
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aaperture.settings")
 
@@ -15,3 +15,11 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_our_logging(**_kwargs: object) -> None:
     """Celery must not replace the JSON logging with its own; connecting here stops it."""
+
+
+@worker_init.connect
+@beat_init.connect
+def look_at_the_key_ring(**_kwargs: object) -> None:
+    from vault.startup import refuse_a_ring_that_does_not_fit
+
+    refuse_a_ring_that_does_not_fit()
