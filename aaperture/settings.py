@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from aaperture.lib import openid_apps
 from aaperture.lib.addresses import database, redis_url
 from aaperture.lib.api.configuration import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - Django reads them here
-from aaperture.lib.env import Env, ask_key_source, parse_key_ring
+from aaperture.lib.env import Env, KeySourceFailed, ask_key_source, parse_key_ring
 from aaperture.lib.error_reports import start_error_reports
 from aaperture.lib.production import check_production
 
@@ -40,8 +40,8 @@ SECRET_KEY = env.text("SECRET_KEY") or local_secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 try:
     ENCRYPTION_KEYS, _fault = parse_key_ring(ask_key_source(env.text("ENCRYPTION_KEYS") or local_secret("ENCRYPTION_KEYS")))
-except Exception as error:  # noqa: BLE001 - whatever a key source raises may name the key
-    ENCRYPTION_KEYS, _fault = [], f"names a source that failed ({type(error).__name__})"
+except KeySourceFailed as error:
+    ENCRYPTION_KEYS, _fault = [], f"names a source that {error}"
 if _fault:
     env.fault("ENCRYPTION_KEYS", _fault)
 FERNET_KEYS = env.words("FERNET_KEYS")

@@ -9,6 +9,7 @@ import math
 import os
 import re
 import sys
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from importlib import import_module
@@ -17,6 +18,8 @@ from pathlib import Path
 EXAMPLE = re.compile(r"change[-_ ]?me|example|insecure|placeholder|your[-_ ]|^secret$|^password$|^test$|^x+$|^0+$", re.IGNORECASE)
 
 EX_CONFIG = 78
+SOURCE = "source:"  # before the function of a key-management service
+KEY_SOURCE_PATIENCE = 10.0  # seconds
 
 
 class Env:
@@ -41,6 +44,14 @@ class Env:
         except (OSError, UnicodeDecodeError):
             self.fault(f"{name}_FILE", "names a file that cannot be read")
             return default
+
+    def source_of(self, name: str) -> tuple[str, str]:
+        """(variable, where its value comes from: environment, file, key service, or instance when it is not configured)."""
+        if value := self.source.get(name, ""):
+            return name, "key service" if value.startswith(SOURCE) else "environment"
+        if self.source.get(f"{name}_FILE", ""):
+            return f"{name}_FILE", "file"
+        return name, "instance"
 
     def flag(self, name: str, default: bool = False) -> bool:
         value = self.text(name).lower()
@@ -91,15 +102,36 @@ def weak_secret(value: str, *, least: int = 32) -> str:
     return "is too regular to be random" if entropy < 3 else ""
 
 
-def ask_key_source(text: str) -> str:
+class KeySourceFailed(Exception):
+    """A key-management service gave no ring. The text says why and holds nothing of what the source said."""
+
+
+def ask_key_source(text: str, *, patience: float = KEY_SOURCE_PATIENCE) -> str:
     """The key ring's text, asked of a key-management service where `text` is `source:package.module.function`.
 
     The function takes nothing and returns the ring as `ENCRYPTION_KEYS` would hold it; otherwise `text` is the ring itself.
+    Raises KeySourceFailed when it fails, returns no text, or does not answer within `patience` seconds.
     """
-    if not text.startswith("source:"):
+    if not text.startswith(SOURCE):
         return text
-    module, _, function = text.removeprefix("source:").rpartition(".")
-    return str(getattr(import_module(module), function)())
+    module, _, function = text.removeprefix(SOURCE).strip().rpartition(".")
+    answers: list[object] = []
+
+    def ask() -> None:
+        try:
+            answers.append(getattr(import_module(module), function)())
+        except BaseException as error:  # noqa: BLE001 - whatever it raises may name the key
+            answers.append(KeySourceFailed(f"failed ({type(error).__name__})"))
+
+    asking = threading.Thread(target=ask, daemon=True)  # so that a start waits no longer, whatever it waits for
+    asking.start()
+    asking.join(patience)
+    answer = answers[0] if answers else KeySourceFailed(f"did not answer within {patience:.0f} seconds")
+    if isinstance(answer, KeySourceFailed):
+        raise answer
+    if not isinstance(answer, str):
+        raise KeySourceFailed(f"returned {type(answer).__name__}, not text")
+    return answer
 
 
 def parse_key_ring(text: str) -> tuple[list[tuple[str, bytes]], str]:
