@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import json
 import time
-import uuid
 from typing import Any
 
 import jwt
@@ -84,9 +83,10 @@ def test_the_key_is_found_in_our_own_table_only(access, kid):
     assert bearer(raw_token(header | {"kid": kid, "jwk": inline, "jku": "https://evil.example/jwks"}, claims, b"mine" * 8)) == 401
 
 
+SOMEBODY = "48cd7c35-919c-4294-9c5d-70d77d5a1423"
 # Of a claim that is an instant: seconds from now.
 CHANGES: list[dict[str, Any]] = [
-    {"sub": "48cd7c35-919c-4294-9c5d-70d77d5a1423"}, {"sub": "admin"}, {"sub": None},
+    {"sub": SOMEBODY}, {"sub": "admin"}, {"sub": None},
     {"sid": "18237ea3-cb32-46bd-a61f-c274fd8ac7ec"}, {"sid": "' OR 1=1"}, {"sid": 1},
     {"typ": "refresh"}, {"typ": None}, {"aud": "another"}, {"aud": ["another"]}, {"iss": "https://evil.example"}, {"iss": None},
     {"exp": -1}, {"exp": "tomorrow"}, {"exp": None}, {"nbf": 6000}, {"iat": None}, {"jti": None},
@@ -105,11 +105,7 @@ def test_edited_claims_are_refused_even_when_our_key_signed_them(access, change)
 
 def test_the_same_claims_with_another_signature_are_refused(access):
     head, claims, signature = access.split(".")
-    other = (
-        base64.urlsafe_b64encode(json.dumps(parts(access)[1] | {"sub": "48cd7c35-919c-4294-9c5d-70d77d5a1423"}).encode())
-        .rstrip(b"=")
-        .decode()
-    )
+    other = base64.urlsafe_b64encode(json.dumps(parts(access)[1] | {"sub": SOMEBODY}).encode()).rstrip(b"=").decode()
     assert bearer(f"{head}.{other}.{signature}") == 401 and bearer(f"{head}.{claims}.") == 401 and bearer(f"{head}.{claims}") == 401
 
 
