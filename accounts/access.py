@@ -8,8 +8,8 @@ from accounts.services import developers
 
 
 def may_enter(user: User) -> bool:
-    """Active, and not a developer whom production does not admit at this moment (R-053, R-097)."""
-    return user.is_active and (user.role != Role.DEVELOPER or developers.admitted())
+    """Active, not on the way to erasure, and not a developer whom production does not admit at this moment (R-053, R-097, R-185)."""
+    return user.is_active and user.erasure_requested_at is None and (user.role != Role.DEVELOPER or developers.admitted())
 
 
 def developer_on_record(user: User) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_backends
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.timezone import now
@@ -35,6 +36,8 @@ class User(AbstractBaseUser):
     organization = models.ForeignKey(
         "accounts.Organization", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("studio in use")
     )
+    objections = ArrayField(models.CharField(max_length=20), default=list, blank=True, editable=False)  # `accounts.objections`
+    erasure_requested_at = models.DateTimeField(_("erasure asked for"), null=True, editable=False)  # closed from then on
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
