@@ -119,6 +119,8 @@ CELERY_BEAT_SCHEDULE = {
     "activity-partitions": {"task": "audit.tasks.make_partitions", "schedule": 12 * 3600.0},
     "activity-seal": {"task": "audit.tasks.seal", "schedule": 4.0, "options": {"expires": 8}},
     "activity-heads": {"task": "audit.tasks.publish_heads", "schedule": 5.0, "options": {"expires": 10}},
+    "alerts": {"task": "audit.tasks.detect", "schedule": 30.0, "options": {"expires": 30}},
+    "alert-mail": {"task": "audit.tasks.mail_alerts", "schedule": 30.0, "options": {"expires": 30}},
     "activity-retention": {"task": "audit.tasks.keep_retention", "schedule": 3600.0, "options": {"expires": 3600}},
     "expired-sessions": {"task": "accounts.tasks.clear_expired_sessions", "schedule": 3600.0},
 }

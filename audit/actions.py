@@ -99,6 +99,17 @@ ACTIONS: dict[str, str] = {
     "opportunity.deleted": "Opportunity deleted",
     "signal.deleted": "Signal deleted",
     "opportunities.exported": "Opportunities exported",
+    # alerts and what is done about them
+    "alert.opened": "Security alert opened",
+    "alert.escalated": "Security alert became more severe",
+    "alert.mailed": "Security alert mailed",
+    "alert.acknowledged": "Security alert acknowledged",
+    "alert.assigned": "Security alert assigned",
+    "alert.noted": "Note added to a security alert",
+    "alert.contained": "Something done because of a security alert",
+    "alert.resolved": "Security alert resolved",
+    "network.blocked": "Network blocked",
+    "network.unblocked": "Block of a network lifted",
     # the log itself
     "audit.archived": "Month of the activity log moved to the archive",
     "audit.archive_removed": "Archived month of the activity log removed at the end of its time",

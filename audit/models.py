@@ -9,8 +9,11 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
+from audit.alerts.models import AlertNote, SecurityAlert
 from vault.fields import SealedTextField
 from vault.services import Owner, instance_month, person
+
+__all__ = ["Activity", "AlertNote", "AuditArchive", "AuditSeal", "HeadTarget", "SealLeaves", "SecurityAlert"]
 
 
 class ActivityQuerySet(models.QuerySet):

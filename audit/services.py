@@ -13,8 +13,10 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from aaperture.lib.client_address import client_address
+from aaperture.lib.nudge import nudge
 from aaperture.lib.redaction import SECRET_KEY
 from audit.actions import ACTIONS
+from audit.detectors import ACTIONS_AT_ONCE
 from audit.models import Activity
 from vault.errors import SealedDataError
 from vault.services import keyed_hash
@@ -48,6 +50,10 @@ def record(
     """
     activity = _build(action, target, actor, request, organization_id, account, details)
     _insert([activity])
+    if action in ACTIONS_AT_ONCE:
+        from audit.tasks import detect  # tasks import services
+
+        nudge(detect, activity.id)
     return activity
 
 

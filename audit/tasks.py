@@ -1,6 +1,7 @@
 from celery import shared_task
 
 from audit import services
+from audit.alerts import detection, mail
 from audit.seal import heads, retention, sealing
 
 
@@ -22,3 +23,13 @@ def publish_heads() -> None:
 @shared_task(ignore_result=True)
 def keep_retention() -> None:
     retention.keep()
+
+
+@shared_task(ignore_result=True)
+def detect(_activity_id: str = "") -> None:
+    detection.detect()
+
+
+@shared_task(ignore_result=True)
+def mail_alerts(_alert_id: str = "") -> None:
+    mail.send_due()
