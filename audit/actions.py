@@ -114,6 +114,9 @@ ACTIONS: dict[str, str] = {
     "audit.archived": "Month of the activity log moved to the archive",
     "audit.archive_removed": "Archived month of the activity log removed at the end of its time",
     "audit.archive_searched": "Archived activity searched",
+    # keys
+    "keys.rotation_started": "Rotation of the master key started",
+    "keys.rotated": "Master key rotated",
     # instance
     "settings.changed": "Instance settings changed",
     "access_review.opened": "Access review opened",

@@ -1,10 +1,13 @@
+from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.big_lists import BigListMixin
@@ -12,7 +15,9 @@ from aaperture.lib.client_address import canonical
 from aaperture.lib.console import ReadOnlyAdmin, console
 from audit.actions import ACTIONS
 from audit.models import Activity
-from audit.services import opened_or_empty
+from audit.seal.places import FAILURES
+from audit.seal.search import SHOWN, archived_months, search_archive
+from audit.services import opened_or_empty, record
 from vault.services import keyed_hash
 
 MOST_ACTIONS = 12  # that one word may mean
@@ -81,3 +86,35 @@ class ActivityAdmin(BigListMixin, ReadOnlyAdmin):
     @admin.display(description=_("browser or program"))
     def origin_agent(self, activity: Activity) -> str:
         return opened_or_empty(activity, "agent") or "–"
+
+
+class ArchiveForm(forms.Form):
+    month = forms.TypedChoiceField(label=_("Month"), coerce=date.fromisoformat)
+    q = forms.CharField(label=_("Search for"), max_length=200, required=False, help_text=ActivityAdmin.search_help_text)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["month"].choices = [(f"{month:%Y-%m-%d}", f"{month:%Y-%m}") for month in archived_months()]  # type: ignore[attr-defined]
+
+
+def archive_view(request: HttpRequest) -> HttpResponse:
+    """Activity that has left the log for the archive; each search is on record."""
+    log = ActivityAdmin(Activity, console)
+    form, found = ArchiveForm(request.GET if "month" in request.GET else None), None
+    if form.is_bound and form.is_valid():
+        month, text = form.cleaned_data["month"], form.cleaned_data["q"].strip()
+        conditions = [dict(one.children) for one in log.search_for(request, text)] if text else []
+        try:
+            found = search_archive(month, conditions)  # type: ignore[arg-type]
+        except FAILURES:
+            form.add_error(None, _("The archive does not answer, or does not have this month."))
+        else:
+            record("audit.archive_searched", request=request, month=f"{month:%Y-%m}", found=found.count)
+            log.prepare_rows(request, found.activities)
+    context = {**console.each_context(request), "title": _("Archived activity"), "form": form, "found": found, "shown": SHOWN}
+    return TemplateResponse(request, "audit/archive.html", context)
+
+
+console.add_page(
+    "audit", _("Archived activity"), archive_view, route="audit/archive/", url_name="audit_archive", permission="audit.view_activity"
+)

@@ -1,6 +1,7 @@
 """One answer to "where does this request come from?", used by limits, lock-out, the activity log and the logs."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -8,6 +9,7 @@ from django.http import HttpRequest
 UNKNOWN = "0.0.0.0"  # nosec B104
 
 
+@lru_cache(maxsize=4096)
 def canonical(text: str) -> IPv4Address | IPv6Address | None:
     """The address in `text`, with its zone stripped and an IPv4-mapped form turned into IPv4."""
     try:
@@ -19,10 +21,15 @@ def canonical(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
+@lru_cache(maxsize=64)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text, strict=False)
+
+
 def client_address(request: HttpRequest) -> str:
     """`X-Real-IP` when the peer is one of `TRUSTED_PROXIES`, else the peer; never `X-Forwarded-For`, which clients write."""
     peer = canonical(request.META.get("REMOTE_ADDR", ""))
-    if peer is not None and any(peer in ip_network(net, strict=False) for net in settings.TRUSTED_PROXIES):
+    if peer is not None and any(peer in _network(net) for net in settings.TRUSTED_PROXIES):
         told = canonical(request.META.get("HTTP_X_REAL_IP", ""))
         if told is not None:
             return str(told)

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -87,6 +87,47 @@ def test_the_canonical_text_covers_every_stored_column():
     assert set(canonical) == columns
     assert canonical["recorded_at"] == activity.recorded_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     assert canonical["id"] == str(activity.pk) and canonical["details"] == {"fields": ["name"]}
+
+
+def test_the_canonical_text_is_the_json_of_the_columns_whatever_they_hold():
+    from django.core.serializers.json import DjangoJSONEncoder
+
+    from audit.seal import rows
+    from audit.services import encode
+
+    user = make_user()
+    request = RequestFactory().get("/", REMOTE_ADDR="2001:db8::1", headers={"User-Agent": 'Fire"fox\\ \t é\u2028'})
+    request.user, request.request_id, request.credential_id = user, 'quote " and \\ and \n', "é"
+    details = {
+        "b": [1, 2.5, None, True],
+        "a": {"z": "line\nbreak", "é": '"'},
+        "when": datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
+        "id": user.pk,
+    }
+    activity = record("user.updated", user, request=request, account=user.email, organization_id=uuid.uuid4(), **details)
+    said = json.loads(activity.canonical)
+    assert json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False) == activity.canonical
+    assert said["details"] == json.loads(json.dumps(details, cls=DjangoJSONEncoder)) == json.loads(encode(details))
+    names = ", ".join(f"{name}::text" if name not in rows.BINARY else name for name in rows.COLUMNS)
+    (stored,) = run(f"SELECT {names} FROM audit_activity WHERE id = %s", [activity.pk])
+    columns = dict(zip(rows.COLUMNS, stored, strict=True))
+    columns |= {name: columns[name] and bytes(columns[name]) for name in rows.BINARY} | {"details": json.loads(columns["details"])}
+    assert rows.differing(columns) == []
+
+
+def test_what_record_gives_back_is_what_stands_in_the_log():
+    user = make_user()
+    request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9", headers={"User-Agent": "Firefox"})
+    request.user = user
+    given = record("user.updated", user, request=request, fields=["name"])
+    stored = Activity.objects.get(pk=given.pk)
+    for field in Activity._meta.concrete_fields:
+        assert getattr(given, field.attname) == getattr(stored, field.attname), field.name
+
+
+def test_a_record_that_the_database_refuses_is_a_database_error_of_django():
+    with pytest.raises(DatabaseError), transaction.atomic():
+        record("user.updated", note="nul \0")
 
 
 def test_an_unknown_action_and_a_secret_detail_are_refused():

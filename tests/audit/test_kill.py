@@ -48,7 +48,13 @@ def die_at(module, name, call=1, after=False):
 
 def run(code: str, **environment: str) -> int:
     done = subprocess.run(
-        [sys.executable, "-c", SET_UP + code], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", SET_UP + code],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode in {0, -signal.SIGKILL}, done.stderr
     return done.returncode

@@ -133,8 +133,8 @@ def test_an_invented_archive_record_does_not_explain_a_missing_month(folder, tes
     with as_owner(test_database) as owner:
         owner.execute(
             "INSERT INTO audit_auditarchive (id, kind, month, rows, seals, last_seal, manifest_hash, made_at, public_key, proof)"
-            " SELECT gen_random_uuid(), 'archived', month, sum(count), count(*), max(number), sha256(''), now(), max(public_key), max(proof)"
-            " FROM audit_auditseal WHERE month = %s GROUP BY month",
+            " SELECT gen_random_uuid(), 'archived', month, sum(count), count(*), max(number), sha256(''), now(), max(public_key),"
+            " max(proof) FROM audit_auditseal WHERE month = %s GROUP BY month",
             [MONTH],
         )
         owner.execute("DROP TABLE audit_activity_2025_03")

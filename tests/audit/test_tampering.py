@@ -19,7 +19,8 @@ from vault.services import destroy_key, person
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MONTH = date(2025, 5, 1)
-COPIED = "SELECT * FROM jsonb_populate_record(NULL::audit_activity, (SELECT to_jsonb(a) FROM audit_activity a WHERE id = '{one}') || '{changes}')"
+ROW = "(SELECT to_jsonb(a) FROM audit_activity a WHERE id = '{one}')"
+COPIED = f"SELECT * FROM jsonb_populate_record(NULL::audit_activity, {ROW} || '{{changes}}')"
 
 
 def found(**options) -> dict[Kind, list[str]]:
