@@ -35,8 +35,8 @@ WRITERS = (1, 4, 8)
 QUICK, FULL = 200_000, 1_000_000
 OLD_MONTH = date(2025, 3, 1)
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-SAME = """recorded_at, action, actor_kind, actor_id, credential, credential_id, organization_id, target_type, target_id, request_id, details,
-    address, agent, address_hash, account_hash"""
+SAME = """recorded_at, action, actor_kind, actor_id, credential, credential_id, organization_id, target_type, target_id, request_id,
+    details, address, agent, address_hash, account_hash"""
 COPIES = f"""
 INSERT INTO audit_activity (id, {SAME}, canonical)
 SELECT fresh, {SAME}, replace(t.canonical, t.id::text, fresh::text)

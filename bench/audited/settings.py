@@ -8,10 +8,6 @@ from aaperture.settings import INSTALLED_APPS
 HAS_AUDITLOG, HAS_EASY_AUDIT = find_spec("auditlog") is not None, find_spec("easyaudit") is not None
 OTHERS = [*(["auditlog"] if HAS_AUDITLOG else []), *(["django.contrib.sessions", "easyaudit"] if HAS_EASY_AUDIT else [])]
 INSTALLED_APPS += ["bench.audited", *OTHERS]
-    "bench.audited",
-    *(["auditlog"] if HAS_AUDITLOG else []),
-    *(["django.contrib.sessions", "easyaudit"] if HAS_EASY_AUDIT else []),
-]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DJANGO_EASY_AUDIT_REGISTERED_CLASSES = ["audited.watchedbyeasyaudit"]
 DJANGO_EASY_AUDIT_WATCH_REQUEST_EVENTS = DJANGO_EASY_AUDIT_WATCH_AUTH_EVENTS = False
