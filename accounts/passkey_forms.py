@@ -8,6 +8,7 @@ from typing import Any
 from allauth.core import context
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn import forms as webauthn_forms
+from allauth.mfa.webauthn.internal import auth as webauthn
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -87,13 +88,20 @@ class EditWebAuthnForm(webauthn_forms.EditWebAuthnForm):
 
 
 class LoginWebAuthnForm(webauthn_forms.LoginWebAuthnForm):
-    """A sign-in by passkey alone. A refused one names nobody in the log: who it claims to be from is only a claim."""
+    """A sign-in by passkey alone: only by one that checked a finger, a face or a code, whatever the challenge was made for.
+
+    The session may hold a challenge of a second step, which asks for a touch only; found on the street, a key would then do.
+    A refused one names nobody in the log: who it claims to be from is only a claim.
+    """
 
     credential = CredentialField()
 
     def clean_credential(self) -> Authenticator:
         try:
             with refusing_nonsense():
+                given = webauthn.parse_authentication_response(self.cleaned_data["credential"])
+                if not given.response.authenticator_data.is_user_verified():
+                    raise _refused()
                 return super().clean_credential()
         except forms.ValidationError:
             record_after(context.request, "user.login.failed", reason="passkey")

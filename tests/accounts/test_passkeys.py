@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.urls import reverse
@@ -109,6 +110,26 @@ def test_somebody_elses_key_is_no_second_step(passkey):
     options = client.get(reverse("mfa_authenticate")).context["js_data"]["request_options"]
     response = client.post(reverse("mfa_authenticate"), {"credential": json.dumps(passkey.authenticate(options))})
     assert "This passkey does not fit" in response.content.decode() and "_auth_user_id" not in client.session
+
+
+def test_a_key_that_was_only_touched_opens_no_account_alone(client, passkey):
+    passkey.checks = 0
+    assert not come_in(client, passkey.authenticate(challenge(client)))
+
+
+def test_neither_does_it_over_a_challenge_of_somebodys_second_step(passkey):
+    other = make_user(email="other@example.test", password=PASSWORD)
+    client = Client()
+    client.force_login(other)
+    step_up(client, other)
+    assert register(client, Passkey()) == 302
+    client, passkey.checks = Client(), 0
+    with time_machine.travel(1_900_000_000, tick=False) as clock:
+        client.post(reverse("account_login"), {"login": other.email, "password": PASSWORD})
+        options = client.get(reverse("mfa_authenticate")).context["js_data"]["request_options"]
+        assert options["publicKey"]["userVerification"] == "preferred"
+        clock.shift(901)  # their own sign-in is over, the challenge stays
+        assert not come_in(client, passkey.authenticate(options))
 
 
 def test_nonsense_instead_of_a_credential_opens_nothing_and_breaks_nothing():
