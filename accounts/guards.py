@@ -36,6 +36,8 @@ ASKS_FIRST = frozenset(
         "mfa_view_recovery_codes", "mfa_generate_recovery_codes", "mfa_download_recovery_codes", "account_set_password",
     }
 )  # fmt: skip
+# where allauth asks by itself for a password or code before it writes, but asks nothing of accounts that know neither
+ASKS_WHO_CAN_ANSWER = frozenset({"account_email", "socialaccount_connections"})
 
 
 class SecondFactorMiddleware:
@@ -72,10 +74,11 @@ class StepUpMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, _view: object, _args: object, _kwargs: object) -> HttpResponse | None:
-        match = request.resolver_match
-        if match and match.view_name in ASKS_FIRST and request.user.is_authenticated and not step_up.is_recent(request):
-            return _ask(request)
-        return None
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        unasked = name in ASKS_WHO_CAN_ANSWER and request.method == "POST"
+        if not (name in ASKS_FIRST or unasked) or not request.user.is_authenticated or step_up.is_recent(request):
+            return None
+        return None if unasked and get_adapter().get_reauthentication_methods(request.user) else _ask(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, step_up.StepUpRequired):

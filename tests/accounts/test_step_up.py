@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 import time_machine
+from allauth.account.models import EmailAddress
+from django.core import mail
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
@@ -100,6 +102,20 @@ def test_an_account_of_google_alone_signs_in_again_instead(client):
         clock.shift(601)
         response = client.get(reverse(SENSITIVE))
         assert response.url.startswith(reverse("account_login")) and "_auth_user_id" not in client.session
+
+
+def test_an_account_of_google_alone_changes_no_address_without_it(client):
+    user = make_user()
+    with time_machine.travel(1_900_000_000, tick=False) as clock:
+        client.force_login(user)
+        clock.shift(601)
+        assert client.get(reverse("account_email")).status_code == 200
+        response = client.post(reverse("account_email"), {"action_add": "", "email": "thief@example.test"})
+        assert response.url.startswith(reverse("account_login")) and "_auth_user_id" not in client.session
+        assert not EmailAddress.objects.filter(email="thief@example.test").exists() and not mail.outbox
+        client.force_login(user)
+        client.post(reverse("account_email"), {"action_add": "", "email": "mine@example.test"})
+        assert EmailAddress.objects.filter(email="mine@example.test").exists()
 
 
 def api_request(user, **attributes):
