@@ -19,11 +19,13 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 
+from aaperture.lib.account_mail import send_account_mail
 from aaperture.lib.client_address import client_address
 from accounts import lockout, second_factor
 from accounts.access import may_enter
@@ -34,6 +36,7 @@ from accounts.services import signing_in, users
 from audit.services import record, record_after
 
 logger = logging.getLogger(__name__)
+BEGUN_WITH = "sign_in_begun_with"  # in the session: what ends with a changed password
 
 
 def _on_public_url(url: str) -> str:
@@ -96,10 +99,20 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
         """Whatever way they come (password, passkey, Google): who may not enter hears what a wrong password hears."""
-        if may_enter(user):
-            return None
+        if not may_enter(user):
+            return self._turned_away(request, user, reason="refused")
+        request.session[BEGUN_WITH] = user.get_session_auth_hash()
+        return None
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """The end of a sign-in that may have begun minutes ago: a password changed since ends it, as it ended every session."""
+        if not constant_time_compare(request.session.pop(BEGUN_WITH, ""), user.get_session_auth_hash()):
+            raise ImmediateHttpResponse(self._turned_away(request, user, reason="credentials"))
+        super().login(request, user)
+
+    def _turned_away(self, request: HttpRequest, user: User, *, reason: str) -> HttpResponse:
         clear_login(request)
-        lockout.note_failure(request, lockout.name_of(user), user, reason="refused")
+        lockout.note_failure(request, lockout.name_of(user), user, reason=reason)
         messages.error(request, self.error_messages["email_password_mismatch"])
         return redirect("account_login")
 
@@ -109,9 +122,12 @@ class AccountAdapter(DefaultAccountAdapter):
         super().send_account_already_exists_mail(email)
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
-        """Never for administrators (DESIGN, decision 9): they recover by command on the host; the page says the same to all."""
+        """Never a link for administrators (DESIGN, decision 9): they recover by command on the host. They are told so by mail,
+        since an answer without one would come sooner and say whose address it is; the page says the same to all."""
         record("password.reset.requested", user, request=self.request)
-        if user.role != Role.ADMIN:
+        if user.role == Role.ADMIN:
+            send_account_mail("admin_reset_refused", to=email, language=user.language, context={"name": user.get_short_name()})
+        else:
             super().send_password_reset_mail(user, email, context)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:

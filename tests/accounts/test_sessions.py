@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import ApiSession, Session
 from accounts.services import sessions, signing_in, tokens
 from audit.models import Activity
-from tests.accounts.people import PASSWORD, add_totp, make_user
+from tests.accounts.people import PASSWORD, add_totp, make_user, totp_code
 
 pytestmark = pytest.mark.django_db
 START = 1_900_000_000
@@ -207,3 +207,15 @@ def test_a_log_in_under_way_with_the_old_password_does_not_outlive_its_change(an
     with pytest.raises(tokens.TokenInvalid):
         tokens.open_session(verified, request, second_factor=False)
     assert not ApiSession.objects.exists()
+
+
+def test_neither_does_a_sign_in_that_waits_for_its_second_step(anna):
+    add_totp(anna)
+    waiting, here = Client(), Client()
+    assert waiting.post(reverse("account_login"), {"login": anna.email, "password": PASSWORD}).url == reverse("mfa_authenticate")
+    here.force_login(anna)
+    form = {"oldpassword": PASSWORD, "password1": "Another-Horse-8", "password2": "Another-Horse-8"}
+    assert here.post(reverse("account_change_password"), form).status_code == 302
+    response = waiting.post(reverse("mfa_authenticate"), {"code": totp_code()})
+    assert response.url == reverse("account_login") and not is_in(waiting)
+    assert Activity.objects.get(action="user.login.failed", target_id=str(anna.pk)).details["reason"] == "credentials"
