@@ -341,7 +341,7 @@ def test_a_client_cannot_forge_where_it_comes_from(nginx: tuple[int, int, Path])
 
 @pytest.mark.slow
 def test_the_access_log_holds_no_token(nginx: tuple[int, int, Path]) -> None:
-    for path in ("/p/canary-1", "/accounts/password/reset/key/canary-2/", "/auth?code=canary-3", "/connections/"):
+    for path in ("/p/canary-1", "/accounts/password/reset/key/canary-2/", "/auth?code=canary-3", "/invitations/canary-4/", "/connections/"):
         _get(nginx[1], path)
     assert eventually(lambda: "/connections/" in nginx[2].read_text(), within=5)
     assert "canary" not in nginx[2].read_text()
