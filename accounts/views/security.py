@@ -35,7 +35,7 @@ def security(request: UserRequest) -> HttpResponse:
 
 def _page(request: UserRequest) -> int:
     asked = request.GET.get("page", "1")
-    return min(int(asked), LAST_PAGE) if asked.isascii() and asked.isdigit() and int(asked[:6]) > 0 else 1
+    return min(max(int(asked[:6]), 1), LAST_PAGE) if asked.isascii() and asked.isdigit() else 1
 
 
 @require_GET

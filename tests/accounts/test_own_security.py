@@ -139,7 +139,7 @@ def test_sign_ins_come_in_pages_and_no_older_than_thirty_days(anna):
     assert here.get(PAGE).content.count(b'badge warn">Refused') == own_security.SIGN_INS_A_PAGE
     second = text(here, PAGE + "?page=2")
     assert "Signed in Password" in second and "Newer" in second and "Older" not in second
-    for odd in ("0", "-1", "x", "²", "99999999999999999999"):
+    for odd in ("0", "-1", "x", "²", "9" * 5000):
         assert here.get(PAGE, {"page": odd}).status_code == 200
 
 
