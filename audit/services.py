@@ -125,13 +125,15 @@ def _build(
     """The row as it will stand, sealed and with its canonical text; not made by `Activity(…)`, which costs more than the INSERT."""
     if action not in ACTIONS:
         raise UnknownAction(action)
-    for name in details:
-        if _is_secret(name):
-            raise ValueError(f"{name} may not be written to the activity log")
+    for detail in details:
+        if _is_secret(detail):
+            raise ValueError(f"{detail} may not be written to the activity log")
     user = actor if actor is not None else getattr(request, "user", None)
     actor_id = user.pk if user is not None and getattr(user, "is_authenticated", False) else None
+    id_ = uuid7()
+    name = str(id_)  # once: a UUID's text is slow to make
     values: dict[str, Any] = {
-        "id": uuid7(),
+        "id": id_,
         "recorded_at": timezone.now(),
         "action": action,
         "actor_kind": USER if actor_id else ANONYMOUS if request is not None else SYSTEM,
@@ -149,8 +151,8 @@ def _build(
         "account_hash": keyed_hash("account", account.strip().casefold()) if account else None,
     }
     if request is not None:
-        _add_origin(values, request)
-    values["canonical"] = _canonical(values)
+        _add_origin(values, request, name)
+    values["canonical"] = _canonical(values, name)
     return _assembled(values, details)
 
 
@@ -168,17 +170,17 @@ def _is_secret(name: str) -> bool:
     return SECRET_KEY.search(name) is not None
 
 
-def _add_origin(values: dict[str, Any], request: HttpRequest) -> None:
+def _add_origin(values: dict[str, Any], request: HttpRequest, name: str) -> None:
     """Address and agent, sealed for this row under the actor's key as `SealedTextField` would."""
     address = client_address(request)
     values["address_hash"] = _address_hash(address)
     owner: Owner = person(values["actor_id"]) if values["actor_id"] else instance_month(values["recorded_at"])
     for column, text in (("address", address), ("agent", request.META.get("HTTP_USER_AGENT", "")[:LONGEST_AGENT])):
         if text:
-            values[column] = seal(text.encode(), owner, f"audit_activity|{column}|{values['id']}")
+            values[column] = seal(text.encode(), owner, f"audit_activity|{column}|{name}")
 
 
-def _canonical(values: dict[str, Any]) -> str:
+def _canonical(values: dict[str, Any], name: str) -> str:
     """Stable JSON of every stored column but `canonical` itself, in the order of their names: part of what is sealed.
 
     Written out because `json.dumps` of the same takes several times as long; a test compares the two.
@@ -187,8 +189,8 @@ def _canonical(values: dict[str, Any]) -> str:
         f'{{"account_hash":{_hex(values["account_hash"])},"action":"{values["action"]}","actor_id":{_id(values["actor_id"])}'
         f',"actor_kind":"{values["actor_kind"]}","address":{_hex(values["address"])},"address_hash":{_hex(values["address_hash"])}'
         f',"agent":{_hex(values["agent"])},"credential":{quoted(values["credential"])},"credential_id":{quoted(values["credential_id"])}'
-        f',"details":{values["details"]},"id":"{values["id"]}","organization_id":{_id(values["organization_id"])}'
-        f',"recorded_at":"{_utc(values["recorded_at"])}","request_id":{quoted(values["request_id"])}'
+        f',"details":{values["details"]},"id":"{name}","organization_id":{_id(values["organization_id"])}'
+        f',"recorded_at":"{values["recorded_at"].isoformat(timespec="microseconds")[:-6]}Z","request_id":{quoted(values["request_id"])}'
         f',"target_id":{quoted(values["target_id"])},"target_type":{quoted(values["target_type"])}}}'
     )
 
@@ -241,7 +243,10 @@ def _insert_prepared(database: BaseDatabaseWrapper, rows: list[list[Any]]) -> No
     raw = database.connection
     if raw.prepare_threshold is None:  # Django's default; its own cursors bind on our side and prepare nothing whatever it says
         raw.prepare_threshold = 5
-    with database.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+    cursor = getattr(raw, "activity_cursor", None)
+    if cursor is None:
+        cursor = raw.activity_cursor = psycopg.Cursor(raw)  # kept: it remembers how to write each kind of value
+    with database.wrap_database_errors:
         if len(rows) == 1:
             cursor.execute(INSERT, rows[0], prepare=True)
         else:

@@ -10,6 +10,7 @@ The database is durable: commits reach the disk. The two other packages are no d
 Prints one JSON line per figure (bench, case, value, unit, goal, ok) and a table.
 """
 
+import itertools
 import json
 import os
 import resource
@@ -17,8 +18,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -267,8 +270,6 @@ def seal(report: Report, filler: Filler, rows: int, case: str) -> None:
 
 def keeping_up(report: Report, filler: Filler) -> None:
     """5,000 rows a second for ten seconds, and the sealer's tick every four beside it: how old the oldest unsealed row becomes."""
-    import threading
-
     from django.db import connection, connections
 
     from audit.seal import sealing
@@ -349,12 +350,14 @@ def letting_go(report: Report, folder: Path) -> None:
     settings.AUDIT_ARCHIVE = str(folder)
     in_month = Activity.objects.filter(recorded_at__lt=datetime(2025, 4, 1, tzinfo=UTC)).count()
     taken: list[float] = []
+    waited = [0.0]
     real = retention.drop
 
     def timed(month: date) -> bool:
-        before = time.perf_counter()
-        done = real(month)
-        taken.append(time.perf_counter() - before)
+        with writing(waited):
+            before = time.perf_counter()
+            done = real(month)
+            taken.append(time.perf_counter() - before)
         return done
 
     retention.drop = timed  # type: ignore[assignment]
@@ -362,6 +365,35 @@ def letting_go(report: Report, folder: Path) -> None:
     assert retention.keep(now=datetime(2025, 4, 1, tzinfo=UTC) + timedelta(days=40)) == [OLD_MONTH]
     report.add(f"archiving and reading back {in_month:,} rows", in_month / (time.perf_counter() - before), "rows/s")
     report.add(f"detaching and dropping a month of {in_month:,} rows", taken[0] * 1000, "ms", goal=100, at_most=True)
+    report.add("longest wait of a record() meanwhile", waited[0] * 1000, "ms", goal=100, at_most=True)
+
+
+@contextmanager
+def writing(waited: list[float]) -> Iterator[None]:
+    """Somebody else records all the time; `waited` becomes the longest that took."""
+    from django.db import connections
+
+    from audit.services import record
+
+    request, started, done = make_request(), threading.Event(), threading.Event()
+
+    def write_on() -> None:
+        for turn in itertools.count():
+            before = time.perf_counter()
+            record("user.login", request.user, request=request, method="password")
+            if turn > 20:
+                started.set()
+                waited[0] = max(waited[0], time.perf_counter() - before)
+            if done.is_set():
+                break
+        connections.close_all()
+
+    thread = threading.Thread(target=write_on)
+    thread.start()
+    started.wait()
+    yield
+    done.set()
+    thread.join()
 
 
 def make_tables() -> None:

@@ -63,9 +63,10 @@ BEGIN
     LOCK TABLE public.audit_activity IN ACCESS EXCLUSIVE MODE;
     SELECT coalesce(sum(s.count), 0) INTO sealed FROM public.audit_auditseal s WHERE s.month = first;
     SELECT s.to_tx, s.to_id INTO last_tx, last_id FROM public.audit_auditseal s ORDER BY s.number DESC LIMIT 1;
-    EXECUTE format('SELECT EXISTS (SELECT 1 FROM public.%I WHERE (tx, id) > ($1, $2))', name) INTO stray
+    -- the last row by the index: whether any is behind the last seal would be asked of every row
+    EXECUTE format('SELECT (tx, id) > ($1, $2) FROM public.%I ORDER BY tx DESC, id DESC LIMIT 1', name) INTO stray
         USING coalesce(last_tx, 0), coalesce(last_id, '00000000-0000-0000-0000-000000000000');
-    IF stray OR sealed <> archived THEN
+    IF coalesce(stray, false) OR sealed <> archived THEN
         RAISE EXCEPTION 'this month has rows that are not archived' USING ERRCODE = 'insufficient_privilege';
     END IF;
     EXECUTE format('ALTER TABLE public.audit_activity DETACH PARTITION public.%I', name);

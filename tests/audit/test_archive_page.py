@@ -63,4 +63,4 @@ def test_the_page_is_accessible_and_breaks_no_rule(page, live_server, login, axe
     login(make_user(role="admin"))
     page.goto(f"{live_server.url}{reverse('admin:audit_archive')}?month=2025-03-01")
     assert page.get_by_text("5 activities of 5").is_visible()
-    assert axe() == []
+    assert axe(preload=False) == []  # preloading copies style sheets into an inline one, which the policy refuses
