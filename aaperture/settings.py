@@ -101,7 +101,8 @@ CACHES = {
 CELERY_BROKER_URL = redis_url(REDIS_URL, 0, broker=True)
 CELERY_TASK_IGNORE_RESULT = True
 # minutes long: never in the way of ticks and mail
-CELERY_TASK_ROUTES = {name: {"queue": "runs"} for name in ("integrations.tasks.execute_run", "audit.tasks.keep_retention")}
+_long = ("integrations.tasks.execute_run", "audit.tasks.keep_retention", "operations.tasks.rotate_keys")
+CELERY_TASK_ROUTES = {name: {"queue": "runs"} for name in _long}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
@@ -122,6 +123,9 @@ CELERY_BEAT_SCHEDULE = {
     "alerts": {"task": "audit.tasks.detect", "schedule": 30.0, "options": {"expires": 30}},
     "alert-mail": {"task": "audit.tasks.mail_alerts", "schedule": 30.0, "options": {"expires": 30}},
     "activity-retention": {"task": "audit.tasks.keep_retention", "schedule": 3600.0, "options": {"expires": 3600}},
+    "blocked-networks": {"task": "operations.tasks.keep_blocklist", "schedule": 30.0, "options": {"expires": 30}},
+    "key-rotations": {"task": "operations.tasks.resume_key_rotations", "schedule": 60.0, "options": {"expires": 60}},
+    "secrets": {"task": "operations.tasks.observe_secrets", "schedule": 3600.0},
     "expired-sessions": {"task": "accounts.tasks.clear_expired_sessions", "schedule": 3600.0},
 }
 
@@ -158,6 +162,7 @@ MIDDLEWARE = [
     "accounts.middleware.RequestContextMiddleware",
     "accounts.middleware.SecurityHeadersMiddleware",
     "accounts.middleware.PolicyMiddleware",
+    "operations.containment.middleware.BlockedNetworkMiddleware",
     "aaperture.lib.cors.CorsMiddleware",
     "aaperture.lib.api.cookies.NoCookiesMiddleware",
     "django.middleware.security.SecurityMiddleware",

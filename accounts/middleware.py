@@ -22,7 +22,7 @@ from accounts.sessions import asking
 from audit.services import record, record_after
 
 Handler = Callable[[HttpRequest], HttpResponse]
-POLLING = frozenset({"integrations:processing_status", "csp_report"})  # what a page sends by itself is not being there
+POLLING = frozenset({"integrations:processing_status", "console_keys", "csp_report"})  # what a page sends by itself is not being there
 PLACE_OF_NONCE = "{nonce}"
 NEVER_CACHED = "max-age=0, no-cache, no-store, must-revalidate, private"
 TOUCH_AFTER = 60  # seconds between two writes of "last seen"

@@ -90,13 +90,14 @@ OPERATIONS = {
 
 # Django asks for these beside the matrix's own words; each follows the cell it belongs to.
 IMPLIED: dict[str, tuple[str, ...]] = {
-    "accounts.change_instancesettings": ("accounts.view_instancesettings",),
+    "accounts.change_instancesettings": ("accounts.view_instancesettings", "operations.block_network"),
     "integrations.view_run": ("integrations.view_runevent",),
     "accounts.view_user": (
         "accounts.view_organization", "accounts.view_membership", "accounts.view_session", "accounts.view_apisession",
         "accounts.view_apikey", "accounts.view_coachlink", "operations.view_accessreview",
     ),
-    "operations.view_monitoring": ("tracker.view_opportunitycount",),
+    "operations.view_monitoring": ("tracker.view_opportunitycount", "audit.view_securityalert", "operations.view_blockednetwork"),
+    "operations.backup_restore": ("operations.rotate_keys",),  # administrators only
 }  # fmt: skip
 
 

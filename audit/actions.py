@@ -110,6 +110,14 @@ ACTIONS: dict[str, str] = {
     "alert.resolved": "Security alert resolved",
     "network.blocked": "Network blocked",
     "network.unblocked": "Block of a network lifted",
+    # privacy
+    "objection.changed": "Objections changed",
+    "mail_details.deleted": "Details of all mail deleted by their owner",
+    "data.export_requested": "Copy of a person's data asked for",
+    "data.exported": "Copy of a person's data downloaded",
+    "erasure.requested": "Erasure of an account asked for",
+    "erasure.withdrawn": "Erasure of an account taken back",
+    "erasure.done": "Account erased",
     # the log itself
     "audit.archived": "Month of the activity log moved to the archive",
     "audit.archive_removed": "Archived month of the activity log removed at the end of its time",

@@ -20,7 +20,7 @@ from accounts.admin.ending import operator
 from accounts.roles import Role
 from accounts.services.users import step_up
 from audit.services import record
-from operations import access_matrix, figures
+from operations import access_matrix, figures, key_pages  # noqa: F401 - that module adds its own page
 from operations.models import AccessReview, AccessReviewEntry
 from operations.services import access_reviews
 

@@ -17,6 +17,7 @@ from accounts.models import User
 from audit.actions import ACTIONS
 from audit.models import Activity
 from audit.services import as_record
+from operations import key_api
 
 
 class NewestFirst(CursorPages):
@@ -68,4 +69,4 @@ class ActivityLogs(ApiView):
         return told | {"target_type": row.target_type, "target_id": row.target_id}
 
 
-urlpatterns = [path("v1/activity-logs", ActivityLogs.as_view(), name="activity_logs")]
+urlpatterns = [path("v1/activity-logs", ActivityLogs.as_view(), name="activity_logs"), *key_api.urlpatterns]

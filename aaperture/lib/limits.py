@@ -65,6 +65,7 @@ LIMITS = {
     "home": PAGE,
     "docs": PAGE,
     "console_figures": Limit(60),
+    "console_keys": Limit(120),
     "settings_studio_invite": Limit(20, 3600, WRITES),  # each sends a mail to an address that its owner did not give us
     "settings_invitation_resend": Limit(20, 3600, WRITES),
     "invitation_open": Limit(30),
@@ -77,6 +78,7 @@ LIMITS = {
     # the API counts after authentication (`aaperture.lib.api.throttling`): by account or key, and a log-in by the name tried
     "api:login": Limit(5),
     "api:register": Limit(3),
+    "api:keys_rotate": Limit(10),
 }
 # by the beginning of the name, the longest that fits, where a page has no limit of its own above
 FAMILIES = {

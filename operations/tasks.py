@@ -1,0 +1,32 @@
+"""The alarm clock of the top floor."""
+
+from contextlib import suppress
+from uuid import UUID
+
+from celery import shared_task
+
+from aaperture.lib.nudge import nudge
+from operations import known_secrets
+from operations.services import containment, key_rotation
+
+
+@shared_task(ignore_result=True)
+def rotate_keys(rotation_id: str) -> None:
+    with suppress(key_rotation.BusyElsewhere):
+        key_rotation.carry_out(UUID(rotation_id))
+
+
+@shared_task(ignore_result=True)
+def resume_key_rotations() -> None:
+    for rotation_id in key_rotation.open_rotations():
+        nudge(rotate_keys, rotation_id)
+
+
+@shared_task(ignore_result=True)
+def observe_secrets() -> None:
+    known_secrets.observe()
+
+
+@shared_task(ignore_result=True)
+def keep_blocklist() -> None:
+    containment.keep_blocklist()
