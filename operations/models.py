@@ -7,6 +7,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
+from operations.containment.models import BlockedNetwork
+
+__all__ = ["AccessReview", "AccessReviewEntry", "BlockedNetwork", "DataExport", "Erasure", "ExportChunk"]
 
 
 class AccessReview(models.Model):

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts import protections
 from accounts.models import Consent, User
 from audit.services import record
 from integrations import google
@@ -34,7 +35,19 @@ class Disconnected:
 
 def disconnect(connection: Connection, *, actor: User, request: HttpRequest | None = None) -> Disconnected:
     """Delete the tokens here, end its runs, then revoke at Google; the connection stays as `revoked` (R-072)."""
-    token = _forget(connection, actor=actor, request=request)
+    return _withdraw(connection, _forget(connection, actor=actor, request=request))
+
+
+def disconnect_all(user: User, *, actor: User, request: HttpRequest) -> int:
+    """Every connection of a person, by an operator who contains an incident; how many. Raises Refused."""
+    protections.check(actor, user, "edit", request)
+    theirs = list(Connection.objects.filter(owner=user).exclude(status=Connection.Status.REVOKED))
+    for connection in theirs:
+        _withdraw(connection, _forget(connection, actor=actor, request=request, by_operator=True))
+    return len(theirs)
+
+
+def _withdraw(connection: Connection, token: str) -> Disconnected:
     others = Connection.objects.usable().filter(provider=connection.provider, provider_subject=connection.provider_subject)
     if not token or others.exists():
         return Disconnected(confirmed=True)  # Google revokes an account's grants together: another person's must live
@@ -45,9 +58,9 @@ def disconnect(connection: Connection, *, actor: User, request: HttpRequest | No
 
 
 @transaction.atomic
-def _forget(connection: Connection, *, actor: User, request: HttpRequest | None) -> str:
+def _forget(connection: Connection, *, actor: User, request: HttpRequest | None, by_operator: bool = False) -> str:
     row = Connection.objects.select_for_update().get(pk=connection.pk)
-    if row.owner_id != actor.pk and not (row.owner_id is None and actor.has_perm("integrations.delete_connection")):
+    if not by_operator and row.owner_id != actor.pk and not (row.owner_id is None and actor.has_perm("integrations.delete_connection")):
         raise PermissionDenied
     if row.status == Connection.Status.REVOKED:
         return ""
