@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -9,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aaperture.lib.api.answers import plain
+from aaperture.lib.api.errors import Conflict
 from aaperture.lib.api.views import ApiView
 from aaperture.lib.nudge import nudge
 from accounts.api.users import actor_of
@@ -87,11 +89,15 @@ class Keys(ApiView):
 class KeysRotate(ApiView):
     operations = {"POST": PERMISSION}
     critical = True
+    answers = (409,)
 
     @extend_schema(request=None, responses={202: RotationSerializer})
     def post(self, request: Request) -> Response:
         """Start wrapping every data key by the first key of `ENCRYPTION_KEYS`, or join the rotation that is under way. With a step-up."""
-        asked = ask_for_rotation(actor_of(request), plain(request))
+        try:
+            asked = ask_for_rotation(actor_of(request), plain(request))
+        except ValidationError as error:
+            raise Conflict(" ".join(error.messages)) from None
         nudge(rotate_keys, asked.pk)
         return Response(_told(asked), status=202)
 

@@ -291,7 +291,7 @@ def test_a_server_with_an_old_ring_does_not_rotate_back(two_keys, settings, ring
     newer = rings["both"].split(",")
     use(settings, f"{newer[1]},{newer[0]}")
     answer = caller.post(ROTATE)
-    assert answer.status_code == 400 and "first key is retired" in str(answer.body)
+    assert answer.status_code == 409 and "first key is retired" in str(answer.body)
     assert DataKey.objects.filter(kid="test1").count() == 0
 
 
