@@ -20,7 +20,8 @@ from accounts.admin.ending import operator
 from accounts.roles import Role
 from accounts.services.users import step_up
 from audit.services import record
-from operations import access_matrix, figures, key_pages  # noqa: F401 - that module adds its own page
+from operations import access_matrix, alert_pages, figures, key_pages  # noqa: F401 - some add pages of their own
+from operations.containment import pages as containment_pages  # noqa: F401
 from operations.models import AccessReview, AccessReviewEntry
 from operations.services import access_reviews
 

@@ -143,10 +143,11 @@ def add_note(alert: SecurityAlert, text: str, *, actor: Any, request: HttpReques
     record("alert.noted", alert, actor=actor, request=request)
 
 
-def note_containment(alert: SecurityAlert, *, act: str, actor: Any, request: HttpRequest | None = None) -> None:
+@transaction.atomic
+def note_containment(alert: SecurityAlert, *, act: str, actor: Any, request: HttpRequest | None = None, **details: str) -> None:
     """What was done because of it: the act's own service has judged and recorded the act."""
     _note(alert, What.CONTAINED, author=actor, text=act)
-    record("alert.contained", alert, actor=actor, request=request, act=act)
+    record("alert.contained", alert, actor=actor, request=request, act=act, **details)
 
 
 def _require(actor: Any) -> None:

@@ -162,3 +162,4 @@ ACTS = {
         gettext_lazy("Account suspended."), suspend,
     ),
 }  # fmt: skip
+NAMES = {name: act.label for name, act in ACTS.items()} | {"block_network": gettext_lazy("Block a network")}
