@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import SignupForm
+from allauth.account.internal.flows.email_verification import handle_verification_email_rate_limit
 from allauth.account.models import EmailAddress
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest
@@ -27,11 +28,14 @@ def register(request: HttpRequest, *, email: str, password: str, name: str = "")
     if not form.is_valid():
         raise ValidationError({"password" if field == "password1" else field: _texts(faults) for field, faults in form.errors.items()})
     address = form.cleaned_data["email"]
+    may_send = handle_verification_email_rate_limit(request, address)  # as the page: whoever asks, one mail in three minutes
     if form.account_already_exists:
-        get_adapter(request).send_account_already_exists_mail(address)
+        if may_send:
+            get_adapter(request).send_account_already_exists_mail(address)
         return
     user = form.save(request)
-    EmailAddress.objects.get_for_user(user, address).send_confirmation(request, signup=True)
+    if may_send:
+        EmailAddress.objects.get_for_user(user, address).send_confirmation(request, signup=True)
     request.session.clear()  # allauth notes something in it, and a program wants no session
 
 

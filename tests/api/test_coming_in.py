@@ -163,6 +163,17 @@ def test_registering_says_the_same_whether_or_not_the_address_has_an_account():
     assert Caller().post(LOGIN, {"email": "new@example.test", "password": "Distinct-Otter-42"}).status_code == 401  # not verified yet
 
 
+def test_nobody_fills_a_strangers_mailbox_by_registering_them_from_many_addresses():
+    make_user(email="taken@example.test")
+    for email in ("new@example.test", "taken@example.test"):
+        for number in range(4):
+            caller = Caller()
+            caller.client.defaults["REMOTE_ADDR"] = f"203.0.113.{number}"
+            answer = caller.post("/api/auth/register", {"email": email.title(), "password": "Distinct-Otter-42"})
+            assert answer.status_code == 202
+    assert [message.to for message in mail.outbox] == [["new@example.test"], ["taken@example.test"]]
+
+
 @pytest.mark.parametrize(("field", "value"), [("password", "short"), ("password", "alllowercase1"), ("email", "no address")])
 def test_registering_says_what_is_wrong(field, value):
     body = {"email": "new@example.test", "password": "Distinct-Otter-42"} | {field: value}
