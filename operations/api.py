@@ -1,5 +1,6 @@
 """`/api/v1/activity-logs`: who did what, for those whom the matrix lets see it."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.urls import path
@@ -28,7 +29,7 @@ class NewestFirst(CursorPages):
             found = parse_datetime(position)
         except ValueError:
             found = None
-        if found is None:
+        if found is None or found.utcoffset() != timedelta(0):  # ours are in UTC; PostgreSQL takes no offset above 15 hours
             raise NotFound("There is no such page.")
 
 

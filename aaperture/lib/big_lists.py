@@ -6,7 +6,7 @@ one for each thing it may be, and the answers are merged.
 """
 
 import heapq
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -133,7 +133,7 @@ class KeysetChangeList(ChangeList):
             if at is None or timezone.is_naive(at):
                 raise ValueError(instant)
             field: Any = self.opts.get_field(self.model_admin.keyset[1])
-            return at, field.to_python(key)
+            return at.astimezone(UTC), field.to_python(key)  # PostgreSQL takes no offset above 15 hours
         except Exception as error:  # a field raises its own ValidationError, a date its ValueError
             raise IncorrectLookupParameters(error) from error
 

@@ -15,6 +15,7 @@ from tests.accounts.people import make_user
 pytestmark = pytest.mark.django_db
 LIST = "/admin/audit/activity/"
 TIED = datetime(2026, 5, 1, 12, tzinfo=UTC)
+ROW = "00000000-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
@@ -128,7 +129,18 @@ def test_a_list_costs_the_same_number_of_queries_whatever_it_holds(admin, client
 
 
 @pytest.mark.parametrize(
-    "query", ["after=x", "after=2026-05-01", "after=2026-05-01T00:00:00%2B00:00,x", "before=,", "day=yesterday", "day=9999-12-31", "last="]
+    "query",
+    [
+        "after=x",
+        "after=2026-05-01",
+        "after=2026-05-01T00:00:00%2B00:00,x",
+        "before=,",
+        f"after=2026-05-01T00:00:00%2B23:59,{ROW}",
+        f"before=0001-01-01T00:00:00%2B14:00,{ROW}",
+        "day=yesterday",
+        "day=9999-12-31",
+        "last=",
+    ],
 )
 def test_a_made_up_place_leads_back_to_the_beginning(admin, client, query):
     response = client.get(f"{LIST}?{query}")
