@@ -134,3 +134,16 @@ def test_the_console_warns_an_administrator_and_nobody_else():
     KnownSecret.objects.update(first_seen_at=timezone.now() - timedelta(days=91))
     assert "/admin/operations/keys/" in client.get("/console/figures").content.decode()
     assert "/admin/operations/keys/" not in other.get("/console/figures").content.decode()
+
+
+def test_everybody_stays_signed_in_while_the_secret_key_changes(settings):
+    """R-030: by configuration alone, the old value behind the new one for as long as a session may last."""
+    client = Client()
+    client.force_login(make_user())
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another-one-" + "m4" * 24
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert client.get("/settings/profile/").status_code == 200
+    stranger = Client()
+    stranger.force_login(make_user())
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a-third-one-" + "k3" * 24, []
+    assert stranger.get("/settings/profile/").status_code == 302
