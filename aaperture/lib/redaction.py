@@ -27,7 +27,10 @@ ASSIGNED = re.compile(  # `password=…`, `sessionid=…`, and the text of a dic
 )
 EMAIL = re.compile(r"(?<![\w.!#$%*+^~-])([\w.!#$%*+^~-])[\w.!#$%*+^~-]*(?:@|%40)([\w-]+(?:\.[\w-]+)*)", re.IGNORECASE)
 DATABASE_DETAIL = re.compile(r"\n(?:LINE \d+|DETAIL|CONTEXT):.*", re.DOTALL)  # PostgreSQL quotes the statement and the failing row
-RESET_PATH = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/|/invitations/|/p/)[^\s/?\"']+")
+RESET_PATH = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/|/invitations/|/keep-account/|/p/)[^\s/?\"']+")
+RANDOM_PATH = re.compile(  # a part of an address that looks like a token, for links that were mangled on their way; no UUID
+    r"(?<=/)(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-]))(?=[\w-]*[0-9])(?=[\w-]*[a-zA-Z])[\w-]{32,}"
+)
 PATH = re.compile(r"(?<![\w/.])/(?:home|root|Users|var|tmp|srv|opt|mnt|data|app)(?:/[\w.@+-]+)*/([\w.@+-]+)")
 LONGEST = 4000
 
@@ -43,7 +46,7 @@ def redact_text(text: str) -> str:
     text = BEARER.sub(rf"\1 {MASK}", text)
     text = SECRET_VALUE.sub(MASK, text)
     text = ASSIGNED.sub(rf"\1{MASK}", text)
-    text = RESET_PATH.sub(rf"\1{MASK}", text)
+    text = RANDOM_PATH.sub(MASK, RESET_PATH.sub(rf"\1{MASK}", text))
     text = EMAIL.sub(r"\1***@\2", text)
     return PATH.sub(r"<path>/\1", text)
 

@@ -1,17 +1,21 @@
 """What strangers and colleagues try: forged hosts, keys left in records, columns read letter by letter, timing."""
 
+import re
 import time
 from urllib.parse import quote
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from django.conf import settings
 from django.core import mail
 from django.test import Client
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 
+from aaperture.lib.redaction import redact_text
 from accounts.models import User
 from audit.models import Activity
 from tests.accounts.people import PASSWORD, make_user, totp_code
+from tests.urlconf import every_path, every_url
 
 pytestmark = pytest.mark.django_db
 
@@ -113,3 +117,15 @@ def test_signing_up_takes_as_long_for_a_taken_address_as_for_a_free_one(client):
     free, taken = seconds("free@example.test"), seconds("taken@example.test")
     assert User.objects.filter(email="free@example.test").exists()
     assert 0.5 < taken / free < 2
+
+
+def test_no_log_holds_the_token_of_a_mailed_link():
+    """Ours masks it and nginx's cuts it off, for every address that has one."""
+    masked = re.compile(re.search(r"~(\^\S+) ", (settings.BASE_DIR / "deploy/nginx.conf").read_text())[1].replace("?<", "?P<"))
+    paths = every_path()
+    routes = [(name, route) for name, route, _pattern in every_url(get_resolver()) if re.search(r":(token|key)>|<key>", route)]
+    mailed = [name for name, route in routes if not name.startswith(("admin:", "api:"))]
+    assert {"account_confirm_email", "account_reset_password_from_key", "invitation_open"} <= set(mailed)
+    for name in mailed:
+        assert masked.match(paths[name]), name
+        assert redact_text(f"Not Found: {paths[name]}").endswith("[redacted]/"), name

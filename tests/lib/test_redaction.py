@@ -21,6 +21,8 @@ from aaperture.lib.redaction import redact, redact_text
         ("key sk_live_abc123 and ya29.a0AfB-x and AIzaSyA1234567890", "key [redacted] and [redacted] and [redacted]"),
         ("POST /accounts/password/reset/key/4-abc-def/ ok", "POST /accounts/password/reset/key/[redacted]/ ok"),
         ("GET /p/AbCdEf ok", "GET /p/[redacted] ok"),
+        ("Not Found: /Invitations/8zsSajzO8rrvOXSmcUVCLRqnR_wr7VKFak_FLgljFSw/x", "Not Found: /Invitations/[redacted]/x"),
+        ("Not Found: /runs/01a201dd-d4e9-7e8d-b91b-47f6223b1923/", "Not Found: /runs/01a201dd-d4e9-7e8d-b91b-47f6223b1923/"),
         ("to _alice@example.com, josé@exemple.fr and root@localhost", "to _***@example.com, j***@exemple.fr and r***@localhost"),
         ("GET /x?login_hint=alice%40example.com", "GET /x?login_hint=a***@example.com"),
         ("answer {'refresh_token': 'abc', 'n': 1}", "answer {'refresh_token': '[redacted]', 'n': 1}"),
