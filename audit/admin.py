@@ -103,13 +103,14 @@ def archive_view(request: HttpRequest) -> HttpResponse:
     form, found = ArchiveForm(request.GET if "month" in request.GET else None), None
     if form.is_bound and form.is_valid():
         month, text = form.cleaned_data["month"], form.cleaned_data["q"].strip()
-        conditions = [dict(one.children) for one in log.search_for(request, text)] if text else []
+        sought: list[Any] = log.search_for(request, text) if text else []
+        conditions = [dict(one.children) for one in sought]
         try:
-            found = search_archive(month, conditions)  # type: ignore[arg-type]
+            found = search_archive(month, conditions)
         except FAILURES:
             form.add_error(None, _("The archive does not answer, or does not have this month."))
         else:
-            record("audit.archive_searched", request=request, month=f"{month:%Y-%m}", found=found.count)
+            record("audit.archive_searched", request=request, month=f"{month:%Y-%m}", found=found.total)
             log.prepare_rows(request, found.activities)
     context = {**console.each_context(request), "title": _("Archived activity"), "form": form, "found": found, "shown": SHOWN}
     return TemplateResponse(request, "audit/archive.html", context)

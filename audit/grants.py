@@ -9,10 +9,10 @@ from psycopg import sql
 from audit.models import AuditArchive, AuditSeal, SealLeaves
 from audit.services import COLUMNS
 
-APPEND_ONLY = {
+APPEND_ONLY: dict[str, tuple[str, ...]] = {
     "audit_activity": COLUMNS,  # not `tx`: the sealer's order is the database's to say
     **{
-        model._meta.db_table: tuple(field.column for field in model._meta.concrete_fields)
+        model._meta.db_table: tuple(str(field.column) for field in model._meta.concrete_fields)
         for model in (AuditSeal, SealLeaves, AuditArchive)
     },
 }
@@ -38,7 +38,7 @@ def grant_application_role(*, using: str, **_kwargs: Any) -> None:
         ):
             cursor.execute(sql.SQL(statement).format(app=app, database=database))
         for table, columns in APPEND_ONLY.items():
-            names = sql.SQL(", ").join(map(sql.Identifier, columns))
+            names = sql.SQL(", ").join([sql.Identifier(column) for column in columns])
             for statement in ("REVOKE ALL ON {table} FROM {app}", "GRANT SELECT, INSERT ({names}) ON {table} TO {app}"):
                 cursor.execute(sql.SQL(statement).format(table=sql.Identifier(table), names=names, app=app))
         # reached through their parent only; one that somebody detached by hand is no child any more, and is closed all the same

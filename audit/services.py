@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC
 from functools import lru_cache
-from json.encoder import c_make_encoder
+from json.encoder import c_make_encoder  # type: ignore[attr-defined]
 from json.encoder import encode_basestring as quoted
 from typing import Any
 from uuid import UUID

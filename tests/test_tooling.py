@@ -45,7 +45,7 @@ def commands(name: str) -> str:
 
 def test_the_example_lists_every_variable_that_is_read_and_no_other() -> None:
     sources = [ROOT / "aaperture/settings.py"]
-    read = {name for path in sources for name in re.findall(r'\benv\.(?:text|flag|words|choice)\(\s*"([A-Z0-9_]+)"', path.read_text())}
+    read = {name for path in sources for name in re.findall(r'\benv\.(?:text|flag|words|choice|days)\(\s*"([A-Z0-9_]+)"', path.read_text())}
     listed = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert len(listed) == len(set(listed))
     assert read - set(listed) == set(), "read, but not in .env.example"

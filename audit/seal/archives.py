@@ -64,7 +64,7 @@ class _Hashed:
 def _compressed(where: Place, name: str) -> Iterator[tuple[gzip.GzipFile, _Hashed]]:
     with where.writing(name) as file:
         hashed = _Hashed(file)
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=hashed, mtime=0) as packed:  # type: ignore[arg-type]
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=hashed, mtime=0) as packed:
             yield packed, hashed
 
 

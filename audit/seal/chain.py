@@ -83,12 +83,9 @@ class Seal:
     def of(cls, row: AuditSeal) -> Self:
         binary = ("rows_hash", "leaves_hash", "previous_head", "head", "public_key", "proof")
         plain = ("number", "epoch", "month", "count", "discordant", "doubt", "sealed_at")
-        return cls(
-            first=Mark(row.from_tx, row.from_id),
-            last=Mark(row.to_tx, row.to_id),
-            **{name: bytes(getattr(row, name)) for name in binary},
-            **{name: getattr(row, name) for name in plain},
-        )
+        values: dict[str, Any] = {name: bytes(getattr(row, name)) for name in binary}
+        values |= {name: getattr(row, name) for name in plain}
+        return cls(first=Mark(row.from_tx, row.from_id), last=Mark(row.to_tx, row.to_id), **values)
 
     def stored(self) -> AuditSeal:
         same = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in {"first", "last"}}

@@ -110,11 +110,10 @@ class Bucket:
     def __init__(self, bucket: str, prefix: str) -> None:
         self.bucket, self.prefix = bucket, f"{prefix}/" if prefix else ""
         self.name = f"s3://{bucket}/{prefix}"
-        self.client = boto3.client(
+        credentials = (settings.S3_ACCESS_KEY_ID or None, settings.S3_SECRET_ACCESS_KEY or None)
+        self.client = boto3.Session(*credentials).client(
             "s3",
             endpoint_url=settings.S3_ENDPOINT_URL or None,
-            aws_access_key_id=settings.S3_ACCESS_KEY_ID or None,
-            aws_secret_access_key=settings.S3_SECRET_ACCESS_KEY or None,
             region_name="us-east-1",
             config=Config(
                 connect_timeout=3, read_timeout=20, retries={"max_attempts": 2},

@@ -46,7 +46,7 @@ ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v"
 
 def query(after: Mark, until: Mark | None = None, *, settled: bool = False, limit: int | None = None) -> sql.Composed:
     """COPY of the rows behind `after`, up to and with `until`, in the order in which they are sealed."""
-    parts = [sql.SQL("(tx, id) > ({}, {})").format(sql.Literal(after.tx), sql.Literal(after.id))]
+    parts: list[sql.Composable] = [sql.SQL("(tx, id) > ({}, {})").format(sql.Literal(after.tx), sql.Literal(after.id))]
     if until is not None:
         parts.append(sql.SQL("(tx, id) <= ({}, {})").format(sql.Literal(until.tx), sql.Literal(until.id)))
     if settled:

@@ -6,9 +6,8 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from audit.models import Activity
+from audit.models import Activity, AuditArchive
 from audit.seal import archive_records, archives, rows
-from audit.seal.archive_records import AuditArchive
 from vault.fields import Sealed
 
 SHOWN = 200
@@ -18,7 +17,7 @@ class Found(NamedTuple):
     """The newest activities that fit, newest first, how many there were, and how many rows were looked at."""
 
     activities: list[Activity]
-    count: int
+    total: int
     looked_at: int
 
 
@@ -37,14 +36,14 @@ def search_archive(month: date, any_of: Iterable[Mapping[str, Any]] = (), *, lim
     conditions = [{column: _text(value) for column, value in one.items()} for one in any_of]
     needles = [[text.encode() for text in one.values()] for one in conditions]
     newest: deque[bytes] = deque(maxlen=limit)
-    count = looked_at = 0
+    total = looked_at = 0
     for line in archives.lines(where, archives.name_of(month)):
         looked_at += 1
         if needles and not (any(all(text in line for text in one) for one in needles) and _fits(rows.values(line), conditions)):
             continue
-        count += 1
+        total += 1
         newest.append(line)
-    return Found([as_activity(rows.values(line)) for line in reversed(newest)], count, looked_at)
+    return Found([as_activity(rows.values(line)) for line in reversed(newest)], total, looked_at)
 
 
 def _fits(columns: dict[str, Any], conditions: list[dict[str, str]]) -> bool:
