@@ -295,7 +295,7 @@ def test_the_api_log_in_refuses_everybody_alike_in_the_same_time(people, setting
 def test_the_api_log_in_takes_its_time_over_a_locked_name_too_without_working(anna):
     wrong = [refused("anna@example.test", "Wrong-Horse-7", "203.0.113.1")[1] for _ in range(5)]
     worked, took = refused("anna@example.test", PASSWORD, "203.0.113.1")
-    assert worked < 0.1 < 0.5 * min(wrong) < took < 2 * max(wrong)
+    assert worked < 0.4 * min(wrong) and 0.5 * min(wrong) < took < 2 * max(wrong)
 
 
 @pytest.mark.parametrize("email", ["anna@example.test", "nobody@example.test", "google@example.test", "inactive@example.test"])

@@ -29,6 +29,7 @@ def _forms(page) -> list[str]:
     return [origin + link.get_attribute("href") for link in page.locator("#content-main a.addlink").all()]
 
 
+@pytest.mark.timeout(400)  # some twenty pages in four looks
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_list_and_form_of_the_console_is_sound_in_every_look(page, axe, live_server, login, admin_user, language):
     admin_user.language = language
