@@ -52,6 +52,7 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 _own_audit_folder = str(STATE / "audit") if ENVIRONMENT == "development" else ""
 AUDIT_HEADS = env.text("AUDIT_HEADS", _own_audit_folder)
 AUDIT_ARCHIVE = env.text("AUDIT_ARCHIVE", _own_audit_folder)
+ERASURE_LEDGER = env.text("ERASURE_LEDGER", str(STATE / "erasures") if ENVIRONMENT == "development" else "")
 AUDIT_ONLINE_DAYS = env.days("AUDIT_ONLINE_DAYS", 30, least=28)  # less than that the database's own function refuses
 AUDIT_ARCHIVE_DAYS = env.days("AUDIT_ARCHIVE_DAYS", 365)
 
@@ -126,6 +127,8 @@ CELERY_BEAT_SCHEDULE = {
     "blocked-networks": {"task": "operations.tasks.keep_blocklist", "schedule": 30.0, "options": {"expires": 30}},
     "key-rotations": {"task": "operations.tasks.resume_key_rotations", "schedule": 60.0, "options": {"expires": 60}},
     "secrets": {"task": "operations.tasks.observe_secrets", "schedule": 3600.0},
+    "exports": {"task": "operations.tasks.build_due_exports", "schedule": 20.0, "options": {"expires": 20}},
+    "erasures": {"task": "operations.tasks.carry_on_erasures", "schedule": 60.0, "options": {"expires": 60}},
     "expired-sessions": {"task": "accounts.tasks.clear_expired_sessions", "schedule": 3600.0},
 }
 

@@ -7,6 +7,7 @@ message to the metadata that may be kept. Every chain ends in `redact`, so that 
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -48,10 +49,15 @@ def validate(steps: Any) -> None:
         raise ValueError("The last step is redact.")
 
 
-def compile_steps(steps: list[dict[str, Any]]) -> Transform:
-    """One function for a whole chain; raises ValueError for steps that make no sense."""
+def compile_steps(steps: list[dict[str, Any]], *, only_here: bool = False) -> Transform:
+    """One function for a whole chain; raises ValueError for steps that make no sense.
+
+    With `only_here` the classifier may ask nobody outside: the owner of the mail objects to it.
+    """
     validate(steps)
     classify = import_string(settings.PIPELINE_CLASSIFIER)
+    if only_here:
+        classify = partial(classify, only_here=True)
     drop = {label for step in steps if step["do"] == "filter" for label in step.get("drop_labels", [])}
 
     def transform(item: Item) -> KeptItem | Dropped:

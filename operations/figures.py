@@ -72,8 +72,7 @@ def _runs(since: datetime) -> Figure:
 
 def _opportunities() -> Figure:
     week_ago = timezone.now() - timedelta(days=7)
-    kept = Opportunity.objects.filter(merged_into=None)
-    count = kept.aggregate(every=Count("pk"), new=Count("pk", filter=Q(created_at__gte=week_ago)))
+    count = Opportunity.objects.for_statistics().aggregate(every=Count("pk"), new=Count("pk", filter=Q(created_at__gte=week_ago)))
     note = _("%(n)d new this week") % {"n": count["new"]}
     return Figure(_("Opportunities"), count["every"], note, reverse("admin:tracker_opportunitycount_changelist"))
 
@@ -89,7 +88,7 @@ def _queue() -> Figure:
 
 def _mail() -> Figure:
     week_ago = timezone.now() - timedelta(days=7)
-    count = Signal.objects.aggregate(every=Count("pk"), new=Count("pk", filter=Q(created_at__gte=week_ago)))
+    count = Signal.objects.for_statistics().aggregate(every=Count("pk"), new=Count("pk", filter=Q(created_at__gte=week_ago)))
     return Figure(_("Mail kept"), count["every"], _("%(n)d new this week") % {"n": count["new"]}, "")
 
 
@@ -138,7 +137,7 @@ def _sign_ins_chart() -> Chart | None:
 
 
 def _mail_chart() -> Chart | None:
-    weeks = Signal.objects.all().per_week(weeks=8)
+    weeks = Signal.objects.for_statistics().per_week(weeks=8)
     if not any(count for _monday, count in weeks):
         return None
     title = _("Mail kept per week")

@@ -136,7 +136,7 @@ class Erasure(models.Model):
     """An account that is to be erased, and the proof afterwards that it was. Refers to the account by its random id only."""
 
     class Status(models.TextChoices):
-        REQUESTED = "requested", _("Being closed")  # asked for; connections are being withdrawn
+        REQUESTED = "requested", _("Being closed")  # asked for; connections are being withdrawn, then the mail goes out
         WAITING = "waiting", _("Waiting for its day")
         PURGING = "purging", _("Being erased")  # its day has come: no way back
         WITHDRAWN = "withdrawn", _("Taken back")
@@ -151,7 +151,6 @@ class Erasure(models.Model):
     requested_by_id = models.UUIDField(null=True)
     due_at = models.DateTimeField()
     status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
-    withdrawal_hash = models.BinaryField(max_length=32, null=True)
     withdrawn_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     studios = models.JSONField(default=list)

@@ -7,7 +7,7 @@ from celery import shared_task
 
 from aaperture.lib.nudge import nudge
 from operations import known_secrets
-from operations.services import containment, key_rotation
+from operations.services import containment, erasures, exports, key_rotation
 
 
 @shared_task(ignore_result=True)
@@ -30,3 +30,26 @@ def observe_secrets() -> None:
 @shared_task(ignore_result=True)
 def keep_blocklist() -> None:
     containment.keep_blocklist()
+
+
+@shared_task(ignore_result=True)
+def build_export(export_id: str) -> None:
+    exports.build(UUID(export_id))
+
+
+@shared_task(ignore_result=True)
+def build_due_exports() -> None:
+    exports.sweep()
+    for export_id in exports.due():
+        nudge(build_export, export_id)
+
+
+@shared_task(ignore_result=True)
+def carry_on_erasure(erasure_id: str) -> None:
+    erasures.carry_on(UUID(erasure_id))
+
+
+@shared_task(ignore_result=True)
+def carry_on_erasures() -> None:
+    for erasure_id in erasures.due():
+        nudge(carry_on_erasure, erasure_id)

@@ -6,6 +6,7 @@ The routes are read from the URLconf. A route whose object is not named in `OBJE
 import re
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ from allauth.mfa.models import Authenticator
 from django.core.cache import caches
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from accounts import own_security
-from accounts.models import CoachLink, Invitation, Membership, User
+from accounts.models import CoachLink, Consent, Invitation, Membership, User
 from accounts.roles import Role
 from accounts.services import invitations, studios
 from accounts.sessions import SessionStore
+from operations.models import DataExport
 from tests.accounts.people import make_user, step_up
 from tests.api.caller import with_key, with_token
 from tests.api.things import someones_things
@@ -27,7 +30,9 @@ from tests.tracker.mailboxes import mail, make_run, store
 pytestmark = pytest.mark.django_db
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # Routes whose argument is no object of anybody's: a provider's name, a secret that is itself the way in.
-NO_OBJECT = {"openid_login", "openid_callback", "account_confirm_email", "account_reset_password_from_key", "invitation_open"}
+NO_OBJECT = {
+    "openid_login", "openid_callback", "account_confirm_email", "account_reset_password_from_key", "invitation_open", "privacy_withdraw",
+}  # fmt: skip
 
 # Staff see the state and the counts of what people run, and may change nothing of it; transformations are the instance's own.
 WATCHED_BY_STAFF = {
@@ -79,6 +84,8 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
         "settings_coach": {"pk": link.pk},
         "settings_session_end": {"reference": reference(owner)},
         "settings_api_key_": {"pk": key.pk},
+        "settings_privacy_consent": {"pk": Consent.objects.create(user=owner, purpose="gmail.read", text_version="2026-11").pk},
+        "settings_privacy_download": {"pk": DataExport.objects.create(user=owner, status="ready", expires_at=timezone.now() + timedelta(1)).pk},
         "mfa_": {"pk": passkey.pk},
         "integrations:disconnect": {"pk": things.connection.pk},
         "integrations:run_": {"pk": things.run.pk},

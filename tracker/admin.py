@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.console import ReadOnlyAdmin, console
+from accounts.objections import Objection
 from tracker.models import OpportunityCount
 from tracker.stages import Stage
 
@@ -36,7 +37,7 @@ class OpportunityCountAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[OpportunityCount]:
         kept = Q(opportunities__isnull=False, opportunities__merged_into=None)
         counts = {f"_{stage}": Count("opportunities", filter=kept & Q(opportunities__stage=stage)) for stage in Stage.values}
-        people: QuerySet[Any] = OpportunityCount.objects.only("email")
+        people: QuerySet[Any] = OpportunityCount.objects.only("email").exclude(objections__contains=[Objection.STATISTICS])
         return people.annotate(_total=Count("opportunities", filter=kept), **counts)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:

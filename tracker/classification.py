@@ -9,10 +9,13 @@ from tracker import second_opinion
 UNDECIDED_BELOW = 0.5
 
 
-def classify(mail: Mail) -> rules.Classification:
-    """The rules' classification, or Gemini's label with the rules' reasons where they were undecided."""
+def classify(mail: Mail, *, only_here: bool = False) -> rules.Classification:
+    """The rules' classification, or Gemini's label with the rules' reasons where they were undecided.
+
+    With `only_here`, because the mail's owner objects to a second opinion, nothing leaves this machine.
+    """
     local = rules.classify(mail)
-    if not settings.GEMINI_API_KEY or local.confidence >= UNDECIDED_BELOW:
+    if only_here or not settings.GEMINI_API_KEY or local.confidence >= UNDECIDED_BELOW:
         return local
     opinion = second_opinion.ask(mail)
     if opinion is None:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from aaperture.lib.search import prefix_query, searchable
 from aaperture.lib.uuid7 import uuid7
 from accounts.models import User
+from accounts.objections import Objection
 from tracker.stages import LABEL_CHOICES, OPEN, Ball, Kind, Stage, Task
 
 LATEST = Coalesce("last_signal_at", "created_at")
@@ -32,6 +33,10 @@ class OpportunityQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> Self:
         """One's own, without those merged into another."""
         return self.filter(owner=user, merged_into=None)
+
+    def for_statistics(self) -> Self:
+        """Without those of people who object to being counted, and without those merged into another."""
+        return self.filter(merged_into=None).exclude(owner__objections__contains=[Objection.STATISTICS])
 
     def search(self, text: str) -> Self:
         """Every word of `text` begins a word of company, role, contact, subject or sender; accents and case do not matter."""
@@ -169,6 +174,9 @@ class Opportunity(models.Model):
 class SignalQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> Self:
         return self.filter(opportunity__owner=user)
+
+    def for_statistics(self) -> Self:
+        return self.exclude(opportunity__owner__objections__contains=[Objection.STATISTICS])
 
     def for_pages(self) -> Self:
         """With the mailbox's address, without its tokens."""

@@ -1,5 +1,7 @@
 """What people do to their board: each in one transaction with its activity record. Activity holds ids and stages, no names."""
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
@@ -17,6 +19,7 @@ from tracker.stages import Ball, Stage, Task
 
 EDITABLE = ("kind", "company", "role", "contact_name", "contact_email", "ball", "task", "task_text", "task_due_on", "notes")
 TASK_FIELDS = frozenset({"ball", "task", "task_text", "task_due_on"})
+FORGOTTEN_AT_ONCE = 1000
 FILLED_BY_MERGE = ("company", "role", "contact_name", "contact_email", "task_text", "notes")
 
 
@@ -157,3 +160,37 @@ def _forget(signals: list[Signal]) -> None:
 
 def record_export(user: User, *, count: int, request: HttpRequest | None = None) -> None:
     record("opportunities.exported", user, actor=user, request=request, count=count)
+
+
+@transaction.atomic
+def forget_mail(user: User, *, request: HttpRequest | None = None) -> int:
+    """Delete the details of every mail of a person and what was made of them; returns of how many mails (R-191).
+
+    Opportunities made by hand stay, without what mail added to their history. No rescan brings anything back.
+    """
+    lock_board(user.pk)
+    signals = Signal.objects.filter(opportunity__owner=user)
+    count = 0
+    for batch in batched(signals.only("connection_id", "message_id").iterator(chunk_size=FORGOTTEN_AT_ONCE), FORGOTTEN_AT_ONCE):
+        _forget(list(batch))
+        count += len(batch)
+    signals.delete()
+    own = Opportunity.objects.filter(owner=user)
+    by_hand = own.filter(Q(is_manual=True) | Q(merged_from__is_manual=True)).distinct()
+    kept = set(by_hand.values_list("pk", flat=True))
+    gone = own.exclude(pk__in=kept)
+    record("mail_details.deleted", user, actor=user, request=request, signals=count, opportunities=gone.count())
+    gone.delete()
+    StageMove.objects.filter(opportunity__in=kept).exclude(label="").delete()
+    for opportunity in own.filter(pk__in=kept):
+        opportunity.first_signal_at = opportunity.last_signal_at = None
+        opportunity.last_subject = opportunity.last_label = ""
+        _save(opportunity, fields=["first_signal_at", "last_signal_at", "last_subject", "last_label"])
+    return count
+
+
+def batched(rows: Iterable[Signal], size: int) -> Iterator[tuple[Signal, ...]]:
+    """`itertools.batched`, which this Python does not have yet."""
+    left = iter(rows)
+    while batch := tuple(islice(left, size)):
+        yield batch

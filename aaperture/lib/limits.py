@@ -68,6 +68,10 @@ LIMITS = {
     "console_keys": Limit(120),
     "settings_studio_invite": Limit(20, 3600, WRITES),  # each sends a mail to an address that its owner did not give us
     "settings_invitation_resend": Limit(20, 3600, WRITES),
+    "settings_privacy_export": Limit(5, 3600, WRITES),
+    "settings_privacy_export_status": Limit(120),
+    "settings_privacy_download": Limit(10),
+    "privacy_withdraw": Limit(20),
     "invitation_open": Limit(30),
     "integrations:gmail_connect": Limit(10, 60, WRITES),
     "integrations:google_callback": Limit(20),
@@ -86,6 +90,7 @@ FAMILIES = {
     "socialaccount_": FORM,
     "mfa_": FORM,
     "settings": PAGE,
+    "privacy": FORM,
     "invitation": PAGE,
     "site:": PAGE,
     "integrations:": PAGE,

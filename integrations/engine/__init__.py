@@ -13,6 +13,7 @@ from functools import partial
 from uuid import UUID
 
 from accounts.models import User
+from accounts.objections import Objection
 from integrations.connectors import CONNECTORS, AccessToken, Connector
 from integrations.engine.cursor import MOST_RETRIES
 from integrations.engine.fetching import Enough, Fetched, Fetcher
@@ -29,7 +30,7 @@ from integrations.errors import (
 )
 from integrations.models import Connection, Run, RunEvent
 from integrations.services import tokens
-from integrations.steps import Dropped, compile_steps
+from integrations.steps import Dropped, Transform, compile_steps
 
 logger = logging.getLogger(__name__)
 
@@ -103,11 +104,14 @@ class Reading:
             )
             return Outcome(some if self.ledger.counts.read else Run.Status.FAILED, "internal_error")
 
+    def transform(self) -> Transform:
+        """The pipeline's steps; where the mail's owner objects to a second opinion, nobody outside is asked for one."""
+        return compile_steps(self.pipeline.transformation.steps, only_here=Objection.SECOND_OPINION in self.actor.objections)
+
     def _read(self) -> Outcome:
         token = AccessToken(tokens.access_token_for(self.connection, acting_user=self.actor))
         connector = CONNECTORS[self.connection.provider](token, account=self.connection.provider_subject, stopping=self.stop.wait)
-        transform = compile_steps(self.pipeline.transformation.steps)
-        fetcher = Fetcher(connector, transform, renew=lambda refused: self._renew(token, refused), pulse=self._pulse)
+        fetcher = Fetcher(connector, self.transform(), renew=lambda refused: self._renew(token, refused), pulse=self._pulse)
         try:
             return self._read_with(connector, fetcher)
         finally:

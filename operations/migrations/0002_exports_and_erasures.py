@@ -84,7 +84,6 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("withdrawal_hash", models.BinaryField(max_length=32, null=True)),
                 ("withdrawn_at", models.DateTimeField(null=True)),
                 ("finished_at", models.DateTimeField(null=True)),
                 ("studios", models.JSONField(default=list)),

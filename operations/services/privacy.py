@@ -1,0 +1,38 @@
+"""What people decide about their own data: objections, consents, the details of their mail (R-188 … R-191)."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import Consent, User
+from accounts.objections import Objection
+from audit.services import record
+from integrations.models import Connection
+from integrations.services import connections, grants
+
+
+@transaction.atomic
+def change_objections(user: User, chosen: Iterable[str], *, request: HttpRequest | None = None) -> bool:
+    """Store what a person objects to; False when nothing changed. Raises ValueError for an unknown word."""
+    wanted = sorted({Objection(word).value for word in chosen})
+    row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if row.objections == wanted:
+        return False
+    row.objections = wanted
+    row.save(update_fields=["objections"])
+    record("objection.changed", row, actor=user, request=request, objections=wanted)
+    return True
+
+
+def withdraw_consent(consent: Consent, *, request: HttpRequest | None = None) -> None:
+    """Take an agreement back; the one to read mail ends every connected mailbox, and with the last one the agreement."""
+    user = consent.user
+    if consent.purpose == grants.PURPOSE:
+        live = Connection.objects.visible_to(user).exclude(status=Connection.Status.REVOKED)
+        for connection in live.filter(provider=Connection.Provider.GMAIL):
+            connections.disconnect(connection, actor=user, request=request)
+    with transaction.atomic():
+        Consent.objects.filter(pk=consent.pk, withdrawn_at=None).update(withdrawn_at=timezone.now())
+        record("consent.withdrawn", consent, actor=user, request=request, purpose=consent.purpose)
