@@ -6,8 +6,7 @@ from uuid import UUID
 from celery import shared_task
 
 from aaperture.lib.nudge import nudge
-from operations import known_secrets
-from operations.services import containment, erasures, exports, key_rotation
+from operations.services import containment, erasures, exports, key_rotation, secret_ages
 
 
 @shared_task(ignore_result=True)
@@ -24,7 +23,7 @@ def resume_key_rotations() -> None:
 
 @shared_task(ignore_result=True)
 def observe_secrets() -> None:
-    known_secrets.observe()
+    secret_ages.look_at_secrets()
 
 
 @shared_task(ignore_result=True)

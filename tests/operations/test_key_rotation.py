@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.test import Client
+from django.utils import timezone
 
 from accounts.roles import Role
 from audit.models import Activity, AuditSeal
@@ -119,6 +120,15 @@ def test_a_key_out_of_the_ring_that_is_still_needed_is_the_first_thing_to_do(db,
     with pytest.raises(CommandError):
         call_command("rotate_keys", "--check")
     assert re.search(r"test1 is not in ENCRYPTION_KEYS, and wraps \d+ data keys: put it back\.", capsys.readouterr().out)
+
+
+def test_one_row_that_hangs_on_a_retired_key_makes_it_needed_again(two_keys):
+    """Put there by hand, by somebody who can switch the trigger off."""
+    key_rotation.carry_out(key_rotation.ask_for_rotation().pk)
+    KeySalt.objects.filter(kid="test1").update(retired_at=None)
+    DataKey.objects.filter(owner_id=min(two_keys)).update(kid="test1")
+    KeySalt.objects.filter(kid="test1").update(retired_at=timezone.now())
+    assert not any(use_.is_removable for use_ in key_uses()) and step() is Step.REWRAP
 
 
 def test_a_dry_run_counts_and_changes_nothing(two_keys, capsys):

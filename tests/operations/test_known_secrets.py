@@ -12,9 +12,11 @@ from django.utils import timezone
 
 from accounts.roles import Role
 from accounts.services import api_keys
+from audit.alerts.models import SecurityAlert
 from operations import known_secrets
 from operations.key_usage import Step, key_uses, next_step
 from operations.known_secrets import inventory, observe, overdue_secrets
+from operations.services.secret_ages import look_at_secrets
 from operations.tasks import observe_secrets
 from tests.accounts.people import make_user
 from tests.operations.rings import forget, new_entry, use
@@ -45,6 +47,18 @@ def test_a_secret_is_due_after_ninety_days_and_not_before(settings):
     observe(NOW)
     assert overdue_secrets(days(89)) == []
     assert "STRIPE_SECRET_KEY" in names(overdue_secrets(days(91))) and names(overdue_secrets(days(91))) == names(inventory(days(91)))
+
+
+def test_an_alert_opens_on_the_ninety_first_day_and_is_mailed_after_twice_that(settings):
+    observe(NOW)
+    assert look_at_secrets(days(89)) == 0 and not SecurityAlert.objects.exists()
+    for day in (91, 92):
+        assert look_at_secrets(days(day)) > 3
+    alert = SecurityAlert.objects.get()
+    assert (alert.kind, alert.severity, alert.count) == ("secrets_overdue", "medium", len(overdue_secrets(days(92))))
+    look_at_secrets(days(181))
+    alert.refresh_from_db()
+    assert alert.severity == "high"
 
 
 def test_changing_a_secret_makes_it_young_and_putting_the_old_one_back_does_not(settings):

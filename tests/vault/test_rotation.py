@@ -112,6 +112,19 @@ def test_the_proof_finds_a_row_that_names_the_new_key_and_is_wrapped_by_the_old_
 
 
 @pytest.mark.django_db
+def test_a_salt_that_this_process_remembers_and_the_database_no_longer_has_wraps_nothing(settings, rings):
+    """As after a restore under a running process: what it wrapped by the old salt nobody could open."""
+    sealed = people(2)
+    use(settings, rings["both"])
+    ring.master_key("new1")
+    ring._salts["new1"] = KeySalt.objects.get(kid="new1").salt
+    KeySalt.objects.filter(kid="new1").update(salt=secrets.token_bytes(32))
+    rotate()
+    use(settings, rings["new"])
+    assert all_open(sealed)
+
+
+@pytest.mark.django_db
 def test_a_damaged_row_is_left_as_it_is_and_does_not_stop_the_others(settings, rings):
     sealed = people(12)
     DataKey.objects.filter(owner_id=min(sealed)).update(wrapped=b"\1" * 60)
