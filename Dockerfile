@@ -35,7 +35,8 @@ RUN AAPERTURE_STATE=/tmp/build DATABASE_URL=postgresql:///none REDIS_URL=unix://
     && rm -rf /tmp/build aaperture/lib/embedded \
     && python -m compileall -q . \
     && addgroup -S -g 10001 aaperture \
-    && adduser -S -D -H -u 10001 -G aaperture aaperture
+    && adduser -S -D -H -u 10001 -G aaperture aaperture \
+    && install -d -o 10001 -g 10001 -m 700 /var/lib/aaperture /var/lib/aaperture/audit
 USER 10001:10001
 
 EXPOSE 8000

@@ -103,6 +103,7 @@ class _Verifier:
                 self._flush_emptied(own)
         else:
             self._flush_emptied(own)
+            self.report.rows += seal.count
             hasher.add(Place(seal, after))
         self.previous = seal
 
@@ -111,7 +112,6 @@ class _Verifier:
         report.first_seal = report.first_seal or seal.number
         report.last_seal = seal.number
         report.seals += 1
-        report.rows += seal.count
         report.epochs.add(seal.epoch)
         report.keys[chain.key_id(seal.public_key)] += 1
         self.seals_of_month[seal.month] += 1
