@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 __all__ = ["ConsoleModelAdmin", "ConsoleSite", "ReadOnlyAdmin", "console"]
 Words = Any  # a text, or one that is translated when it is shown
+FILTERED_BY = ("", "__exact", "__in", "__isnull", "__gte", "__lt", "__year", "__month", "__day")  # what Django's own filters write
 
 
 class Page(NamedTuple):
@@ -151,12 +152,13 @@ class ConsoleModelAdmin(admin.ModelAdmin):
         return self.has_page(request) and super().has_delete_permission(request)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Only what the list offers to filter by: any other column could be read letter by letter through the address."""
+        """Only what the list offers to filter by, and as it offers it: any other column could be read letter by letter through
+        the address, and a made-up pattern would be an error of the database's."""
         filters = self.get_list_filter(request)
         if lookup in {getattr(one, "parameter_name", None) for one in filters}:  # a filter's own word, which is no column
             return True
         offered = {one[0] if isinstance(one, list | tuple) else one for one in filters} | {self.date_hierarchy}
-        return any(isinstance(name, str) and (lookup == name or lookup.startswith(f"{name}__")) for name in offered)
+        return lookup in {f"{name}{way}" for name in offered if isinstance(name, str) for way in FILTERED_BY}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """An action that is not offered is refused when it is asked for all the same; Django's would only not find it."""

@@ -56,6 +56,12 @@ def test_no_hidden_column_can_be_read_letter_by_letter_in_the_console(client, pa
     assert client.get(f"/admin/{path}/?{column}__startswith={quote(guess)}").status_code == 400
 
 
+@pytest.mark.parametrize("pattern", ["role__regex=(", "role__iregex=[", "role__startswith=a"])
+def test_an_offered_column_is_filtered_as_offered_and_not_by_a_pattern(client, pattern):
+    client.force_login(make_user(role="executive"))
+    assert client.get(f"/admin/accounts/user/?{pattern}").status_code == 400
+
+
 def test_a_stranger_cannot_keep_somebody_from_an_address_by_signing_up_with_it(client):
     Client().post(reverse("account_signup"), {"email": "mine@example.test", "password1": "Strangers-Pass-7", "name": "S"})
     owner = make_user(email="owner@example.test")
