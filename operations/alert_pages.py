@@ -94,7 +94,7 @@ class SecurityAlertAdmin(BigListMixin, ReadOnlyAdmin):
     page = "pages.monitoring"
     keyset = ("opened_at", "id")
     change_list_template = "operations/security_alerts.html"
-    list_display = ["opened_at", "severity_shown", "kind", "state_shown", "count", "last_seen_at", "assigned"]
+    list_display = ["opened_at", "severity_shown", "kind", "state_shown", "count", "assigned"]
     list_display_links = ["opened_at", "kind"]
     list_filter = ["state", "severity", "kind"]
 
