@@ -53,8 +53,7 @@ _own_audit_folder = str(STATE / "audit") if ENVIRONMENT == "development" else ""
 AUDIT_HEADS = env.text("AUDIT_HEADS", _own_audit_folder)
 AUDIT_ARCHIVE = env.text("AUDIT_ARCHIVE", _own_audit_folder)
 ERASURE_LEDGER = env.text("ERASURE_LEDGER", str(STATE / "erasures") if ENVIRONMENT == "development" else "")
-AUDIT_ONLINE_DAYS = env.days("AUDIT_ONLINE_DAYS", 30, least=28)  # less than that the database's own function refuses
-AUDIT_ARCHIVE_DAYS = env.days("AUDIT_ARCHIVE_DAYS", 365)
+AUDIT_ONLINE_DAYS, AUDIT_ARCHIVE_DAYS = env.days("AUDIT_ONLINE_DAYS", 30, least=28), env.days("AUDIT_ARCHIVE_DAYS", 365)
 
 # --- where we are ----------------------------------------------------------------------------------------------------
 PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000" if LOCAL else "").rstrip("/")
@@ -102,7 +101,7 @@ CACHES = {
 CELERY_BROKER_URL = redis_url(REDIS_URL, 0, broker=True)
 CELERY_TASK_IGNORE_RESULT = True
 # minutes long: never in the way of ticks and mail
-_long = ("integrations.tasks.execute_run", "audit.tasks.keep_retention", "operations.tasks.rotate_keys")
+_long = ("integrations.tasks.execute_run", "audit.tasks.keep_retention", "audit.tasks.verify_log", "operations.tasks.rotate_keys")
 CELERY_TASK_ROUTES = {name: {"queue": "runs"} for name in _long}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -123,6 +122,7 @@ CELERY_BEAT_SCHEDULE = {
     "activity-heads": {"task": "audit.tasks.publish_heads", "schedule": 5.0, "options": {"expires": 10}},
     "alerts": {"task": "audit.tasks.detect", "schedule": 30.0, "options": {"expires": 30}},
     "alert-mail": {"task": "audit.tasks.mail_alerts", "schedule": 30.0, "options": {"expires": 30}},
+    "activity-verification": {"task": "audit.tasks.verify_log", "schedule": 12 * 3600.0},
     "activity-retention": {"task": "audit.tasks.keep_retention", "schedule": 3600.0, "options": {"expires": 3600}},
     "blocked-networks": {"task": "operations.tasks.keep_blocklist", "schedule": 30.0, "options": {"expires": 30}},
     "key-rotations": {"task": "operations.tasks.resume_key_rotations", "schedule": 60.0, "options": {"expires": 60}},
@@ -268,10 +268,10 @@ ACCOUNT_PREVENT_ENUMERATION = "strict"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
-ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.reset_links.ResetLinks"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""

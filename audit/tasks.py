@@ -2,7 +2,7 @@ from celery import shared_task
 
 from audit import services
 from audit.alerts import detection, mail
-from audit.seal import heads, retention, sealing
+from audit.seal import heads, retention, sealing, watching
 
 
 @shared_task(ignore_result=True)
@@ -18,6 +18,11 @@ def seal() -> None:
 @shared_task(ignore_result=True)
 def publish_heads() -> None:
     heads.publish()
+
+
+@shared_task(ignore_result=True)
+def verify_log() -> None:
+    watching.verify_and_report()
 
 
 @shared_task(ignore_result=True)

@@ -1,5 +1,6 @@
 """Heads that were written outside, held compactly beside the chain in the database."""
 
+from audit.models import AuditSeal
 from audit.seal import heads
 from audit.seal.chain import Seal
 from audit.seal.findings import Kind, Report
@@ -19,7 +20,8 @@ class Outside:
         try:
             self._read()
         except FileNotFoundError:
-            self._unreadable("nothing is there")
+            if AuditSeal.objects.exists():  # before the first seal there is nothing to be there
+                self._unreadable("nothing is there")
         except FAILURES as error:
             self._unreadable(type(error).__name__)
 

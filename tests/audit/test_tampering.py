@@ -309,3 +309,20 @@ def test_the_command_names_what_it_finds_and_ends_with_an_error(log, tmp_path):
     with pytest.raises(CommandError) as error:
         call_command("verify_audit", stdout=out)
     assert error.value.returncode == 1 and f"ROW EDITED: seal 3: row {row}" in out.getvalue()
+
+
+def test_the_instance_notices_by_itself_and_raises_one_critical_alert(log, settings):
+    from audit.models import SecurityAlert
+    from audit.seal.watching import verify_and_report
+
+    assert verify_and_report().is_intact and not SecurityAlert.objects.exists()
+    log.execute("DELETE FROM audit_activity WHERE id = %s", [rows_of(3)[0]])
+    verify_and_report()
+    verify_and_report()
+    (alert,) = SecurityAlert.objects.all()
+    assert alert.kind == "chain_broken" and alert.severity == "critical"
+
+
+def test_an_instance_without_a_single_act_is_not_accused(settings, tmp_path):
+    settings.AUDIT_HEADS = str(tmp_path / "nowhere")
+    assert verify(heads=heads.addresses()).is_intact
