@@ -23,6 +23,7 @@ from audit.services import record
 from operations import access_matrix, alert_pages, figures, key_pages  # noqa: F401 - some add pages of their own
 from operations.containment import pages as containment_pages  # noqa: F401
 from operations.models import AccessReview, AccessReviewEntry
+from operations.privacy import desk  # noqa: F401
 from operations.services import access_reviews
 
 LIST = "admin:operations_accessreview_changelist"

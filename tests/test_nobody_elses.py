@@ -77,6 +77,7 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
     passkey = Authenticator.objects.create(user=owner, type=Authenticator.Type.WEBAUTHN, data={"name": "Key", "credential": {}})
     api = with_token(owner)
     key = with_key(owner).key  # type: ignore[attr-defined]
+    export = DataExport.objects.create(user=owner, status="ready", expires_at=timezone.now() + timedelta(days=1))
     transformation = {"pk": things.pipeline.transformation_id}
     return {
         "settings_invitation_": {"pk": Invitation.objects.get().pk},
@@ -85,7 +86,7 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
         "settings_session_end": {"reference": reference(owner)},
         "settings_api_key_": {"pk": key.pk},
         "settings_privacy_consent": {"pk": Consent.objects.create(user=owner, purpose="gmail.read", text_version="2026-11").pk},
-        "settings_privacy_download": {"pk": DataExport.objects.create(user=owner, status="ready", expires_at=timezone.now() + timedelta(1)).pk},
+        "settings_privacy_download": {"pk": export.pk},
         "mfa_": {"pk": passkey.pk},
         "integrations:disconnect": {"pk": things.connection.pk},
         "integrations:run_": {"pk": things.run.pk},
