@@ -54,6 +54,7 @@ LIMITS = {
     "account_login": Limit(5, 60, WRITES),
     "account_signup": Limit(3, 60, WRITES),
     "account_reset_password": Limit(5, 60, WRITES, field="email"),
+    "account_email": Limit(20, 3600, WRITES),  # each may send a mail to an address that its owner did not give us
     "google_login": Limit(10),
     "openid_login": Limit(10),
     "openid_callback": Limit(20),

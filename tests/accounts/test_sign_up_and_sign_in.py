@@ -177,3 +177,14 @@ def test_a_mail_is_written_in_the_language_of_whoever_gets_it(client, sandbox):
     make_user(email="zoe@example.test", password=PASSWORD, language="fr")
     client.post(reverse("account_reset_password"), {"email": "zoe@example.test"}, headers={"accept-language": "en"})
     assert "mot de passe" in mails(sandbox)[-1]["subject"].lower()
+
+
+def test_a_link_from_before_somebody_became_an_administrator_sets_no_password(client, sandbox):
+    zoe = make_user(email="zoe@example.test", password=PASSWORD)
+    client.post(reverse("account_reset_password"), {"email": zoe.email})
+    link = link_in(mails(sandbox)[-1])
+    User.objects.filter(pk=zoe.pk).update(role="admin")
+    page = client.get(link, follow=True)
+    assert client.post(page.request["PATH_INFO"], {"password1": "Another-Horse-8", "password2": "Another-Horse-8"}).status_code == 200
+    zoe.refresh_from_db()
+    assert zoe.check_password(PASSWORD)

@@ -102,6 +102,12 @@ def test_mail_to_one_address_is_limited_from_wherever_it_is_asked_for(mailoutbox
     assert statuses == [302] * 5 + [429]
 
 
+def test_nobody_mails_strangers_by_adding_their_addresses(client):
+    client.force_login(make_user())
+    statuses = [client.post(reverse("account_email"), {"action_send": "", "email": f"s{n}@example.test"}).status_code for n in range(21)]
+    assert statuses == [302] * 20 + [429]
+
+
 def test_sixty_requests_at_once_are_counted_one_by_one():
     with ThreadPoolExecutor(20) as pool:
         numbers = sorted(number for number, _ in pool.map(lambda _: count("test|x", 60), range(60)))
