@@ -17,10 +17,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from aaperture.lib.client_address import client_address
-from aaperture.lib.nudge import nudge
 from aaperture.lib.redaction import SECRET_KEY
 from aaperture.lib.uuid7 import uuid7
 from audit.actions import ACTIONS
+from audit.alerts.waking import look_at_once
 from audit.detectors import ACTIONS_AT_ONCE
 from audit.models import Activity
 from vault.errors import SealedDataError
@@ -66,9 +66,7 @@ def record(
     activity = _build(action, target, actor, request, organization_id, account, details)
     _insert([activity])
     if action in ACTIONS_AT_ONCE:
-        from audit.tasks import detect  # tasks import services
-
-        nudge(detect, activity.id)
+        look_at_once(activity)
     return activity
 
 

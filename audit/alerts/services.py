@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from aaperture.lib.nudge import nudge
 from audit.alerts.models import AlertNote, SecurityAlert
+from audit.alerts.waking import mail_at_once
 from audit.detectors import MAILED, REPORTED_COOL_DOWN, By, Severity, worse
 from audit.services import record
 
@@ -52,7 +52,8 @@ def open_alert(seen: Sighting) -> SecurityAlert | None:
             return None
         _note(alert, What.OPENED)
         record("alert.opened", alert, kind=alert.kind, severity=str(alert.severity), count=alert.count)
-        _mail_at_once(alert)
+        if alert.mail == SecurityAlert.Mail.DUE:
+            mail_at_once(alert)
     return alert
 
 
@@ -66,7 +67,7 @@ def see_again(alert: SecurityAlert, *, more: int, last_seen_at: datetime, severi
         record("alert.escalated", alert, severity=str(now_severity), count=alert.count)
         if alert.severity in MAILED and alert.mail == SecurityAlert.Mail.NONE:
             alert.mail = SecurityAlert.Mail.DUE
-            _mail_at_once(alert)
+            mail_at_once(alert)
     alert.save(update_fields=["count", "last_seen_at", "severity", "mail"])
 
 
@@ -81,13 +82,6 @@ def report(
         see_again(before, more=max(0, count - before.count), last_seen_at=now, severity=severity)
     elif before is None or before.resolved_at is None or before.resolved_at + cool_down <= now:
         open_alert(Sighting(kind, By.INSTANCE, subject, severity, count, now, now, details=details))
-
-
-def _mail_at_once(alert: SecurityAlert) -> None:
-    if alert.mail == SecurityAlert.Mail.DUE:
-        from audit.tasks import mail_alerts  # tasks import services
-
-        nudge(mail_alerts, alert.pk)
 
 
 def _note(alert: SecurityAlert, what: str, *, author: models.Model | None = None, text: str = "") -> None:

@@ -79,7 +79,7 @@ def test_the_first_page_shows_figures_of_what_one_may_list(page, axe, live_serve
 @pytest.mark.parametrize(("role", "count"), [(Role.ADMIN, 7), (Role.EXECUTIVE, 2), (Role.VIEWER, 1), (Role.EXECUTOR, 4)])
 def test_figures_follow_the_matrix(client, django_assert_max_num_queries, role, count):
     client.force_login(make_user(role=role))
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         answer = client.get("/console/figures")
     assert answer.content.decode().count('class="kpi"') == count
 
