@@ -12,7 +12,9 @@ from django.test import Client
 
 from accounts.models import InstanceSettings, Organization, User
 from accounts.services import developers
-from audit.models import Activity
+from audit.alerts import services as alerts
+from audit.detectors import Severity
+from audit.models import Activity, SecurityAlert
 from integrations.models import Connection, Pipeline, Run, Transformation
 from operations.services import access_reviews
 from tests.accounts.people import make_user, step_up
@@ -33,7 +35,7 @@ PAGES = {
     "maintenance": "/admin/accounts/instancesettings/",
 }
 # operations whose pages come with what they operate on; `test_roles` checks their cells against has_perm
-NOT_YET = {("monitoring_analytics", "manage_alerts"), ("system", "cleanup"), ("system", "backup_restore")}
+NOT_YET = {("system", "cleanup"), ("system", "backup_restore")}
 
 
 class Things(NamedTuple):
@@ -44,6 +46,7 @@ class Things(NamedTuple):
     run: Run
     person: User
     review: Any
+    alert: SecurityAlert
 
 
 @pytest.fixture
@@ -57,7 +60,9 @@ def things() -> Things:
     person, reviewer = make_user(), make_user(role="admin")
     theirs = Connection.objects.create(provider="gmail", provider_subject="theirs", owner=person, status=Connection.Status.ACTIVE)
     own = Pipeline.objects.create(name="Inbox", connection=theirs, transformation=pipeline.transformation)
-    return Things(waiting, pipeline, own, unused, run, person, access_reviews.open_review(reviewer))
+    alerts.report("secrets_overdue", severity=Severity.LOW)
+    alert = SecurityAlert.objects.get()
+    return Things(waiting, pipeline, own, unused, run, person, access_reviews.open_review(reviewer), alert)
 
 
 def chosen(action: str, row: Any) -> dict[str, Any]:
@@ -113,6 +118,9 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Things], Request]]] = {
     ("monitoring_analytics", "view_monitoring"): ("monitoring", lambda t: ("get", "/admin/tracker/opportunitycount/", {})),
     ("monitoring_analytics", "view_analytics"): ("analytics", lambda t: ("get", "/admin/operations/analytics/", {})),
     ("monitoring_analytics", "export_data"): ("users", lambda t: ("get", f"/admin/operations/accessreview/{t.review.pk}/export/", {})),
+    ("monitoring_analytics", "manage_alerts"): (
+        "monitoring", lambda t: ("post", f"/admin/audit/securityalert/{t.alert.pk}/do/acknowledge/", {})
+    ),
     ("system", "settings"): (
         "maintenance",
         lambda t: ("post", "/admin/accounts/instancesettings/add/", {"premium_for": "everyone", "dev_role_hours": 24}),
