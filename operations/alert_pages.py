@@ -133,6 +133,7 @@ class SecurityAlertAdmin(BigListMixin, ReadOnlyAdmin):
             **self.admin_site.each_context(request), "title": str(alert), "opts": self.opts, "original": alert, "alert": alert,
             "severity": self.severity_shown(alert), "state": self.state_shown(alert), "count": number_format(alert.count),
             "steps": self._steps(request, alert), "notes": self._notes(alert), "assignee": _name(alert.assigned_to),
+            "details": [(name.replace("_", " "), _told(value)) for name, value in alert.details.items() if name != "threshold"],
             **self._behind(request, rows),
         }  # fmt: skip
         return TemplateResponse(request, "operations/security_alert.html", context)
@@ -209,6 +210,10 @@ class SecurityAlertAdmin(BigListMixin, ReadOnlyAdmin):
             "lines": lines, "people": people, "addresses": addresses, "may_contain": may("accounts.change_user"),
             "may_block": may("operations.block_network"), "may_read_log": may("audit.view_activity"),
         }  # fmt: skip
+
+
+def _told(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _name(user_id: UUID | None) -> str:

@@ -25,6 +25,7 @@ from vault.services import keyed_hash
 logger = logging.getLogger(__name__)
 MOST_OPENED = 500  # sealed addresses opened in one look for networks
 SHOWN = 50
+MOST_OPEN = 50  # alerts of one kind that wait: more attackers than that are one attack, which another detector counts as a whole
 
 
 class Group(NamedTuple):
@@ -49,8 +50,13 @@ def detect() -> list[SecurityAlert]:
 
 def _detect(detector: Detector) -> list[SecurityAlert]:
     since = timezone.now() - detector.window
-    found = [_sight(detector, group, since) for group in _groups(detector, _rows(detector, since))]
-    return [alert for alert in found if alert]
+    told = set(SecurityAlert.objects.unresolved().filter(kind=detector.kind).values_list("subject", flat=True))
+    room = MOST_OPEN - len(told)
+    opened: list[SecurityAlert] = []
+    for group in sorted(_groups(detector, _rows(detector, since)), key=lambda group: -group.count):
+        if (group.subject in told or len(opened) < room) and (alert := _sight(detector, group, since)):
+            opened.append(alert)
+    return opened
 
 
 def activity_behind(alert: SecurityAlert) -> list[Activity]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import time_machine
+from celery import current_app
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.mail.backends import locmem
 from django.db import DatabaseError, connection, transaction
@@ -22,7 +23,7 @@ from audit.alerts import mail, services
 from audit.alerts.detection import detect
 from audit.detectors import Severity
 from audit.models import Activity, AlertNote, SecurityAlert
-from audit.services import COLUMNS
+from audit.services import COLUMNS, record
 from sandbox.server import SandboxServer
 from tests.accounts.people import make_user
 from tests.audit.test_detectors import ATTACKER, failed_sign_ins
@@ -83,6 +84,14 @@ def test_without_configured_addresses_every_active_administrator_is_told_in_thei
         ("one@example.test", "Security alert (critical): The activity log is not what was sealed"),
         ("deux@example.test", "Alerte de sécurité (critique) : Le journal d’activité n’est pas celui qui a été scellé"),
     }
+
+
+def test_the_ticks_lead_from_the_log_to_the_mail(settings, mailoutbox):
+    settings.SECURITY_ALERT_EMAILS = ["security@example.test"]
+    record("token.reuse_detected", actor=make_user())
+    for tick in ("alerts", "alert-mail"):
+        current_app.tasks[settings.CELERY_BEAT_SCHEDULE[tick]["task"]].apply(throw=True)
+    assert [message.subject for message in mailoutbox] == ["Security alert (high): Stolen refresh token used"]
 
 
 def test_with_nobody_to_tell_it_stays_due(settings, mailoutbox, alert):

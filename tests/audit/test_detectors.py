@@ -15,7 +15,7 @@ from aaperture.lib import limits
 from accounts.models import ApiSession
 from accounts.roles import Role
 from accounts.services import developers, tokens, users
-from audit.alerts import services
+from audit.alerts import detection, services
 from audit.alerts.detection import activity_behind, detect
 from audit.detectors import ACTIONS_AT_ONCE, DETECTORS, KINDS, RANKED, Severity
 from audit.models import Activity, AlertNote, SecurityAlert
@@ -95,6 +95,18 @@ def test_whoever_changes_account_and_address_with_every_try_is_noticed_too():
     failed_sign_ins(1, account="last@example.test", address="198.51.9.9")
     [alert] = detect()
     assert (alert.kind, alert.severity, alert.count) == ("failed_logins_everywhere", "high", 200)
+
+
+def test_an_army_of_attackers_is_not_an_army_of_alerts(monkeypatch):
+    monkeypatch.setattr(detection, "MOST_OPEN", 2)
+    for number in range(25):
+        for time in range(10 if number else 11):
+            failed_sign_ins(1, account=f"a{number}-{time}@example.test", address=f"198.51.100.{number}")
+    for _ in range(2):
+        detect()
+    assert sorted(SecurityAlert.objects.values_list("kind", "count")) == [
+        ("failed_logins_address", 10), ("failed_logins_address", 11), ("failed_logins_everywhere", 230),
+    ]  # fmt: skip
 
 
 def test_failures_older_than_the_window_do_not_count():
