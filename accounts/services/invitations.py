@@ -6,6 +6,7 @@ Only the hash of the link's token is stored. Raises like `accounts.services.stud
 import hashlib
 import re
 import secrets
+import unicodedata
 from datetime import timedelta
 
 from allauth.account.models import EmailAddress
@@ -103,7 +104,8 @@ def _send(invitation: Invitation, token: str) -> None:
 
 def _unlinked(name: str) -> str:
     """A name that no mail program makes a link of: it is somebody's own choice, and the mail goes out in ours."""
-    return re.sub(r"(?<=\w)\.(?=\w)", ". ", name.replace("://", " "))[:80]
+    plain = "".join(one for one in unicodedata.normalize("NFKC", name) if one.isprintable())  # no sign that turns the line round either
+    return re.sub(r"(?<=\w)[.\u3002](?=\w)", ". ", plain.replace("://", " "))[:80]
 
 
 @transaction.atomic

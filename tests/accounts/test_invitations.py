@@ -91,6 +91,16 @@ def test_a_name_cannot_smuggle_a_link_into_the_mail(morel):
     assert link_in(message.body)
 
 
+@pytest.mark.parametrize("name", ["evil\u3002example", "evil\uff0eexample", "evil\uff61example", "evil\u2024example", "\u202eelpmaxe.live"])
+def test_neither_with_the_dots_of_other_scripts_nor_from_right_to_left(morel, name):
+    studio, people = morel
+    User.objects.filter(pk=people["anna"].pk).update(name=f"Bank {name}")
+    people["anna"].refresh_from_db()
+    invitations.invite(studio, email=NEW, role="assistant", actor=people["anna"])
+    told = f"{mail.outbox[-1].subject} {mail.outbox[-1].body}"
+    assert name not in told and "\u202e" not in told and "evil.example" not in told
+
+
 def test_whoever_belongs_to_the_studio_is_not_invited_again(morel):
     studio, people = morel
     page = browser_of(people["anna"]).post(INVITE, {"email": people["cleo"].email, "role": "assistant", "studio": studio.pk})
