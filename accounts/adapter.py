@@ -149,6 +149,14 @@ class AccountAdapter(DefaultAccountAdapter):
 class MFAAdapter(DefaultMFAAdapter):
     """Second factors: their secrets sealed, their names ours."""
 
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": _("This code does not fit. Type the one that the app shows now; each code works once."),
+        "add_email_blocked": _(
+            "While the second step is on, no address can be added. "
+            "Remove it under Security, add and confirm the address, then set it up again."
+        ),
+    }
+
     def encrypt(self, text: str) -> str:
         return second_factor.seal_text(text)
 

@@ -15,8 +15,6 @@ WORDS = (
     gettext_noop("Too many failed login attempts. Try again later."),
     gettext_noop("Code"),
     gettext_noop("Authenticator code"),
-    gettext_noop("Incorrect code."),
     gettext_noop("You cannot activate two-factor authentication until you have verified your email address."),
-    gettext_noop("You cannot add an email address to an account protected by two-factor authentication."),
     gettext_noop("You must type the same password each time."),
 )

@@ -73,7 +73,7 @@ def factors_of(user: User) -> Factors:
         required=second_factor.required_for(user),
         totp=next((row for row in rows if row.type == kinds.TOTP), None),
         passkeys=[row for row in rows if row.type == kinds.WEBAUTHN],
-        codes_left=total - int(codes.data["used_mask"]).bit_count() if codes else 0,
+        codes_left=second_factor.codes_left(codes) if codes else 0,
         codes_total=total,
         codes_seen=bool(codes and codes.data.get("viewed_at")),
     )

@@ -90,6 +90,11 @@ def spend(user: User, code: str) -> Authenticator | None:
     return None
 
 
+def codes_left(row: Authenticator) -> int:
+    """How many recovery codes of this row are not used up; no code is opened for it."""
+    return mfa_settings.RECOVERY_CODE_COUNT - int(row.data["used_mask"]).bit_count()
+
+
 def _note_recovery_code(user: User) -> None:
     """On record and to its owner, by whatever channel it was used: somebody who found the list would use it so."""
     from accounts.tasks import tell_of_recovery_code  # tasks import services, which import this

@@ -14,6 +14,8 @@ from allauth.mfa.totp.internal import auth as totp
 from allauth.mfa.webauthn import forms as webauthn_forms
 from allauth.mfa.webauthn.internal import auth as webauthn
 from django import forms
+from django.contrib import messages
+from django.utils.translation import ngettext
 
 from accounts import lockout, second_factor
 from accounts.passkey_forms import CredentialField, refusing_nonsense
@@ -60,6 +62,21 @@ class _CodeForm(mfa_forms.BaseAuthenticateForm):
 
 class AuthenticateForm(_CodeForm, mfa_forms.AuthenticateForm):
     """The second step of a sign-in."""
+
+    def save(self) -> None:
+        """Who came in by a recovery code has lost something: they are told what to do next."""
+        super().save()
+        if self.authenticator.type == Authenticator.Type.RECOVERY_CODES:
+            self.authenticator.refresh_from_db(fields=["data"])
+            left = second_factor.codes_left(self.authenticator)
+            text = ngettext(
+                "That was a recovery code; %(n)d is left. Is your phone or key gone? "
+                "Remove it under Settings, Security, and set up the new one.",
+                "That was a recovery code; %(n)d are left. Is your phone or key gone? "
+                "Remove it under Settings, Security, and set up the new one.",
+                left,
+            )
+            messages.warning(context.request, text % {"n": left})
 
 
 class ReauthenticateForm(_CodeForm, mfa_forms.ReauthenticateForm):

@@ -86,6 +86,25 @@ def test_a_recovery_code_lets_in_once(anna):
         assert is_in(client) == (expected == 302)
 
 
+def test_who_came_in_by_a_recovery_code_is_told_what_to_do_next(anna):
+    code = recovery_codes(anna)[0]
+    client = Client()
+    password_step(client, anna)
+    client.post(reverse("mfa_authenticate"), {"code": code})
+    assert "9 are left. Is your phone or key gone?" in client.get("/settings/profile/").content.decode()
+    client = Client()
+    password_step(client, anna)
+    client.post(reverse("mfa_authenticate"), {"code": totp_code()})
+    assert "recovery code" not in client.get("/settings/profile/").content.decode()
+
+
+def test_a_code_that_does_not_fit_says_what_would(anna):
+    client = Client()
+    password_step(client, anna)
+    answer = client.post(reverse("mfa_authenticate"), {"code": "000000"}).content.decode()
+    assert "Type the one that the app shows now; each code works once." in answer
+
+
 def test_seeds_stand_sealed_in_the_row_and_open_for_their_owner_only(anna):
     recovery_codes(anna)
     other = make_user(email="other@example.test")
@@ -245,3 +264,11 @@ def test_by_api_they_get_403_at_log_in_and_with_what_they_held_before(client):
     answer = client.post("/api/auth/login", body, content_type="application/json")
     assert (answer.status_code, answer.json()["code"]) == (403, "mfa_enrolment_required")
     assert not Activity.objects.filter(action="permission.denied").exists()
+
+
+def test_an_address_refused_beside_a_second_step_says_the_way(anna):
+    client = Client()
+    client.force_login(anna)
+    step_up(client, anna)
+    answer = client.post(reverse("account_email"), {"action_add": "", "email": "new@example.test"})
+    assert "Remove it under Security, add and confirm the address" in answer.content.decode()

@@ -83,7 +83,7 @@ def test_an_app_a_sign_in_with_it_a_lost_phone_and_a_recovery_code(page, live_se
     expect(page.get_by_role("heading", name="One more step")).to_be_visible()
     page.get_by_label("Code").fill("000000")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_text("Incorrect code")).to_be_visible()
+    expect(page.get_by_text("This code does not fit")).to_be_visible()
     page.get_by_label("Code").fill(code_now(secret))
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(live_server.url + "/opportunities/**")
