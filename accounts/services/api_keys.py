@@ -37,7 +37,10 @@ def create(user: User, *, name: str, scopes: Iterable[str], days: int, request: 
     now = timezone.now()
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)  # or two at once would both be the last one allowed
-        if ApiKey.objects.filter(user=user, revoked_at=None, expires_at__gt=now).count() >= MOST_KEYS:
+        names = list(ApiKey.objects.filter(user=user, revoked_at=None, expires_at__gt=now).values_list("name", flat=True))
+        if name in names:  # two of a name could not be told apart, and a page loaded again would make the second
+            raise ValidationError({"name": _("You have a key of this name. Choose another name, or revoke that key first.")})
+        if len(names) >= MOST_KEYS:
             raise ValidationError(_("You have %(n)d keys already. Revoke one first.") % {"n": MOST_KEYS})
         key = ApiKey(user=user, name=name, prefix=prefix, key_hash=_digest(raw), scopes=chosen, expires_at=now + timedelta(days=days))
         key.signing_secret = secret

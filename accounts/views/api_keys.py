@@ -74,7 +74,7 @@ def key_create(request: UserRequest) -> HttpResponse:
         try:
             key, raw, secret = api_keys.create(request.user, request=request, **given)
         except ValidationError as error:
-            form.add_error(None, error.messages[0])
+            form.add_error(None, error)
         else:
             return render(request, "settings/api_key_made.html", {"key": key, "raw": raw, "secret": secret}, status=201)
     return render(request, "settings/api_key_create.html", {"form": form})

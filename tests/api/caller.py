@@ -66,7 +66,7 @@ def with_token(user: User, *, stepped_up: bool = False) -> Caller:
 
 
 def with_key(user: User, *scopes: str, days: int = 30) -> Caller:
-    key, raw, secret = api_keys.create(user, name="A machine", scopes=scopes or ("read", "write"), days=days)
+    key, raw, secret = api_keys.create(user, name=f"Machine {uuid.uuid4()}", scopes=scopes or ("read", "write"), days=days)
     caller = Caller({"X-API-Key": raw}, secret)
     caller.key = ApiKey.objects.get(pk=key.pk)  # type: ignore[attr-defined]
     return caller

@@ -67,6 +67,19 @@ def test_a_key_is_made_shown_once_and_revoked(page, axe, live_server, login, tra
 
 
 @pytest.mark.django_db
+def test_the_page_of_a_new_key_loaded_again_makes_no_second_one(client):
+    user = make_user()
+    client.force_login(user)
+    step_up(client, user)
+    form = {"name": "Nightly export", "scopes": "read", "days": 30}
+    assert client.post(f"{LIST}create/", form).status_code == 201
+    again = client.post(f"{LIST}create/", form)
+    assert again.status_code == 200 and "You have a key of this name." in again.content.decode()
+    api_keys.revoke(ApiKey.objects.get(), actor=user)
+    assert client.post(f"{LIST}create/", form).status_code == 201
+
+
+@pytest.mark.django_db
 def test_a_strangers_key_does_not_exist(client):
     key = api_keys.create(make_user(), name="Theirs", scopes=["read"], days=30)[0]
     user = make_user()
