@@ -55,6 +55,17 @@ class InstanceSettingsAdmin(ConsoleModelAdmin):
         view = self.admin_site.admin_view(self.developers_view)
         return [path("developers/", view, name="accounts_instancesettings_developers"), *super().get_urls()]
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """There is one row, or none before the first change: its form, where a list would have nothing to choose from."""
+        row = InstanceSettings.objects.first()
+        if row is None and not self.has_add_permission(request):
+            return super().changelist_view(request, extra_context)
+        titled = {"title": _("Instance settings"), "subtitle": None, **(extra_context or {})}
+        return self.changeform_view(request, str(row.pk) if row else None, extra_context=titled)
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        return super().get_model_perms(request) | {"add": False}
+
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:

@@ -242,3 +242,17 @@ def test_a_developer_may_not_say_how_long_developers_are_admitted_for():
     assert row.premium_for == "nobody" and row.dev_role_hours == 24
     assert signed_in("developer").get("/admin/accounts/instancesettings/developers/").status_code == 403
     assert developers.admitted_until() is None
+
+
+def test_the_settings_open_as_a_form_before_and_after_the_first_change():
+    page = "/admin/accounts/instancesettings/"
+    client = signed_in("admin")
+    fresh = client.get(page).content.decode()
+    assert 'name="premium_for"' in fresh and "<h1>Instance settings</h1>" in fresh
+    answer = client.post(page, {"registration_open": "on", "premium_for": "nobody", "dev_role_hours": 24})
+    assert answer.status_code == 302 and answer.url == page and InstanceSettings.current().premium_for == "nobody"
+    assert client.post(page, {"premium_for": "everyone", "dev_role_hours": 24}).status_code == 302
+    row = InstanceSettings.current()
+    assert row.premium_for == "everyone" and not row.registration_open
+    assert 'name="premium_for"' in client.get(page).content.decode()
+    assert signed_in("viewer").post(page, {"premium_for": "nobody", "dev_role_hours": 24}).status_code == 403
