@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.test import Client
 
 from accounts.models import User
 from tests.accounts.people import PASSWORD, make_user
@@ -30,6 +31,14 @@ def test_sign_up_mail_confirm_and_in(client, mailoutbox, language, subject):
     assert "camille@example.test" in page.content.decode()
     client.post(_link(message))
     assert User.objects.get(email="camille@example.test").emailaddress_set.get().verified
+
+
+def test_a_link_followed_twice_says_where_to_look(client, mailoutbox):
+    client.post("/accounts/signup/", {"name": "Camille", "email": "camille@example.test", "password1": PASSWORD})
+    link = _link(mailoutbox[0])
+    client.post(link)
+    assert "Sign in: if the address still needs to be confirmed" in Client().get(link).content.decode()
+    assert 'href="/accounts/email/">E-mail settings' in client.get(link).content.decode()
 
 
 def test_signing_up_twice_looks_the_same_and_tells_the_owner_by_mail(client, mailoutbox):
