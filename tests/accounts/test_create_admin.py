@@ -45,3 +45,14 @@ def test_there_is_only_one(monkeypatch):
 def test_a_bad_address_is_refused(monkeypatch):
     with pytest.raises(CommandError):
         create(monkeypatch, email="not-an-address")
+
+
+def test_without_a_terminal_it_says_how_to_give_the_password():
+    def nobody_there(_prompt):
+        raise EOFError
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(CommandError, match="--password-stdin"):
+        patch.setattr("getpass.getpass", nobody_there)
+        patch.setenv("TERM", "dumb")
+        call_command("create_admin", "boss@example.test")
+    assert not User.objects.exists()

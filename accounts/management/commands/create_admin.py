@@ -26,9 +26,14 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"{user.email} is the primary administrator."))
 
     def _ask(self) -> str:
+        nowhere = "There is no terminal to ask for the password on; use --password-stdin."
         if not sys.stdin.isatty() and not os.environ.get("TERM"):
-            raise CommandError("There is no terminal to ask for the password on; use --password-stdin.")
-        first = getpass.getpass("Password (8 to 128 characters, upper and lower case, a digit): ")
-        if first != getpass.getpass("Once more: "):
+            raise CommandError(nowhere)
+        try:
+            first = getpass.getpass("Password (8 to 128 characters, upper and lower case, a digit): ")
+            again = getpass.getpass("Once more: ")
+        except EOFError:
+            raise CommandError(nowhere) from None
+        if first != again:
             raise CommandError("The two passwords differ.")
         return first
