@@ -71,7 +71,7 @@ LIMITS = {
     "settings_invitation_resend": Limit(20, 3600, WRITES),
     "settings_privacy_export": Limit(5, 3600, WRITES),
     "settings_privacy_export_status": Limit(120),
-    "settings_privacy_download": Limit(10),
+    "settings_privacy_download": Limit(30),
     "privacy_withdraw": Limit(20),
     "invitation_open": Limit(30),
     "integrations:gmail_connect": Limit(10, 60, WRITES),

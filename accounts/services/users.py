@@ -28,6 +28,7 @@ from accounts.roles import STAFF, Role
 from accounts.services import sessions
 from accounts.services.studios import create_organization
 from audit.services import record
+from vault.services import destroy_key, organization, person
 
 EDITABLE = frozenset({"name", "language", "timezone"})  # the address is changed by its owner only, who proves to have it
 
@@ -197,7 +198,10 @@ def delete_user(actor: User, user: User, request: HttpRequest) -> None:
         raise Refused(protections.LAST_OWNER, "last_owner")
     sessions.end_all(user, actor=actor, request=request, reason="deleted")
     record("user.deleted", user, actor=actor, request=request, reason="staff")
-    Organization.objects.filter(pk__in=set(own) - shared_studios).delete()
+    for studio in (alone := set(own) - shared_studios):
+        destroy_key(organization(studio))
+    Organization.objects.filter(pk__in=alone).delete()
+    destroy_key(person(user.pk))
     user.delete()
 
 

@@ -63,7 +63,7 @@ def opened(export: DataExport) -> Iterator[bytes]:
 
 class Written(NamedTuple):
     part: Part
-    count: int
+    rows: int
 
 
 def write(export: DataExport, user: User, *, keep: Keep, progress: Callable[[int], None]) -> None:

@@ -38,7 +38,7 @@ def plan_for(user: User) -> Plan:
     alone, blocked = studios_of(user)
     return Plan(
         due_at=timezone.now() + Erasure.GRACE,
-        sessions=user.sessions.count() + user.api_sessions.filter(ended_at=None).count(),  # type: ignore[attr-defined]
+        sessions=user.sessions.count() + user.api_sessions.filter(ended_at=None).count(),
         api_keys=ApiKey.objects.filter(user=user, revoked_at=None, expires_at__gt=timezone.now()).count(),
         connections=Connection.objects.visible_to(user).exclude(status=Connection.Status.REVOKED).count(),
         coaches=CoachLink.objects.open().filter(Q(client=user) | Q(coach=user)).count(),

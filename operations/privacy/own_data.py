@@ -131,11 +131,11 @@ def _plain(value: Any) -> Any:
 
 class Held(NamedTuple):
     words: Any
-    count: int
+    number: int
     page: str
 
 
 def held(user: User) -> list[Held]:
     """What there is of a person, counted, with where it is seen and corrected; nothing of what there is none of."""
     counted = [Held(part.words, rows_of(part, user).count(), part.page) for part in PARTS]
-    return [one for one in counted if one.count]
+    return [one for one in counted if one.number]

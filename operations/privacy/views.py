@@ -160,7 +160,7 @@ def withdraw_open(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def keep(request: HttpRequest) -> HttpResponse:
     """Asks, then opens the account again; signing in is another matter."""
-    erasure = Erasure.objects.filter(pk=request.session.get(KEPT)).first()
+    erasure = Erasure.objects.filter(pk=request.session[KEPT]).first() if KEPT in request.session else None
     if erasure is None or not erasure.is_open:
         return render(request, "privacy/too_late.html", status=404)
     if request.method == "POST":

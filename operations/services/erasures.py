@@ -121,8 +121,8 @@ def _end_connection(connection: Connection, user: User) -> None:
         if row.status == Connection.Status.REVOKED:
             return
         tokens.forget_tokens(row, status=Connection.Status.REVOKED)
-        row.pipelines.update(next_run_at=None)  # type: ignore[attr-defined]
-        user.consents.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())  # type: ignore[attr-defined]
+        row.pipelines.update(next_run_at=None)
+        user.consents.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
         record("connection.revoked", row, actor=user, reason="erasure")
 
 
@@ -249,8 +249,11 @@ def _hand_over(studio: Organization, user: User) -> None:
     if heir is not None:
         before, heir.role = heir.role, Membership.Role.OWNER
         heir.save(update_fields=["role"])
-        details = {"user_id": str(heir.user_id), "from_role": before, "to_role": str(heir.role)}
-        record("member.role_changed", heir, organization_id=studio.pk, reason="erasure", **details)
+        who = str(heir.user_id)
+        record(
+            "member.role_changed", heir, organization_id=studio.pk, reason="erasure",
+            user_id=who, from_role=before, to_role=str(heir.role),
+        )  # fmt: skip
 
 
 @transaction.atomic

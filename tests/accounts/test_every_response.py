@@ -108,7 +108,7 @@ def test_gunicorn_does_not_name_itself(tmp_path):
 def test_whoever_is_not_signed_in_is_led_to_the_sign_in_page_everywhere_else(client):
     checked = 0
     for name, path in every_path().items():
-        if name in OPEN or name.startswith(("admin:", "api:", "invitation")):
+        if name in OPEN or name.startswith(("admin:", "api:", "invitation", "privacy_")):
             continue
         response = client.get(path)
         assert response.status_code == 302 and response.url.startswith("/accounts/login/"), (name, response.status_code)

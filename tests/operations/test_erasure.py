@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, CoachLink, Consent, Invitation, Membership, Organization, Session, User
 from accounts.protections import Refused
-from accounts.services import api_keys, invitations, studios
+from accounts.services import api_keys, invitations, studios, users
 from accounts.step_up import StepUpRequired
 from audit.models import Activity
 from audit.seal.verification import verify
@@ -460,3 +460,14 @@ def test_killed_on_day_30_it_goes_on_and_ends_right(transactional_db, revoked, l
         assert list(ledger.entries()).count(user.pk) == 1
     seal_all()
     assert verify().is_intact
+
+
+@pytest.mark.django_db
+def test_an_account_that_staff_delete_takes_its_keys_with_it():
+    admin, user = make_user(role="admin"), person()
+    studio = studios.current_organization(user)
+    vault.seal(b"x", vault.organization(studio.pk), "x")
+    web = signed_in(admin)
+    users.delete_user(admin, user, web.get("/settings/privacy/").wsgi_request)
+    keys = DataKey.objects.filter(owner_id__in=[user.pk, studio.pk])
+    assert len(keys) == 2 and all(key.destroyed_at for key in keys)

@@ -35,7 +35,7 @@ def test_the_page_counts_what_is_held_and_leads_to_where_it_is_corrected(client,
     client.force_login(camille)
     page = client.get(PAGE)
     held = {str(one.words): one for one in page.context["held"]}
-    assert held["Opportunities"].count == 7 and held["Details of mails"].count == 7 and held["Account"].count == 1
+    assert held["Opportunities"].number == 7 and held["Details of mails"].number == 7 and held["Account"].number == 1
     for one in held.values():
         if one.page:
             assert client.get(reverse(one.page)).status_code == 200, one.page
