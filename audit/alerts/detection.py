@@ -2,9 +2,10 @@
 
 import logging
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address, ip_network
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
@@ -28,7 +29,8 @@ SHOWN = 50
 MOST_OPEN = 50  # alerts of one kind that wait: more attackers than that are one attack, which another detector counts as a whole
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True)
+class Group:
     """What one subject did, or what was done to it, within a window."""
 
     subject: str

@@ -1,7 +1,8 @@
 """Everything written about alerts: opened, seen again, handled. Each in one transaction with its activity record."""
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
@@ -19,7 +20,8 @@ LONGEST_NOTE = 2000
 What = AlertNote.What
 
 
-class Sighting(NamedTuple):
+@dataclass(frozen=True)
+class Sighting:
     """What a detector saw, or somebody reported."""
 
     kind: str
@@ -30,7 +32,7 @@ class Sighting(NamedTuple):
     first_seen_at: datetime
     last_seen_at: datetime
     window: int = 0
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 # --- opening -------------------------------------------------------------------------------------------------------------
@@ -45,7 +47,7 @@ def open_alert(seen: Sighting) -> SecurityAlert | None:
     """A new alert, or None when another process opened it first: the index on what is not resolved decides."""
     now = timezone.now()
     mail = SecurityAlert.Mail.DUE if seen.severity in MAILED else SecurityAlert.Mail.NONE
-    alert = SecurityAlert(**seen._asdict(), opened_at=now, mail=mail)
+    alert = SecurityAlert(**vars(seen), opened_at=now, mail=mail)
     with transaction.atomic():
         SecurityAlert.objects.bulk_create([alert], ignore_conflicts=True)
         if not SecurityAlert.objects.filter(pk=alert.pk).exists():
@@ -138,7 +140,7 @@ def add_note(alert: SecurityAlert, text: str, *, actor: Any, request: HttpReques
 
 
 @transaction.atomic
-def note_containment(alert: SecurityAlert, *, act: str, actor: Any, request: HttpRequest | None = None, **details: str) -> None:
+def note_containment(alert: SecurityAlert, *, act: str, actor: Any, request: HttpRequest | None = None, **details: Any) -> None:
     """What was done because of it: the act's own service has judged and recorded the act."""
     _note(alert, What.CONTAINED, author=actor, text=act)
     record("alert.contained", alert, actor=actor, request=request, act=act, **details)

@@ -85,7 +85,7 @@ class BlockedNetworkAdmin(ReadOnlyAdmin):
         url = reverse("admin:operations_blockednetwork_lift", args=[row.pk])
         return format_html('<a href="{}">{}</a>', url, _("Lift")) if row.is_in_force else ""
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [name for name in super().get_list_display(request) if name != "lift_link" or request.user.has_perm(BLOCK)]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
@@ -106,7 +106,12 @@ class BlockedNetworkAdmin(ReadOnlyAdmin):
         given, actor = form.cleaned_data, operator(request)
         try:
             containment.block_network(
-                given["network"], hours=given["hours"], reason=given["reason"], actor=actor, request=request, alert_id=alert and alert.pk
+                given["network"],
+                hours=given["hours"],
+                reason=given["reason"],
+                actor=actor,
+                request=request,
+                alert_id=alert.pk if alert else None,
             )
         except ValidationError as error:
             form.add_error(None, error if not hasattr(error, "error_dict") else ValidationError(error.messages))

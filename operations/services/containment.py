@@ -105,7 +105,7 @@ def _refuse_own_goals(network: Network, own: str) -> None:
     if ip_address(own) in network:
         raise ValidationError({"network": _("You are in this network yourself.")})
     proxies = [ip_network(one, strict=False) for one in settings.TRUSTED_PROXIES]
-    if any(one.version == network.version and one.overlaps(network) for one in proxies):  # type: ignore[arg-type]
+    if any(one.version == network.version and one.overlaps(network) for one in proxies):
         raise ValidationError({"network": _("One of our own proxies is in this network.")})
 
 
