@@ -103,6 +103,7 @@ ACTIONS: dict[str, str] = {
     "alert.opened": "Security alert opened",
     "alert.escalated": "Security alert became more severe",
     "alert.mailed": "Security alert mailed",
+    "alert.mail_repeated": "Mail of a security alert asked for again",
     "alert.acknowledged": "Security alert acknowledged",
     "alert.assigned": "Security alert assigned",
     "alert.noted": "Note added to a security alert",

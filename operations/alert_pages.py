@@ -82,6 +82,13 @@ STEPS = {
     "note": Step(
         _("Add a note"), "", NoteForm, lambda alert, data, **who: services.add_note(alert, data["note"], **who), after_end=True
     ),
+    "mail_again": Step(
+        _("Send the mail again"),
+        _("A worker ended while it was being sent. If it went out after all, mail programs show it once: it is the same message."),
+        None,
+        lambda alert, data, **who: services.mail_again(alert, **who),
+        after_end=True,
+    ),
     "resolve": Step(
         _("Resolve"), _("It is over. The same opens a new alert only for what happens from now on."), NoteForm,
         lambda alert, data, **who: services.resolve(alert, note=data["note"], **who),
@@ -171,7 +178,9 @@ class SecurityAlertAdmin(BigListMixin, ReadOnlyAdmin):
         return [
             (step.label, reverse("admin:audit_securityalert_step", args=[alert.pk, name]))
             for name, step in STEPS.items()
-            if (step.after_end or not over) and (name != "acknowledge" or alert.state == state.OPEN)
+            if (step.after_end or not over)
+            and (name != "acknowledge" or alert.state == state.OPEN)
+            and (name != "mail_again" or alert.mail == SecurityAlert.Mail.UNKNOWN)
         ]
 
     def _notes(self, alert: SecurityAlert) -> list[dict[str, Any]]:

@@ -140,6 +140,16 @@ def add_note(alert: SecurityAlert, text: str, *, actor: Any, request: HttpReques
 
 
 @transaction.atomic
+def mail_again(alert: SecurityAlert, *, actor: Any, request: HttpRequest | None = None) -> None:
+    """Send what nobody knows whether it went out, with the same Message-ID; a person decides. Raises PermissionDenied."""
+    _require(actor)
+    unknown = SecurityAlert.objects.filter(pk=alert.pk, mail=SecurityAlert.Mail.UNKNOWN)
+    if unknown.update(mail=SecurityAlert.Mail.DUE, mail_until=None):
+        record("alert.mail_repeated", alert, actor=actor, request=request)
+        mail_at_once(alert)
+
+
+@transaction.atomic
 def note_containment(alert: SecurityAlert, *, act: str, actor: Any, request: HttpRequest | None = None, **details: Any) -> None:
     """What was done because of it: the act's own service has judged and recorded the act."""
     _note(alert, What.CONTAINED, author=actor, text=act)

@@ -4,10 +4,10 @@ import pytest
 from django.test import Client
 
 from accounts.roles import Role
-from audit.alerts import services
+from audit.alerts import mail, services
 from audit.alerts.detection import detect
 from audit.detectors import Severity
-from audit.models import SecurityAlert
+from audit.models import Activity, SecurityAlert
 from tests.accounts.people import make_user
 from tests.audit.test_detectors import ATTACKER, failed_sign_ins, request_from
 
@@ -108,6 +108,19 @@ def test_the_consoles_first_page_says_how_many_wait(role, shown):
     services.report("chain_broken", severity=Severity.CRITICAL)
     text = browser(make_user(role=role)).get("/console/figures").content.decode()
     assert ("2 security alerts are not resolved." in text and "1 severe" in text) is shown
+
+
+def test_a_mail_that_may_have_been_lost_is_sent_again_by_hand(alert, settings, mailoutbox):
+    settings.SECURITY_ALERT_EMAILS = ["security@example.test"]
+    client = browser(make_user(role=Role.ADMIN))
+    assert "/do/mail_again/" not in client.get(page(alert)).content.decode()
+    client.post(step(alert, "mail_again"))
+    SecurityAlert.objects.update(mail="unknown")
+    assert "/do/mail_again/" in client.get(page(alert)).content.decode()
+    client.post(step(alert, "mail_again"))
+    mail.send_due()
+    assert len(mailoutbox) == 1 and f"alert-{alert.pk}" in mailoutbox[0].extra_headers["Message-ID"]
+    assert Activity.objects.filter(action="alert.mail_repeated").count() == 1
 
 
 def test_an_unknown_alert_or_step_is_not_found(alert):
