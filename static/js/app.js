@@ -112,6 +112,8 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     showTheme();
+    // On a phone the tabs do not all fit: the one of this page is among those to be seen.
+    document.querySelector(".tabs [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
     document.querySelector(".form-errors")?.focus();
   });
 })();

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from accounts.models import ApiKey
 from accounts.services import api_keys
@@ -41,6 +42,15 @@ def test_without_keys_the_page_says_what_they_are_for(page, axe, live_server, lo
     login(make_user())
     assert look_at(page, axe, live_server.url + LIST) == []
     assert page.get_by_role("heading", name="No keys yet").is_visible()
+
+
+def test_on_a_phone_the_tab_of_the_page_is_in_sight(page, live_server, login, transactional_db):
+    login(make_user())
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(live_server.url + LIST)
+    tab = page.get_by_role("navigation", name="Settings").get_by_role("link", name="API keys")
+    expect(tab).to_be_in_viewport(ratio=1)
+    assert page.evaluate("scrollY") == 0
 
 
 def test_a_key_is_made_shown_once_and_revoked(page, axe, live_server, login, transactional_db, client):
