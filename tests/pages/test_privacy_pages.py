@@ -5,6 +5,7 @@ import zipfile
 import pytest
 from django.utils import timezone
 
+from aaperture.lib.uuid7 import uuid7
 from accounts.models import Consent, Membership, Organization
 from operations.models import DataExport, Erasure
 from operations.services import erasures, exports
@@ -103,3 +104,16 @@ def test_an_account_is_closed_and_kept_after_all(page, live_server, login, camil
     page.get_by_text("Your account stays.").wait_for()
     erasure.refresh_from_db()
     assert erasure.status == "withdrawn"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_data_protection_desk_is_sound_in_every_look(page, axe, live_server, login, camille, client, language):
+    admin = make_user(role="admin", email="admin@example.test", language=language)
+    DataExport.objects.create(user=camille, status="ready", requested_by=admin, expires_at=timezone.now() + DataExport.KEPT_FOR)
+    Erasure.objects.create(account_id=camille.pk, status="waiting", due_at=timezone.now() - Erasure.GRACE)
+    Erasure.objects.create(account_id=uuid7(), status="done", due_at=timezone.now())
+    login(admin)
+    step_up(client, admin)
+    desk = f"{live_server.url}/admin/operations/data-protection/"
+    urls = [desk, f"{desk}?start=export", f"{desk}?start=erasure"]
+    assert [look_at(page, axe, url, preload=False) for url in urls] == [[]] * 3
