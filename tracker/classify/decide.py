@@ -16,7 +16,7 @@ PROCESS = {
 }  # fmt: skip
 LABELS = PROCESS | {"client_enquiry", "quote_follow_up", "call_for_entries"}
 THRESHOLD = 4.0
-CAUTION = 3.0  # to keep a private mail is worse than to miss a doubtful opportunity
+CAUTION = 4.0  # to keep a private mail is worse than to miss a doubtful opportunity
 NOISE_TAIL = 0.2
 SUBJECT_NOISE = 1.0
 ELSEWHERE, PERHAPS_ELSEWHERE = 0.3, 0.6
