@@ -324,8 +324,8 @@ def test_an_alert_is_acknowledged_assigned_noted_and_resolved(alert):
     alert.refresh_from_db()
     assert (alert.state, alert.assigned_to, alert.acknowledged_by, alert.resolved_by) == ("resolved", executor.pk, admin.pk, executor.pk)
     history = ["opened", "acknowledged", "assigned", "note", "resolved"]
-    assert [note.what for note in alert.notes.order_by("id")] == history
-    actions = Activity.objects.filter(target_id=str(alert.pk)).order_by("id").values_list("action", flat=True)
+    assert [note.what for note in alert.notes.order_by("written_at")] == history
+    actions = Activity.objects.filter(target_id=str(alert.pk)).order_by("recorded_at").values_list("action", flat=True)
     assert list(actions) == ["alert.opened", "alert.acknowledged", "alert.assigned", "alert.noted", "alert.resolved"]
     with pytest.raises(ValidationError):
         services.resolve(alert, note="Again.", actor=admin)

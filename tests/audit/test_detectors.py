@@ -278,7 +278,7 @@ def test_what_goes_on_is_counted_in_the_same_alert_and_becomes_more_severe():
     detect()
     alert = SecurityAlert.objects.get()
     assert (alert.severity, alert.count, alert.mail) == ("high", 50, "due")
-    assert [note.what for note in alert.notes.order_by("id")] == ["opened", "escalated"]
+    assert [note.what for note in alert.notes.order_by("written_at")] == ["opened", "escalated"]
     assert Activity.objects.filter(action="alert.escalated").count() == 1
 
 

@@ -110,7 +110,7 @@ def test_a_block_ends_by_itself_and_when_it_is_lifted(admin):
     assert containment.unblock_network(row, actor=admin, request=request_of(admin))
     blocklist.publish()
     assert status("/privacy/", ATTACKER) == 200
-    assert list(Activity.objects.filter(action__startswith="network.").order_by("id").values_list("action", flat=True)) == [
+    assert list(Activity.objects.filter(action__startswith="network.").order_by("recorded_at").values_list("action", flat=True)) == [
         "network.blocked", "network.unblocked",
     ]  # fmt: skip
 
