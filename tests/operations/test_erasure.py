@@ -31,6 +31,7 @@ from operations.models import DataExport, Erasure
 from operations.privacy import ledger
 from operations.services import erasures, exports
 from tests.accounts.people import PASSWORD, add_totp, make_user, step_up
+from tests.audit.object_store import ObjectStore
 from tests.audit.sealed import seal_all
 from tests.integrations import leaks
 from tests.tracker.boards import fill_board, make_opportunity
@@ -55,6 +56,15 @@ def revoked(monkeypatch) -> list[str]:
 def ledger_folder(settings, tmp_path):
     settings.ERASURE_LEDGER = str(tmp_path / "ledger")
     return tmp_path / "ledger"
+
+
+@pytest.fixture
+def store(settings):
+    """An S3 object store, configured."""
+    found = ObjectStore()
+    settings.S3_ENDPOINT_URL, settings.S3_ACCESS_KEY_ID, settings.S3_SECRET_ACCESS_KEY = found.url, "tests", "tests-only"
+    yield found
+    found.close()
 
 
 def person() -> User:
@@ -353,6 +363,22 @@ def test_an_instance_restored_from_an_older_backup_erases_them_again(ledger_fold
     assert erasures.replay() == 2 and erasures.replay() == 0
     assert not User.objects.filter(pk__in=[back.pk, gone.pk]).exists()
     assert DataKey.objects.get(owner_id=back.pk).destroyed_at
+
+
+@pytest.mark.django_db
+def test_the_ledger_may_be_a_bucket_and_a_bucket_that_is_down_is_waited_for(revoked, store, settings):
+    settings.ERASURE_LEDGER = "s3://ledgers/aaperture"
+    first, second = make_user(), make_user()
+    open_ones = [asked_for(user) for user in (first, second)]
+    store.is_down = True
+    with on_day(30.1):
+        erasures.carry_on(open_ones[0].pk)
+        assert User.objects.filter(pk=first.pk).exists()
+        store.is_down = False
+        for erasure in open_ones:
+            erasures.carry_on(erasure.pk)
+    assert not User.objects.filter(pk__in=[first.pk, second.pk]).exists()
+    assert set(ledger.entries()) == {first.pk, second.pk} and len(store.objects) == 2
 
 
 # --- staff for somebody who asked ---------------------------------------------------------------------------------------
