@@ -15,6 +15,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 __all__ = ["ConsoleModelAdmin", "ConsoleSite", "ReadOnlyAdmin", "console"]
@@ -166,7 +167,8 @@ class ConsoleModelAdmin(admin.ModelAdmin):
         offered = {row[1] for row in self._get_base_actions()}  # type: ignore[attr-defined]  # before permissions are asked
         if name in offered and name not in self.get_actions(request):
             raise PermissionDenied
-        return super().changelist_view(request, extra_context)
+        titled = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}  # Django's orders one to choose
+        return super().changelist_view(request, titled)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         """Django's own history is not written; the activity log has its lines."""

@@ -256,3 +256,9 @@ def test_the_settings_open_as_a_form_before_and_after_the_first_change():
     assert row.premium_for == "everyone" and not row.registration_open
     assert 'name="premium_for"' in client.get(page).content.decode()
     assert signed_in("viewer").post(page, {"premium_for": "nobody", "dev_role_hours": 24}).status_code == 403
+
+
+def test_a_list_is_called_by_what_it_lists():
+    client = signed_in("admin")
+    assert "<h1>Users</h1>" in client.get("/admin/accounts/user/").content.decode()
+    assert "<h1>Activity</h1>" in client.get("/admin/audit/activity/").content.decode()
