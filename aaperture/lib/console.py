@@ -46,6 +46,11 @@ class ConsoleSite(admin.AdminSite):
         super().__init__(*args, **kwargs)
         self._pages: list[Page] = []
 
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Only our own lists: those that packages register for themselves would write past the services."""
+        if admin_class is not None and issubclass(admin_class, ConsoleModelAdmin):
+            super().register(model_or_iterable, admin_class, **options)
+
     def add_page(self, app_label: str, name: Any, view: Callable[..., HttpResponse], *, route: str, url_name: str, permission: str) -> None:
         """A page that is no model's list, beside the models of `app_label`, for those who have `permission`."""
 

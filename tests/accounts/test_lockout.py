@@ -83,6 +83,7 @@ def test_the_lock_ends_after_fifteen_minutes_and_going_on_does_not_prolong_it(an
     assert sign_in(password=PASSWORD).status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spelling", ["ANNA@example.test", "  anna@EXAMPLE.TEST ", "Anna@Example.Test"])
 def test_every_spelling_of_the_name_counts_as_the_same(anna, spelling):
     fail(4)
@@ -183,6 +184,7 @@ def test_names_nobody_has_lock_in_the_same_way(anna, mailoutbox):
     assert Activity.objects.filter(action="account.locked", target_id="").count() == 1
 
 
+@pytest.mark.slow
 def test_an_address_has_an_allowance_over_all_names(anna, monkeypatch):
     monkeypatch.setattr(lockout, "FAILURES_PER_ADDRESS", 6)
     for number in range(6):
@@ -259,6 +261,7 @@ def people(anna):
     }
 
 
+@pytest.mark.slow
 def test_the_page_says_the_same_to_everybody_in_the_same_time(people, settings):
     settings.ENVIRONMENT = "production"
     said, took = set(), {}
@@ -285,6 +288,7 @@ def refused(email, password, address):
     return time.process_time() - worked, time.perf_counter() - took
 
 
+@pytest.mark.slow
 def test_the_api_log_in_refuses_everybody_alike_in_the_same_time(people, settings):
     settings.ENVIRONMENT = "production"
     people["unverified"] = ("unverified@example.test", PASSWORD)
@@ -292,12 +296,14 @@ def test_the_api_log_in_refuses_everybody_alike_in_the_same_time(people, setting
     assert max(worked.values()) < 1.5 * min(worked.values()), worked
 
 
+@pytest.mark.slow
 def test_the_api_log_in_takes_its_time_over_a_locked_name_too_without_working(anna):
     wrong = [refused("anna@example.test", "Wrong-Horse-7", "203.0.113.1")[1] for _ in range(5)]
     worked, took = refused("anna@example.test", PASSWORD, "203.0.113.1")
     assert worked < 0.4 * min(wrong) and 0.5 * min(wrong) < took < 2 * max(wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("email", ["anna@example.test", "nobody@example.test", "google@example.test", "inactive@example.test"])
 @pytest.mark.parametrize("password", [PASSWORD, "Wrong-Horse-7"])
 def test_a_try_costs_exactly_one_bcrypt(people, monkeypatch, email, password):

@@ -36,6 +36,7 @@ def confusion(pairs: list[tuple[str, str]]) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_the_corpus_is_classified(part, capsys):
     pairs = results(part)
