@@ -11,6 +11,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -88,7 +89,20 @@ class TestDatabase:
             raise RuntimeError(f"migrate failed:\n{done.stdout}{done.stderr}")
 
     def _drop(self, connection: psycopg.Connection, database: str) -> None:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+        """Drop it, ending who is still connected: the owner may end its own sessions, not those of the application's role."""
+        for patience in range(50, -1, -1):
+            with psycopg.connect(self.application_url, autocommit=True) as application:
+                application.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = current_user", [database]
+                )
+            try:
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse):
+                if not patience:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
 
     def _tables(self, connection: psycopg.Connection) -> list[sql.Identifier]:
         rows = connection.execute(
