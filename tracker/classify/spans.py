@@ -14,7 +14,7 @@ from tracker.classify.normalise import fold
 
 TABLE = Path(__file__).parent / "tables" / "name_words.txt"
 HEADING = re.compile(r"^\[([a-z ]+)\]")
-MAX_TEXT, MAX_QUOTED, MAX_SIGNATURE, MAX_FOOTER, MAX_SUBJECT, MAX_WHOLE = 3_000, 1_200, 500, 900, 250, 20_000
+MAX_TEXT, MAX_QUOTED, MAX_SIGNATURE, MAX_FOOTER, MAX_SUBJECT, MAX_WHOLE = 1_600, 1_200, 500, 900, 250, 20_000
 WORD = re.compile(r"[dljnscmtDLJNSCMT]['’](?=\w)|\w+(?:['’.&+/-]\w+)*[+#]?|\n|[^\s\w]")
 HYPHENS = {"-", "–", "—", "•", "|", "·"}
 FORM = re.compile(
