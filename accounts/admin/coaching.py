@@ -60,18 +60,7 @@ class CoachLinkAdmin(EndingAdmin):
         "end_date",
         "ended_by",
     ]
-    readonly_fields = [
-        "coach",
-        "client",
-        "appointed_by",
-        "appointed_at",
-        "state",
-        "accepted_at",
-        "shows_subjects",
-        "ends_at",
-        "end_date",
-        "ended_by",
-    ]
+    readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CoachLink]:
         return super().get_queryset(request).select_related("coach", "client")
