@@ -48,7 +48,7 @@ class CoachLinkAdmin(EndingAdmin):
     list_select_related = ["coach", "client"]
     search_fields = ["coach__email", "client__email"]
     ordering = ["-appointed_at"]
-    fields = [
+    readonly_fields = [
         "coach",
         "client",
         "appointed_by",
@@ -60,7 +60,7 @@ class CoachLinkAdmin(EndingAdmin):
         "end_date",
         "ended_by",
     ]
-    readonly_fields = fields
+    fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CoachLink]:
         return super().get_queryset(request).select_related("coach", "client")
