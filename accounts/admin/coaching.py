@@ -48,7 +48,7 @@ class CoachLinkAdmin(EndingAdmin):
     list_select_related = ["coach", "client"]
     search_fields = ["coach__email", "client__email"]
     ordering = ["-appointed_at"]
-    readonly_fields = [
+    readonly_fields = (
         "coach",
         "client",
         "appointed_by",
@@ -59,7 +59,7 @@ class CoachLinkAdmin(EndingAdmin):
         "ends_at",
         "end_date",
         "ended_by",
-    ]
+    )
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CoachLink]:
