@@ -171,6 +171,8 @@ def _go_on(detector: Detector, alert: SecurityAlert, group: Group) -> None:
         more = max(0, group.count - alert.count)
     else:
         later = _of_subject(_rows(detector, alert.last_seen_at), detector.by, group.subject).filter(recorded_at__gt=alert.last_seen_at)
+        if detector.by == By.INSTANCE:  # the whole is what no alert of its parts tells of
+            later = _without_siblings(detector, later, alert.first_seen_at)
         more = later.aggregate(n=_measure(detector))["n"] or 0
     if more:
         services.see_again(alert, more=more, last_seen_at=group.last, severity=severity)
@@ -178,10 +180,14 @@ def _go_on(detector: Detector, alert: SecurityAlert, group: Group) -> None:
 
 def _not_told_yet(detector: Detector, group: Group, since: datetime) -> Group | None:
     """The group without what stands in a sibling's alert, or None when the rest is below the threshold."""
-    rows = _of_subject(_rows(detector, since), detector.by, group.subject)
+    rows = _without_siblings(detector, _of_subject(_rows(detector, since), detector.by, group.subject), since)
+    return next((one for one in _groups(detector, rows) if one.subject == group.subject), None)
+
+
+def _without_siblings(detector: Detector, rows: QuerySet[Activity], since: datetime) -> QuerySet[Activity]:
     for sibling in detector.siblings:
         told = SecurityAlert.objects.filter(kind=sibling, last_seen_at__gte=since).values_list("by", "subject")
         for by in {one for one, _ in told}:
             subjects = [_as_value(by, subject) for one, subject in told if one == by]
             rows = rows.exclude(**{f"{COLUMNS[By(by)]}__in": subjects})
-    return next((one for one in _groups(detector, rows) if one.subject == group.subject), None)
+    return rows
