@@ -80,7 +80,7 @@ def test_parts_add_up_and_none_is_off_by_more_than_a_cent(amount, weights):
 
 def test_an_example_by_hand():
     some = [Line(Decimal(3), Decimal("33.33"), Decimal(20)), Line(Decimal(1), Decimal("45.05"), Decimal("5.5"), discount=Decimal(10))]
-    found = totals(some, discount=Decimal("10"))
+    found = totals(some, discount=Decimal(10))
     # 99.99 and 40.55 (40.545 rounded) = 140.54, less 10: 7.1147 and 2.8853 → 7.11 and 2.89
     assert found.by_rate == {
         Decimal(20): Amounts(Decimal("92.88"), Decimal("18.58")),
@@ -98,11 +98,11 @@ def test_prices_with_vat_are_paid_as_printed():
     "given", [{"discount": Decimal(11)}, {"discount": Decimal(1), "discount_percent": Decimal(1)}, {"discount": Decimal(-1)}]
 )
 def test_a_discount_that_makes_no_sense_is_refused(given):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="discount"):
         totals([Line(Decimal(1), Decimal(10), Decimal(20))], **given)
 
 
 @pytest.mark.parametrize("deposit", ["-0.01", "12.01"])
 def test_a_deposit_is_never_more_than_the_whole(deposit):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="deposit"):
         part(totals([Line(Decimal(1), Decimal(10), Decimal(20))]), Decimal(deposit))
