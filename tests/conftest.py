@@ -14,6 +14,7 @@ import pytest
 from playwright._impl._driver import compute_driver_executable
 
 from tests.database import TestDatabase
+from tests.object_store import object_store, store  # noqa: F401  fixtures
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 NUMBER = int(WORKER.removeprefix("gw") or 0)
