@@ -22,6 +22,7 @@ COPY audit/ audit/
 COPY accounts/ accounts/
 COPY billing/ billing/
 COPY integrations/ integrations/
+COPY studio/ studio/
 COPY tracker/ tracker/
 COPY operations/ operations/
 COPY templates/ templates/

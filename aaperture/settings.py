@@ -136,6 +136,7 @@ CELERY_BEAT_SCHEDULE = {
 INSTALLED_APPS = [
     "operations",
     "tracker",
+    "studio",
     "integrations",
     "billing",
     "accounts",

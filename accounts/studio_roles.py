@@ -24,6 +24,8 @@ STUDIO_OPERATIONS = {
     "members.remove": "OM  ",
     "contacts.view": "OMAC",
     "contacts.edit": "OMA ",
+    "projects.view": "OMAC",
+    "projects.edit": "OMA ",
     "sessions.view": "OMA ",
     "sessions.edit": "OMA ",
     "documents.view": "OMAC",  # quotes and contracts

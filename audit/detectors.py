@@ -119,7 +119,7 @@ DETECTORS = (
     Detector("new_admin", ("user.created",), By.TARGET, DAY, ((1, HIGH),), where={"details__role": "admin"}, **AT_ONCE),
     Detector("developers_admitted", ("dev_role.production_enabled",), By.INSTANCE, DAY, ((1, HIGH),), **AT_ONCE),
     Detector("second_factors_removed", ("second_factor.removed",), By.INSTANCE, HOUR, ((5, HIGH),)),
-    Detector("mass_export", ("opportunities.exported",), By.ACTOR, HOUR, ((2000, MEDIUM), (10_000, HIGH)), weight="count"),
+    Detector("mass_export", ("opportunities.exported", "contacts.exported"), By.ACTOR, HOUR, ((2000, MEDIUM), (10_000, HIGH)), weight="count"),
 )  # fmt: skip
 REPORTED_COOL_DOWN = HOUR  # for what is reported by those who noticed, instead of being counted
 ACTIONS_AT_ONCE = frozenset(action for detector in DETECTORS if detector.at_once for action in detector.actions)

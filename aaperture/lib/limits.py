@@ -78,6 +78,8 @@ LIMITS = {
     "integrations:google_callback": Limit(20),
     "integrations:processing_start": Limit(5, 60, WRITES),
     "integrations:processing_status": Limit(120),
+    "studio:contact_export": Limit(10),
+    "studio:contact_import": Limit(10, 60, WRITES),
     "tracker:export": Limit(10),
     "tracker:opportunity_move": Limit(60, 60, WRITES),
     # the API counts after authentication (`aaperture.lib.api.throttling`): by account or key, and a log-in by the name tried
@@ -95,6 +97,7 @@ FAMILIES = {
     "invitation": PAGE,
     "site:": PAGE,
     "integrations:": PAGE,
+    "studio:": PAGE,
     "tracker:": PAGE,
     "admin:": Limit(60, 60, WRITES),
     "api:": API_LIMIT,

@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import Membership, User
 from operations.data_classification import tables
 from vault.errors import SealedDataError
 
@@ -40,6 +40,12 @@ def _invitations(user: User) -> Q:
     return Q(invited_by=user) | Q(email__in=list(owned))
 
 
+def _of_own_studios(user: User) -> Q:
+    """The business of the studios that somebody owns; colleagues are told by the studio itself."""
+    owner = Membership.Role.OWNER
+    return Q(organization__in=Membership.objects.current().filter(user=user, role=owner).values("organization"))
+
+
 OTHERS_TRACES = frozenset({"actor_id", "credential", "credential_id", "address", "agent", "address_hash", "account_hash", "request_id"})
 PARTS = (
     Part("account", _("Account"), "accounts.User", lambda user: Q(pk=user.pk), "settings_profile"),
@@ -60,6 +66,11 @@ PARTS = (
     ),
     Part("memberships", _("Places in studios"), "accounts.Membership", _by("user"), "settings_studio"),
     Part("invitations", _("Invitations"), "accounts.Invitation", _invitations, "settings_studio"),
+    Part("contacts", _("Contacts"), "studio.Contact", _of_own_studios),
+    Part("contact_imports", _("Imports of contacts"), "studio.ContactImport", _of_own_studios),
+    Part("projects", _("Projects"), "studio.Project", _of_own_studios),
+    Part("photo_sessions", _("Photo sessions"), "studio.PhotoSession", _of_own_studios),
+    Part("timeline", _("Timelines of projects"), "studio.TimelineEntry", _of_own_studios),
     Part("coaching", _("Coaching"), "accounts.CoachLink", lambda user: Q(client=user) | Q(coach=user), "settings_coaches"),
     Part("connections", _("Connections"), "integrations.Connection", _by("owner"), "integrations:connections"),
     Part("pipelines", _("What is read, and when"), "integrations.Pipeline", _by("connection__owner"), "integrations:connections"),

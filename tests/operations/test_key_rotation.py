@@ -313,7 +313,7 @@ def test_whoever_uses_a_master_key_is_counted_by_the_proof():
     users = set()
     for path in [
         path
-        for app in ("aaperture", "vault", "audit", "accounts", "integrations", "tracker", "operations")
+        for app in ("aaperture", "vault", "audit", "accounts", "integrations", "studio", "tracker", "operations")
         for path in (ROOT / app).rglob("*.py")
     ]:
         if re.search(r"master_key\(|ring\.(un)?wrap\(|settings\.ENCRYPTION_KEYS", path.read_text()):

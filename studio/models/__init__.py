@@ -1,0 +1,19 @@
+"""The trade: contacts, projects, photo sessions, and what happened to them. All of it belongs to an organization."""
+
+from studio.models.contacts import Contact, ContactQuerySet
+from studio.models.imports import ContactImport
+from studio.models.projects import Project, ProjectQuerySet
+from studio.models.sessions import PhotoSession, PhotoSessionQuerySet
+from studio.models.timeline import TimelineEntry, TimelineQuerySet
+
+__all__ = [
+    "Contact",
+    "ContactImport",
+    "ContactQuerySet",
+    "PhotoSession",
+    "PhotoSessionQuerySet",
+    "Project",
+    "ProjectQuerySet",
+    "TimelineEntry",
+    "TimelineQuerySet",
+]

@@ -1,0 +1,49 @@
+"""A file of contacts somebody brought, from its preview to its undoing."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from aaperture.lib.uuid7 import uuid7
+from studio.models.owned import OwnedQuerySet
+from vault.fields import SealedTextField
+from vault.services import Owner, organization
+
+
+class ContactImport(models.Model):
+    """`content` holds the file, sealed, only while its preview waits; afterwards the row says what came of it."""
+
+    class Status(models.TextChoices):
+        PREVIEW = "preview", _("Waiting for your word")
+        DONE = "done", _("Imported")
+        UNDONE = "undone", _("Undone")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey("accounts.Organization", models.CASCADE, related_name="contact_imports")
+    imported_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    status = models.CharField(max_length=8, choices=Status, default=Status.PREVIEW)
+    content = SealedTextField()
+    columns = models.JSONField(default=list)  # for each column of the file the field it fills, or ""
+    language = models.CharField(max_length=5, default="en")  # of contacts whose row names none
+    created_count = models.PositiveIntegerField(default=0)
+    known_count = models.PositiveIntegerField(default=0)  # rows whose address was a contact's already
+    refused_count = models.PositiveIntegerField(default=0)
+    removed_count = models.PositiveIntegerField(default=0)  # contacts that undoing took away again
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    imported_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("import of contacts")
+        verbose_name_plural = _("imports of contacts")
+        indexes = [models.Index(fields=["organization", "-created_at"], name="studio_import_list")]
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.created_at:%Y-%m-%d}"
+
+    @property
+    def key_owner(self) -> Owner:
+        return organization(self.organization_id)

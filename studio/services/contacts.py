@@ -1,0 +1,117 @@
+"""Contacts: adding, changing, deleting, and finding again. Activity holds ids and field names, never what they say."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import CASCADE, PROTECT, RESTRICT, ForeignObjectRel, Model, ProtectedError, RestrictedError
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import Organization, User
+from audit.services import record
+from studio.models import Contact, PhotoSession, Project
+from studio.models.contacts import DERIVED
+
+EDITABLE = (
+    "kind", "given_name", "family_name", "company_name", "language", "email", "phone", "street", "postcode", "city", "country",
+    "vat_number", "company_number", "notes",
+)  # fmt: skip
+NAMES = frozenset({"kind", "given_name", "family_name", "company_name"})
+REINDEXED_AT_ONCE = 500
+
+
+class InUse(Exception):
+    """Something that has to be kept refers to it."""
+
+
+def _same(before: Any, after: Any) -> bool:
+    return (before or "") == (after or "")
+
+
+@transaction.atomic
+def create_contact(
+    organization: Organization, *, fields: dict[str, Any], actor: User, request: HttpRequest | None = None, cause: str = "manual"
+) -> Contact:
+    """`fields` may hold the editable ones; a name, a company or an e-mail address has to be among them."""
+    contact = Contact(organization=organization, **{name: fields[name] for name in EDITABLE if name in fields})
+    contact.derive()
+    contact.save(force_insert=True)
+    record("contact.created", contact, actor=actor, request=request, organization_id=organization.pk, cause=cause)
+    return contact
+
+
+@transaction.atomic
+def edit_contact(contact: Contact, *, fields: dict[str, Any], actor: User, request: HttpRequest | None = None) -> Contact:
+    """Store changed fields; the record says which. Raises Contact.DoesNotExist when it was deleted meanwhile."""
+    contact = Contact.objects.select_for_update().get(pk=contact.pk)
+    changed = [name for name in EDITABLE if name in fields and not _same(getattr(contact, name), fields[name])]
+    if not changed:
+        return contact
+    for name in changed:
+        setattr(contact, name, fields[name])
+    contact.derive()
+    contact.updated_at = timezone.now()
+    contact.save(update_fields=[*changed, *DERIVED, "updated_at"])
+    if NAMES & set(changed):
+        reindex_projects(contact.projects.select_related("contact"))
+    record(
+        "contact.updated", contact, actor=actor, request=request, organization_id=contact.organization_id, fields=sorted(changed)
+    )  # fmt: skip
+    return contact
+
+
+def reindex_projects(projects: Iterable[Project]) -> None:
+    """Derive anew what projects and their sessions are found by: their client's name or their title has changed."""
+    rows = list(projects)
+    for project in rows:
+        project.derive()
+    Project.objects.bulk_update(rows, ["search_text"], batch_size=REINDEXED_AT_ONCE)
+    sessions = list(PhotoSession.objects.filter(project__in=rows).select_related("project__contact"))
+    for session in sessions:
+        session.derive()
+    PhotoSession.objects.bulk_update(sessions, ["search_text"], batch_size=REINDEXED_AT_ONCE)
+
+
+class Use(NamedTuple):
+    """Rows of one table that refer to something: how many, what they are called, and what deleting it means for them."""
+
+    words: str
+    count: int
+    fate: str  # "goes": with it; "stays": without it; "keeps": and keeps it from being deleted
+
+
+def uses_of(row: Model) -> list[Use]:
+    """What refers to a contact or a project, in every app, so that a page can say what deleting it means."""
+    found = []
+    for relation in row._meta.related_objects:
+        if count := _count(row, relation):
+            fate = {CASCADE: "goes", PROTECT: "keeps", RESTRICT: "keeps"}.get(relation.on_delete, "stays")  # type: ignore[attr-defined]
+            found.append(Use(str(relation.related_model._meta.verbose_name_plural), count, fate))
+    return found
+
+
+def _count(row: Model, relation: ForeignObjectRel) -> int:
+    return relation.related_model._base_manager.filter(**{relation.field.name: row}).count()  # type: ignore[union-attr]
+
+
+@transaction.atomic
+def delete_contact(contact: Contact, *, actor: User, request: HttpRequest | None = None) -> None:
+    """Delete it for good; projects stay, without their client. Raises InUse when something keeps it."""
+    contact = Contact.objects.select_for_update().get(pk=contact.pk)
+    projects = list(contact.projects.all())
+    record("contact.deleted", contact, actor=actor, request=request, organization_id=contact.organization_id, projects=len(projects))
+    try:
+        contact.delete()
+    except (ProtectedError, RestrictedError):
+        raise InUse from None
+    reindex_projects(Project.objects.filter(pk__in=[project.pk for project in projects]).select_related("contact"))
+
+
+def record_export(organization: Organization, *, count: int, actor: User, request: HttpRequest | None = None) -> None:
+    record("contacts.exported", organization, actor=actor, request=request, organization_id=organization.pk, count=count)
+
+
+def known(organization: Organization, email: str) -> Contact | None:
+    """The studio's contact with this address, the oldest of several."""
+    return Contact.objects.for_organization(organization).with_email(email).order_by("created_at").first() if email else None
