@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from playwright._impl._driver import compute_driver_executable
 
@@ -50,6 +51,8 @@ def _forget_configuration() -> None:
 
 
 _forget_configuration()
+hypothesis.settings.register_profile("aaperture", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("aaperture")
 # Playwright's sync interface keeps an event loop in this thread, for which Django would refuse its ORM.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
