@@ -1,4 +1,4 @@
-"""Puts the sandbox together: Google's sign-in, Gmail, the inbox page, the console and its JSON."""
+"""Puts the sandbox together: Google's sign-in, Gmail, Stripe, the inbox page, the console and its JSON."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from sandbox import console, control, mail_pages, oauth, refuse_production
 from sandbox.gate import Gate, send_reply
 from sandbox.gmail.api import answer
 from sandbox.gmail.batch import answer_batch
+from sandbox.stripe import api as stripe_api
+from sandbox.stripe import control as stripe_control
+from sandbox.stripe import pages as stripe_pages
 from sandbox.world import World
 
 if TYPE_CHECKING:
@@ -64,9 +67,18 @@ def create_app(base_url: str, *, demo_mail: bool = True) -> tuple[ASGIApp, World
             *console.routes,
             *mail_pages.routes,
             *control.routes,
+            *stripe_control.routes,
             Route("/favicon.ico", console.favicon),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
     )
     pages.state.world = world
     return Gate(GmailEndpoint(world, pages), world), world
+
+
+def create_stripe(world: World) -> ASGIApp:
+    """Stripe has an address of its own, so that a page's policy must name it."""
+    static = [Route("/favicon.ico", console.favicon), Mount("/static", StaticFiles(directory=STATIC))]
+    pages = Starlette(routes=[*stripe_api.routes, *stripe_pages.routes, *static])
+    pages.state.world = world
+    return Gate(pages, world, below="/stripe")

@@ -11,21 +11,24 @@ from urllib.parse import urlsplit
 from sandbox.faults import Fault
 from sandbox.gmail.api import method_name
 from sandbox.google_errors import ApiError, Reply, json_reply
+from sandbox.stripe.errors import StripeError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from sandbox.world import World
 
-OWN_PAGES = re.compile(r"/(?:$|_control\b|console\b|mail\b|static\b|favicon)")
+OWN_PAGES = re.compile(r"/(?:$|_control\b|console\b|mail\b|static\b|favicon|c/pay/|receipts/)")
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "testserver"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
 OAUTH_ERRORS = {400: "invalid_request", 401: "invalid_client", 403: "access_denied", 429: "rate_limit_exceeded"}
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, world: World) -> None:
-        self.app, self.world = app, world
+    """`below` goes before the path of whatever is asked here, in faults, delays and the log."""
+
+    def __init__(self, app: ASGIApp, world: World, *, below: str = "") -> None:
+        self.app, self.world, self.below = app, world, below
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +45,7 @@ class Gate:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as one of the services that the sandbox plays."""
-        started, path, status = time.perf_counter(), scope["path"], 500
+        started, path, status = time.perf_counter(), self.below + scope["path"], 500
         faults = self.world.faults
         delay = faults.delay(path)
         if delay:
@@ -91,6 +94,8 @@ def host_of(url: str) -> str:
 def fault_reply(fault: Fault, path: str) -> Reply:
     """The fault in the wording of the service it hits."""
     headers = [(b"retry-after", str(fault.retry_after).encode())] if fault.retry_after is not None else []
+    if path.startswith("/stripe/"):
+        return json_reply(StripeError("Injected fault", status=fault.status).document(), status=fault.status, headers=headers)
     if path.startswith(("/token", "/revoke", "/o/oauth2")):
         error = fault.reason or OAUTH_ERRORS.get(fault.status, "internal_failure")
         return json_reply({"error": error, "error_description": "Injected fault"}, status=fault.status, headers=headers)

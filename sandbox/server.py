@@ -16,12 +16,12 @@ from typing import Any, Self
 from sandbox import refuse_production
 
 ROOT = Path(__file__).parent.parent
-READY = re.compile(r"Sandbox ready on (http://[\d.:]+) \(mail on [\d.]+:(\d+)\)")
+READY = re.compile(r"Sandbox ready on (http://[\d.:]+) \(mail on [\d.]+:(\d+), Stripe on (http://[\d.:]+)\)")
 PATIENCE = 30
 
 
 class SandboxServer:
-    """`with SandboxServer() as sandbox:` gives `.url`, `.smtp_port` and `.control(method, path, json)`.
+    """`with SandboxServer() as sandbox:` gives `.url`, `.smtp_port`, `.stripe_url` and `.control(method, path, json)`.
 
     Port 0 takes any free ports. The process ends with this one (on Linux also after kill -9); start it from a thread
     that lives as long as the server is needed.
@@ -33,11 +33,13 @@ class SandboxServer:
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.smtp_port = 0
+        self.stripe_url = ""
 
     def start(self) -> Self:
         refuse_production()
         command = [sys.executable, "-m", "sandbox", "--die-with-parent", f"--port={self.port}"]
         command += [f"--smtp-port={self.wanted_smtp_port}", *([] if self.demo else ["--no-demo"])]
+        command += ["--stripe-port=0"] if self.port == 0 else []
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ.copy()
         )
@@ -54,7 +56,7 @@ class SandboxServer:
         for line in process.stdout or ():
             ready = READY.search(line)
             if ready:
-                self.url, self.smtp_port = ready[1], int(ready[2])
+                self.url, self.smtp_port, self.stripe_url = ready[1], int(ready[2]), ready[3]
                 threading.Thread(target=drain, args=(process,), daemon=True).start()
                 return
             said += line

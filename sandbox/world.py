@@ -1,4 +1,4 @@
-"""Everything the sandbox knows, in memory: accounts, mailboxes, tokens, faults, and what was asked."""
+"""Everything the sandbox knows, in memory: accounts, mailboxes, tokens, payments, faults, and what was asked."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sandbox.gmail.quota import Quota
 from sandbox.id_tokens import IdTokenIssuer
 from sandbox.request_log import RequestLog
 from sandbox.smtp_inbox import ReceivedMail
+from sandbox.stripe.world import StripeWorld
 
 if TYPE_CHECKING:
     from sandbox.oauth import AuthorizationRequest
@@ -51,6 +52,7 @@ class World:
     quota: Quota = field(default_factory=Quota)
     received: deque[ReceivedMail] = field(default_factory=lambda: deque(maxlen=2000))
     pending: dict[str, AuthorizationRequest] = field(default_factory=dict)  # sign-ins that wait for the person
+    stripe: StripeWorld = field(default_factory=StripeWorld)
     id_tokens: IdTokenIssuer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,4 +86,5 @@ class World:
         self.received.clear()
         self.pending.clear()
         self.id_tokens.defect = None
+        self.stripe.reset()
         self.load_accounts()

@@ -20,7 +20,8 @@ from tests.process import alive, command_line, descendants, eventually
 
 PROJECT = Path(__file__).resolve().parent.parent
 # What a newcomer's shell does not have: everything the tests configure.
-CONFIGURED = re.compile(r"^(DATABASE|MIGRATION|REDIS|SECRET|ENCRYPTION|PUBLIC|EMAIL|DEFAULT_FROM|GOOGLE|DJANGO|ENVIRONMENT|PYTEST|COV)")
+WORDS = "DATABASE|MIGRATION|REDIS|SECRET|ENCRYPTION|PUBLIC|EMAIL|DEFAULT_FROM|GOOGLE|STRIPE|DJANGO|ENVIRONMENT|PYTEST|COV"
+CONFIGURED = re.compile(rf"^({WORDS})")
 
 
 def newcomers_environment(folder: Path) -> dict[str, str]:
@@ -81,13 +82,14 @@ class Stack:
 
 
 def free_ports() -> tuple[int, int]:
-    """A port, and the first of two neighbours, that nothing listens on."""
+    """A port, and the first of three neighbours, that nothing listens on."""
     while True:
-        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
+        with socket.socket() as one, socket.socket() as two, socket.socket() as three, socket.socket() as four:
             one.bind(("127.0.0.1", 0))
             two.bind(("127.0.0.1", 0))
             try:
                 three.bind(("127.0.0.1", two.getsockname()[1] + 1))
+                four.bind(("127.0.0.1", two.getsockname()[1] + 2))
             except (OSError, OverflowError):
                 continue
             return one.getsockname()[1], two.getsockname()[1]

@@ -23,6 +23,7 @@ from aaperture.lib import child, embedded
 from aaperture.lib.process_tree import ChildEndedError, ProcessTree, say, tail
 
 CLIENT_ID, CLIENT_SECRET = "sandbox-client.apps.example", "sandbox-secret"  # the sandbox accepts no other
+STRIPE_KEY, STRIPE_SIGNING_SECRET = "sk_test_sandbox", "whsec_sandbox"
 START_PATIENCE = 60
 
 
@@ -36,7 +37,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="web server (default 8000)")
-        parser.add_argument("--sandbox-port", type=int, default=8010, help="sandbox; its mail server takes the next one (default 8010)")
+        parser.add_argument("--sandbox-port", type=int, default=8010, help="sandbox; mail and Stripe take the next two (default 8010)")
         parser.add_argument("--no-demo", action="store_true", help="no sandbox: use the configured Google and mail server")
         parser.add_argument("--reload", action="store_true", help="restart the web server when a source file changes")
         parser.add_argument("--end-with", type=int, metavar="PID", help="stop when this parent process is gone")
@@ -92,7 +93,7 @@ class Command(BaseCommand):
             raise CommandError(f"Aaperture already runs in this folder: {self.state.holder()}. Stop it first, or use another clone.")
         wanted = [(self.port, "PORT", "--port", 1)]
         if self.demo:
-            wanted += [(self.sandbox_port + offset, "SANDBOX_PORT", "--sandbox-port", 10) for offset in (0, 1)]
+            wanted += [(self.sandbox_port + offset, "SANDBOX_PORT", "--sandbox-port", 10) for offset in (0, 1, 2)]
         for port, variable, option, step in wanted:
             if not is_free(port):
                 other = (self.port if variable == "PORT" else self.sandbox_port) + step
@@ -109,7 +110,8 @@ class Command(BaseCommand):
         env = self._environment()
         python = sys.executable
         if self.demo:
-            self.tree.start("sandbox", [python, "-m", "sandbox", "--port", str(self.sandbox_port)], env)
+            webhook = f"http://127.0.0.1:{self.port}/stripe/webhook"
+            self.tree.start("sandbox", [python, "-m", "sandbox", "--port", str(self.sandbox_port), "--stripe-webhook", webhook], env)
         self.tree.start("web", [python, "-m", *self._web_server(reload=reload)], env)
         self._wait_for("web", self._web_answers)
         if self.demo:
@@ -137,6 +139,9 @@ class Command(BaseCommand):
                 "GOOGLE_CLIENT_ID": CLIENT_ID,
                 "GOOGLE_CLIENT_SECRET": CLIENT_SECRET,
                 "EMAIL_URL": f"smtp://127.0.0.1:{self.sandbox_port + 1}",
+                "STRIPE_API_BASE": f"http://127.0.0.1:{self.sandbox_port + 2}",
+                "STRIPE_SECRET_KEY": STRIPE_KEY,
+                "STRIPE_WEBHOOK_SECRET": STRIPE_SIGNING_SECRET,
             }
         return env
 
@@ -168,6 +173,7 @@ class Command(BaseCommand):
                 f"  Open {address} and choose *Continue with Google*.",
                 "  The sandbox account is Camille Morel <camille@example.test>.",
                 f"  Its mailbox, and mail sent to anybody: http://127.0.0.1:{self.sandbox_port}",
+                f"  Payments to be renewed, refunded or disputed: http://127.0.0.1:{self.sandbox_port + 2}",
             ]
         lines += ["", f"Logs: {self.state.logs}", "Ctrl-C stops everything."]
         say("\n".join(lines))

@@ -1,0 +1,1 @@
+"""A pretend Stripe: Checkout, payments, subscriptions, invoices, refunds, disputes, signed webhooks. See ../README.md."""
