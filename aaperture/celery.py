@@ -1,9 +1,13 @@
 """The Celery application: an alarm clock for work that waits in tables (DESIGN, "Tables are the queue")."""
 
 import os
+import socket
+from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, setup_logging, worker_init
+from celery.signals import after_task_publish, beat_init, heartbeat_sent, setup_logging, worker_init, worker_shutdown
+
+from aaperture.lib import heartbeats
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aaperture.settings")
 
@@ -23,3 +27,27 @@ def look_at_the_key_ring(**_kwargs: object) -> None:
     from vault.startup import refuse_a_ring_that_does_not_fit
 
     refuse_a_ring_that_does_not_fit()
+
+
+def _queues() -> tuple[str, ...]:
+    return tuple(app.amqp.queues.consume_from)
+
+
+@heartbeat_sent.connect
+def tell_that_the_worker_lives(sender: Any, **_kwargs: object) -> None:
+    heartbeats.say(heartbeats.WORKER, sender.eventer.hostname, _queues())
+
+
+@worker_shutdown.connect
+def tell_that_the_worker_ends(sender: Any, **_kwargs: object) -> None:
+    heartbeats.end(heartbeats.WORKER, sender.hostname, _queues())
+
+
+@beat_init.connect
+def tell_of_every_tick(**_kwargs: object) -> None:
+    """Said when a task has reached the broker: a clock that cannot deliver is as good as none."""
+    after_task_publish.connect(_tell_that_the_clock_ticks, weak=False)
+
+
+def _tell_that_the_clock_ticks(**_kwargs: object) -> None:
+    heartbeats.say(heartbeats.CLOCK, socket.gethostname())

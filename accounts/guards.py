@@ -25,7 +25,7 @@ OPEN_WITHOUT_FACTOR = frozenset(
         ENROL, "mfa_activate_totp", "mfa_add_webauthn", "mfa_list_webauthn", "mfa_view_recovery_codes", "mfa_generate_recovery_codes",
         "mfa_download_recovery_codes", "account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn", "account_logout",
         "account_email", "account_confirm_email", "account_email_verification_sent",  # only verified addresses may enrol
-        "admin:logout", "admin:jsi18n", "set_language", "health_live", "health_ready", "csp_report",
+        "admin:logout", "admin:jsi18n", "set_language", "health_live", "health_ready", "metrics", "csp_report",
         "site:privacy", "site:terms", "site:security", "site:security_txt",
     }
 )  # fmt: skip

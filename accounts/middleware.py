@@ -23,7 +23,9 @@ from audit.services import record, record_after
 
 Handler = Callable[[HttpRequest], HttpResponse]
 # what a page sends by itself is not being there
-POLLING = frozenset({"integrations:processing_status", "settings_privacy_export_status", "console_keys", "csp_report"})
+POLLING = frozenset(
+    {"integrations:processing_status", "settings_privacy_export_status", "console_keys", "console_monitoring", "csp_report"}
+)
 PLACE_OF_NONCE = "{nonce}"
 NEVER_CACHED = "max-age=0, no-cache, no-store, must-revalidate, private"
 TOUCH_AFTER = 60  # seconds between two writes of "last seen"

@@ -33,6 +33,4 @@ urlpatterns = [
     path("settings/api-keys/<uuid:pk>/revoke/", api_keys.key_revoke, name="settings_api_key_revoke"),
     path("settings/api-keys/<uuid:pk>/secret/", api_keys.key_secret, name="settings_api_key_secret"),
     path("csp-report/", reports.csp_report, name="csp_report"),
-    path("health/live", site.health_live, name="health_live"),
-    path("health/ready", site.health_ready, name="health_ready"),
 ]

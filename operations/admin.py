@@ -23,6 +23,7 @@ from audit.services import record
 from operations import access_matrix, alert_pages, figures, key_pages  # noqa: F401 - some add pages of their own
 from operations.containment import pages as containment_pages  # noqa: F401
 from operations.models import AccessReview, AccessReviewEntry
+from operations.monitoring import page as monitoring_page  # noqa: F401
 from operations.privacy import desk  # noqa: F401
 from operations.services import access_reviews
 
@@ -38,25 +39,13 @@ def matrix_view(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "operations/access_matrix.html", context)
 
 
-def monitoring_view(request: HttpRequest) -> HttpResponse:
-    return _figures_page(request, _("Monitoring"), figures.MONITORING)
-
-
 def analytics_view(request: HttpRequest) -> HttpResponse:
-    return _figures_page(request, _("Analytics"), figures.ANALYTICS)
-
-
-def _figures_page(request: HttpRequest, title: Any, only: frozenset[str]) -> HttpResponse:
     user = operator(request)
-    context = {**console.each_context(request), "title": title}
-    context |= {"figures": figures.figures_for(user, only), "charts": figures.charts_for(user, only)}
+    context = {**console.each_context(request), "title": _("Analytics")}
+    context |= {"figures": figures.figures_for(user, figures.ANALYTICS), "charts": figures.charts_for(user, figures.ANALYTICS)}
     return TemplateResponse(request, "operations/figures_page.html", context)
 
 
-console.add_page(
-    "operations", _("Monitoring"), monitoring_view, route="operations/monitoring/", url_name="operations_monitoring",
-    permission="pages.monitoring",
-)  # fmt: skip
 console.add_page(
     "operations", _("Analytics"), analytics_view, route="operations/analytics/", url_name="operations_analytics",
     permission="pages.analytics",

@@ -1,11 +1,16 @@
 from django.urls import path
 
 from operations import views
+from operations.monitoring import health, metrics, page
 from operations.privacy import views as privacy
 
 urlpatterns = [
     path("console/figures", views.console_figures, name="console_figures"),
     path("console/keys", views.console_keys, name="console_keys"),
+    path("console/monitoring", page.console_monitoring, name="console_monitoring"),
+    path("health/live", health.health_live, name="health_live"),
+    path("health/ready", health.health_ready, name="health_ready"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("settings/privacy/", privacy.overview, name="settings_privacy"),
     path("settings/privacy/objections/", privacy.objections, name="settings_privacy_objections"),
     path("settings/privacy/consents/<uuid:pk>/withdraw/", privacy.consent_withdraw, name="settings_privacy_consent"),

@@ -67,6 +67,8 @@ LIMITS = {
     "docs": PAGE,
     "console_figures": Limit(60),
     "console_keys": Limit(120),
+    "console_monitoring": Limit(60),
+    "metrics": Limit(60),
     "settings_studio_invite": Limit(20, 3600, WRITES),  # each sends a mail to an address that its owner did not give us
     "settings_invitation_resend": Limit(20, 3600, WRITES),
     "settings_privacy_export": Limit(5, 3600, WRITES),

@@ -1,17 +1,14 @@
-"""The front door, the public pages, and whether we are alive."""
+"""The front door and the public pages."""
 
 from datetime import timedelta
 
 from allauth.socialaccount.adapter import get_adapter
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import caches
-from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
-from redis.exceptions import RedisError
 
 from accounts.openid.views import require_proof_to_link
 
@@ -64,22 +61,3 @@ def security_txt(request: HttpRequest) -> HttpResponse:
         f"Policy: {settings.PUBLIC_URL}/security/",
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
-
-
-@login_not_required
-@require_safe
-def health_live(request: HttpRequest) -> HttpResponse:
-    return JsonResponse({"status": "ok"})
-
-
-@login_not_required
-@require_safe
-def health_ready(request: HttpRequest) -> HttpResponse:
-    """200 when database and cache answer, else 503; says no more to strangers (R-149)."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        caches["default"]._cache.get_client("ready").ping()  # type: ignore[attr-defined]
-    except (DatabaseError, RedisError, OSError):
-        return JsonResponse({"status": "unavailable"}, status=503)
-    return JsonResponse({"status": "ok"})
