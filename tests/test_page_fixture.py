@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.pages.look import look_at
+
 
 def test_it_notices_what_the_policy_forbids(page: Any, live_server: Any) -> None:
     page.goto(f"{live_server.url}/privacy/")
@@ -27,3 +29,22 @@ def test_it_notices_requests_to_other_hosts(page: Any) -> None:
         page.goto("http://127.0.0.1:9/elsewhere")
     assert ("foreign", "http://127.0.0.1:9/elsewhere") in page.problems
     page.problems.clear()
+
+
+FAULTY = """<!doctype html><html lang="en"><title>Faulty</title><style>
+p { color: #222; background: #fff; transition: color 9s }
+@media (max-width: 400px) {
+  h1 { width: 600px }
+  @media (prefers-color-scheme: dark) { p { color: #eee } }
+}
+</style><main><h1>Faulty</h1><p>Hard to read at night on a phone.</p></main></html>"""
+
+
+def test_each_look_notices_what_only_it_shows(page: Any, axe: Any, live_server: Any) -> None:
+    page.route("**/faulty", lambda route: route.fulfill(content_type="text/html", body=FAULTY))
+    assert look_at(page, axe, live_server.url + "/faulty", status=204) == [
+        "faulty: answered 200",
+        "faulty at 390 px, light: too wide because of H1.",
+        "faulty at 390 px, dark: too wide because of H1.",
+        "faulty at 390 px, dark: color-contrast [['p']]",
+    ]

@@ -12,11 +12,13 @@ PICTURES = os.environ.get("PICTURES", "")  # a folder: keep a picture of every p
 
 
 def _overflow(page: Any) -> str:
-    """The elements that stick out on the right, or nothing."""
+    """The elements that stick out on the right, or nothing. Colours that are on their way to others arrive first."""
     return page.evaluate(
-        """() => document.documentElement.scrollWidth <= innerWidth ? "" :
+        """() => {
+        document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish());
+        return document.documentElement.scrollWidth <= innerWidth ? "" :
         [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
-        .slice(0, 5).map(e => e.tagName + "." + e.className).join(", ") || "yes" """
+        .slice(0, 5).map(e => e.tagName + "." + e.className).join(", ") || "yes" }"""
     )
 
 
@@ -27,20 +29,23 @@ def speak(page: Any, url: str, language: str) -> None:
 def look_at(
     page: Any, axe: Callable[..., list[Any]], url: str, *, status: int = 200, known: frozenset[str] = frozenset(), **options: Any
 ) -> list[str]:
-    """Open `url` in both sizes and both colour schemes; returns faults.
+    """Open `url` and look at it in both sizes and both colour schemes; returns faults.
 
-    `known` names accessibility rules to pass over; `options` go to axe.
+    It is loaded once: size and colours are matters of style sheets, which follow as they do for somebody who turns
+    their phone. `known` names accessibility rules to pass over; `options` go to axe.
     """
     faults = []
     name = url.partition("//")[2].partition("/")[2].strip("/").replace("/", "_").replace("?", "_") or "home"
+    page.set_viewport_size({"width": SIZES[0], "height": 844})
+    page.emulate_media(color_scheme=SCHEMES[0])
+    response = page.goto(url)
+    if response.status != status:
+        faults.append(f"{name}: answered {response.status}")
     for width in SIZES:
         page.set_viewport_size({"width": width, "height": 844})
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
-            response = page.goto(url)
             seen = f"{name} at {width} px, {scheme}"
-            if response.status != status:
-                faults.append(f"{seen}: answered {response.status}")
             if sticking := _overflow(page):
                 faults.append(f"{seen}: too wide because of {sticking}")
             faults += [f"{seen}: {rule} {elements}" for rule, _impact, elements in axe(**options) if rule not in known]
