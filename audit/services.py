@@ -25,7 +25,7 @@ from audit.detectors import ACTIONS_AT_ONCE
 from audit.models import Activity
 from vault.errors import SealedDataError
 from vault.fields import Sealed
-from vault.services import Owner, instance_month, keyed_hash, person, seal
+from vault.services import Owner, instance_month, keyed_hash, person, seal_many
 
 COLUMNS = (
     "id", "recorded_at", "action", "actor_kind", "actor_id", "credential", "credential_id", "organization_id", "target_type",
@@ -150,8 +150,7 @@ def _build(
     }
     if request is not None:
         _add_origin(values, request, name)
-    values["canonical"] = _canonical(values, name)
-    return _assembled(values, details)
+    return _assembled(values, name, details)
 
 
 def encode(details: dict[str, Any]) -> str:
@@ -173,22 +172,25 @@ def _add_origin(values: dict[str, Any], request: HttpRequest, name: str) -> None
     address = client_address(request)
     values["address_hash"] = _address_hash(address)
     owner: Owner = person(values["actor_id"]) if values["actor_id"] else instance_month(values["recorded_at"])
-    for column, text in (("address", address), ("agent", request.META.get("HTTP_USER_AGENT", "")[:LONGEST_AGENT])):
-        if text:
-            values[column] = seal(text.encode(), owner, f"audit_activity|{column}|{name}")
+    agent = request.META.get("HTTP_USER_AGENT", "")[:LONGEST_AGENT]
+    plain = [(address.encode(), f"audit_activity|address|{name}"), (agent.encode(), f"audit_activity|agent|{name}")]
+    if agent:
+        values["address"], values["agent"] = seal_many(plain, owner)
+    else:
+        (values["address"],) = seal_many(plain[:1], owner)
 
 
-def _canonical(values: dict[str, Any], name: str) -> str:
+def _canonical(values: dict[str, Any], name: str, instant: str, actor: str | None, organization: str | None) -> str:
     """Stable JSON of every stored column but `canonical` itself, in the order of their names: part of what is sealed.
 
     Written out because `json.dumps` of the same takes several times as long; a test compares the two.
     """
     return (
-        f'{{"account_hash":{_hex(values["account_hash"])},"action":"{values["action"]}","actor_id":{_id(values["actor_id"])}'
+        f'{{"account_hash":{_hex(values["account_hash"])},"action":"{values["action"]}","actor_id":{_id(actor)}'
         f',"actor_kind":"{values["actor_kind"]}","address":{_hex(values["address"])},"address_hash":{_hex(values["address_hash"])}'
         f',"agent":{_hex(values["agent"])},"credential":{quoted(values["credential"])},"credential_id":{quoted(values["credential_id"])}'
-        f',"details":{values["details"]},"id":"{name}","organization_id":{_id(values["organization_id"])}'
-        f',"recorded_at":"{values["recorded_at"].isoformat(timespec="microseconds")[:-6]}Z","request_id":{quoted(values["request_id"])}'
+        f',"details":{values["details"]},"id":"{name}","organization_id":{_id(organization)}'
+        f',"recorded_at":"{instant}","request_id":{quoted(values["request_id"])}'
         f',"target_id":{quoted(values["target_id"])},"target_type":{quoted(values["target_type"])}}}'
     )
 
@@ -197,24 +199,33 @@ def _hex(value: bytes | None) -> str:
     return "null" if value is None else f'"{value.hex()}"'
 
 
-def _id(value: UUID | None) -> str:
+def _id(value: str | None) -> str:
     return "null" if value is None else f'"{value}"'
 
 
-def _assembled(values: dict[str, Any], details: dict[str, Any]) -> Activity:
+def _assembled(values: dict[str, Any], name: str, details: dict[str, Any]) -> Activity:
+    """The activity, with its canonical text and the row that the INSERT takes."""
+    instant = f"{values['recorded_at'].isoformat(timespec='microseconds')[:-6]}Z"
+    actor, organization = (None if values[one] is None else str(values[one]) for one in ("actor_id", "organization_id"))
+    values["canonical"] = _canonical(values, name, instant, actor, organization)
+    row = [*values.values()]
+    row[0], row[1], row[4], row[7] = name, instant, actor, organization  # psycopg would take longer to write them
     activity = Activity.__new__(Activity)
-    activity._state = ModelState()
+    values["_state"], values["stored_row"], values["details"] = ModelState(), row, details
     for column in ("address", "agent"):
-        values[column] = None if values[column] is None else Sealed(values[column])
-    activity.__dict__.update(values, details=details, stored_details=values["details"])
+        if values[column] is not None:
+            values[column] = Sealed(values[column])
+    activity.__dict__.update(values)
     return activity
 
 
 def row_of(activity: Activity) -> list[Any]:
     """What the INSERT takes."""
     stored = activity.__dict__
+    if (written := stored.get("stored_row")) is not None:
+        return written
     row = [stored[column] for column in COLUMNS]
-    row[DETAILS] = stored.get("stored_details") or encode(stored["details"])
+    row[DETAILS] = encode(stored["details"])
     for place in SEALED:
         row[place] = row[place] and row[place].data
     return row

@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -123,8 +124,17 @@ def _opened(owner: Owner, *, create: bool) -> OpenedKey:
 
 def seal(plain: bytes, owner: Owner, associated: str) -> bytes:
     """Seal `plain` under the owner's data key, which is made on first use. Raises SealedDataError if it was destroyed."""
-    nonce = secrets.token_bytes(12)
-    return VERSION + nonce + _opened(owner, create=True).cipher.encrypt(nonce, plain, associated.encode())
+    (sealed,) = seal_many([(plain, associated)], owner)
+    return sealed
+
+
+def seal_many(values: Iterable[tuple[bytes, str]], owner: Owner) -> list[bytes]:
+    """Each plain value with its associated data, sealed under the owner's data key, a nonce of its own for each."""
+    cipher, sealed = _opened(owner, create=True).cipher, []
+    for plain, associated in values:
+        nonce = secrets.token_bytes(12)
+        sealed.append(VERSION + nonce + cipher.encrypt(nonce, plain, associated.encode()))
+    return sealed
 
 
 def open_sealed(sealed: bytes, owner: Owner, associated: str) -> bytes:

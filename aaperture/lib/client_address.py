@@ -28,11 +28,14 @@ def _network(text: str) -> IPv4Network | IPv6Network:
 
 def client_address(request: HttpRequest) -> str:
     """`X-Real-IP` when the peer is one of `TRUSTED_PROXIES`, else the peer; never `X-Forwarded-For`, which clients write."""
-    peer = canonical(request.META.get("REMOTE_ADDR", ""))
-    if peer is not None and any(peer in _network(net) for net in settings.TRUSTED_PROXIES):
-        told = canonical(request.META.get("HTTP_X_REAL_IP", ""))
-        if told is not None:
-            return str(told)
+    return _address(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_REAL_IP", ""), tuple(settings.TRUSTED_PROXIES))
+
+
+@lru_cache(maxsize=4096)
+def _address(remote: str, told: str, proxies: tuple[str, ...]) -> str:
+    peer = canonical(remote)
+    if peer is not None and any(peer in _network(net) for net in proxies) and (client := canonical(told)) is not None:
+        return str(client)
     return str(peer) if peer is not None else UNKNOWN
 
 
