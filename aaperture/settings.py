@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from aaperture.lib import openid_apps
 from aaperture.lib.addresses import database, redis_url
 from aaperture.lib.api.configuration import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - Django reads them here
+from aaperture.lib.clock import CELERY_BEAT_SCHEDULE, CELERY_TASK_ROUTES  # noqa: F401 - Celery reads them here
 from aaperture.lib.env import Env, KeySourceFailed, ask_key_source, parse_key_ring
 from aaperture.lib.error_reports import start_error_reports
 from aaperture.lib.production import check_production
@@ -47,7 +48,9 @@ if _fault:
 FERNET_KEYS = env.words("FERNET_KEYS")
 GEMINI_API_KEY = env.text("GEMINI_API_KEY")
 SENTRY_DSN = env.text("SENTRY_DSN")
-BACKUP_KEY = env.text("BACKUP_KEY")
+BACKUP_KEY = env.text("BACKUP_KEY") or (local_secret("BACKUP_KEY") if ENVIRONMENT == "development" else "")
+BACKUPS = env.text("BACKUPS", str(STATE / "backups") if ENVIRONMENT == "development" else "")
+BACKUP_DAYS = env.days("BACKUP_DAYS", 7 if ENVIRONMENT == "staging" else 30)
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 _own_audit_folder = str(STATE / "audit") if ENVIRONMENT == "development" else ""
 AUDIT_HEADS = env.text("AUDIT_HEADS", _own_audit_folder)
@@ -100,9 +103,6 @@ CACHES = {
 }
 CELERY_BROKER_URL = redis_url(REDIS_URL, 0, broker=True)
 CELERY_TASK_IGNORE_RESULT = True
-# minutes long: never in the way of ticks and mail
-_long = ("integrations.tasks.execute_run", "audit.tasks.keep_retention", "audit.tasks.verify_log", "operations.tasks.rotate_keys")
-CELERY_TASK_ROUTES = {name: {"queue": "runs"} for name in _long}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
@@ -113,24 +113,6 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 2 * 3600
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE / "beat") if LOCAL else "/tmp/aaperture-beat"  # nosec B108 - rebuilt from code at start
-# a short static list of ticks; what is due stands in tables
-CELERY_BEAT_SCHEDULE = {
-    "pipelines": {"task": "integrations.tasks.tick", "schedule": 15.0, "options": {"expires": 15}},
-    "tokens": {"task": "integrations.tasks.refresh_due_tokens", "schedule": 60.0, "options": {"expires": 60}},
-    "activity-partitions": {"task": "audit.tasks.make_partitions", "schedule": 12 * 3600.0},
-    "activity-seal": {"task": "audit.tasks.seal", "schedule": 4.0, "options": {"expires": 8}},
-    "activity-heads": {"task": "audit.tasks.publish_heads", "schedule": 5.0, "options": {"expires": 10}},
-    "alerts": {"task": "audit.tasks.detect", "schedule": 30.0, "options": {"expires": 30}},
-    "alert-mail": {"task": "audit.tasks.mail_alerts", "schedule": 30.0, "options": {"expires": 30}},
-    "activity-verification": {"task": "audit.tasks.verify_log", "schedule": 12 * 3600.0},
-    "activity-retention": {"task": "audit.tasks.keep_retention", "schedule": 3600.0, "options": {"expires": 3600}},
-    "blocked-networks": {"task": "operations.tasks.keep_blocklist", "schedule": 30.0, "options": {"expires": 30}},
-    "key-rotations": {"task": "operations.tasks.resume_key_rotations", "schedule": 60.0, "options": {"expires": 60}},
-    "secrets": {"task": "operations.tasks.observe_secrets", "schedule": 3600.0},
-    "exports": {"task": "operations.tasks.build_due_exports", "schedule": 20.0, "options": {"expires": 20}},
-    "erasures": {"task": "operations.tasks.carry_on_erasures", "schedule": 60.0, "options": {"expires": 60}},
-    "expired-sessions": {"task": "accounts.tasks.clear_expired_sessions", "schedule": 3600.0},
-}
 
 # --- apps ------------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -17,13 +17,37 @@ APPEND_ONLY: dict[str, tuple[str, ...]] = {
     },
 }
 FUNCTIONS = ("audit_make_partition(date)", "audit_begin_epoch()", "audit_drop_month(date)", "audit_forget_leaves(date)")
+CLOSED = "aaperture: closed, a restore has not ended"  # the comment of a table that every instance has
+
+
+def is_closed(*, using: str = "default") -> bool:
+    """Whether a restore has begun here and not ended."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT obj_description(to_regclass('public.django_migrations'), 'pg_class') = %s", [CLOSED])
+        return bool(cursor.fetchone()[0])
+
+
+def close_to_application(*, using: str = "default") -> None:
+    """Take everything from the application's role until `open_to_application`, whatever migrates in between."""
+    role = settings.APPLICATION_ROLE
+    with connections[using].cursor() as cursor:
+        cursor.execute(sql.SQL("COMMENT ON TABLE django_migrations IS {}").format(sql.Literal(CLOSED)))
+        if connections[using].settings_dict["USER"] != role:
+            cursor.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(sql.Identifier(role)))
+
+
+def open_to_application(*, using: str = "default") -> None:
+    with transaction.atomic(using=using):
+        with connections[using].cursor() as cursor:
+            cursor.execute("COMMENT ON TABLE django_migrations IS NULL")
+        grant_application_role(using=using)
 
 
 def grant_application_role(*, using: str, **_kwargs: Any) -> None:
     """Run after every `migrate` by the owner; nothing to do where owner and application are one role."""
     role = settings.APPLICATION_ROLE
     connection = connections[using]
-    if connection.settings_dict["USER"] == role:
+    if connection.settings_dict["USER"] == role or is_closed(using=using):
         return
     app = sql.Identifier(role)
     database = sql.Identifier(connection.settings_dict["NAME"])
@@ -32,6 +56,7 @@ def grant_application_role(*, using: str, **_kwargs: Any) -> None:
             "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC",
             "GRANT USAGE ON SCHEMA public TO {app}",
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app}",
+            "GRANT MAINTAIN ON ALL TABLES IN SCHEMA public TO {app}",  # VACUUM and ANALYZE; taken back below where only adding is allowed
             "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {app}",
             *(f"GRANT EXECUTE ON FUNCTION {function} TO {{app}}" for function in FUNCTIONS),
             "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {app}",

@@ -7,9 +7,13 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
+from operations.backups.models import Backup
 from operations.containment.models import BlockedNetwork
+from operations.maintenance.models import CleanupRun, MaintenanceJob
 
-__all__ = ["AccessReview", "AccessReviewEntry", "BlockedNetwork", "DataExport", "Erasure", "ExportChunk"]
+__all__ = [
+    "AccessReview", "AccessReviewEntry", "Backup", "BlockedNetwork", "CleanupRun", "DataExport", "Erasure", "ExportChunk", "MaintenanceJob",
+]  # fmt: skip
 
 
 class AccessReview(models.Model):

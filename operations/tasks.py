@@ -6,7 +6,7 @@ from uuid import UUID
 from celery import shared_task
 
 from aaperture.lib.nudge import nudge
-from operations.services import containment, erasures, exports, key_rotation, secret_ages
+from operations.services import backups, containment, erasures, exports, key_rotation, maintenance, secret_ages
 
 
 @shared_task(ignore_result=True)
@@ -52,3 +52,28 @@ def carry_on_erasure(erasure_id: str) -> None:
 def carry_on_erasures() -> None:
     for erasure_id in erasures.due():
         nudge(carry_on_erasure, erasure_id)
+
+
+@shared_task(ignore_result=True)
+def make_backup(backup_id: str) -> None:
+    with suppress(backups.BusyElsewhere):
+        backups.carry_out(UUID(backup_id))
+
+
+@shared_task(ignore_result=True)
+def resume_backups() -> None:
+    for backup_id in backups.open_backups():
+        nudge(make_backup, backup_id)
+
+
+@shared_task(ignore_result=True)
+def clean_up(run_id: str) -> None:
+    with suppress(maintenance.BusyElsewhere):
+        maintenance.carry_out(UUID(run_id))
+
+
+@shared_task(ignore_result=True)
+def tick_maintenance() -> None:
+    maintenance.tick()
+    for run_id in maintenance.open_runs():
+        nudge(clean_up, run_id)

@@ -23,6 +23,7 @@ from vault import ring
 FIRST_HEAD = bytes(32)
 PURPOSE = b"aaperture|audit seal|v1"
 HEAD_PREFIX, PAPER_PREFIX = b"aaperture audit head\n", b"aaperture audit archive\n"
+RESTORE_PREFIX = b"aaperture audit restore\n"
 
 
 def signing_key(kid: str) -> Ed25519PrivateKey:

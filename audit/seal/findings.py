@@ -52,6 +52,7 @@ class Report:
     unsealed: int = 0
     archived: dict[str, int] = field(default_factory=dict)  # month: rows
     anchored: dict[str, tuple[int, int]] = field(default_factory=dict)  # place: first and last seal whose head it has
+    restores: list[str] = field(default_factory=list)  # what a restore from a backup gave up, as the places outside say
     findings: list[Finding] = field(default_factory=list)
 
     def find(self, kind: Kind, text: str, number: int | None = None) -> None:

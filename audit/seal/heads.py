@@ -21,6 +21,7 @@ from audit.seal.places import FAILURES, Bucket, Folder, Place, place
 logger = logging.getLogger(__name__)
 
 FILE = "audit_heads.jsonl"
+OBJECTS = "heads/"
 LOG = "log"
 AT_ONCE = 1_000  # seals in one delivery
 LOCK = 0x5EA2
@@ -87,9 +88,23 @@ def _deliver(name: str, seals: list[Seal]) -> None:
         return
     text = "".join(f"{json.dumps(seal.published(), separators=(',', ':'))}\n" for seal in seals).encode()
     where, file = _file_of(name)
-    if isinstance(where, Bucket):  # its own object for each delivery; the names sort as the numbers do
-        file = f"heads/{seals[0].number:015d}-{seals[-1].number:015d}.jsonl"
+    if isinstance(where, Bucket):  # its own object for each delivery; the names sort as they were written
+        file = f"{OBJECTS}{_since_restore(where)}{seals[0].number:015d}-{seals[-1].number:015d}.jsonl"
     where.append(file, text)
+
+
+def _since_restore(where: Bucket) -> str:
+    """After a restore numbers begin again lower: the objects from then on have a folder of their own, sorted behind."""
+    return max((name.removeprefix(OBJECTS).rpartition("/")[0] + "/" for name in where.names(f"{OBJECTS}r")), default="")
+
+
+def append_restore(name: str, line: bytes) -> None:
+    """A line of `audit.seal.restores`. Raises one of FAILURES."""
+    where, file = _file_of(name)
+    if isinstance(where, Bucket):
+        number = int(_since_restore(where).strip("r/") or 0) + 1
+        file = f"{OBJECTS}r{number:04d}/{0:015d}-restored.jsonl"
+    where.append(file, line)
 
 
 def _file_of(name: str) -> tuple[Place, str]:
@@ -103,7 +118,7 @@ def _file_of(name: str) -> tuple[Place, str]:
 def read(address: str) -> Iterator[dict[str, Any] | None]:
     """The lines of a place, in order; None for a line that is none. Raises FileNotFoundError."""
     where, file = _file_of(address)
-    names = [file] if isinstance(where, Folder) else list(where.names("heads/"))
+    names = [file] if isinstance(where, Folder) else list(where.names(OBJECTS))
     if not names:
         raise FileNotFoundError(address)
     for name in names:

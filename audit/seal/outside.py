@@ -1,7 +1,9 @@
 """Heads that were written outside, held compactly beside the chain in the database."""
 
+from hashlib import sha256
+
 from audit.models import AuditSeal
-from audit.seal import heads
+from audit.seal import chain, heads
 from audit.seal.chain import Seal
 from audit.seal.findings import Kind, Report
 from audit.seal.places import FAILURES
@@ -17,6 +19,7 @@ class Outside:
         self.first = self.last = 0
         self.known = bytearray()
         self.is_readable = True
+        self.restored_by: set[bytes] = set()  # keys that signed a restore
         try:
             self._read()
         except FileNotFoundError:
@@ -31,6 +34,9 @@ class Outside:
 
     def _read(self) -> None:
         for position, said in enumerate(heads.read(self.address), 1):
+            if said and "restored_to" in said:
+                self._give_up(position, said)
+                continue
             try:
                 number, head = int((said or {})["number"]), bytes.fromhex((said or {})["head"])
                 if len(head) != HEAD or number < 1:
@@ -56,6 +62,29 @@ class Outside:
             if not self.is_ours(said):
                 return
         self.known[place : place + HEAD] = head
+
+    def _give_up(self, position: int, said: dict) -> None:
+        """What stands here after the seal to which the log was restored counts no more; `check_restores` asks whose signature that is."""
+        statement = {key: value for key, value in said.items() if key not in {"public_key", "proof"}}
+        try:
+            number, head = int(said["restored_to"]), bytes.fromhex(said["head"])
+            key, proof = bytes.fromhex(said["public_key"]), bytes.fromhex(said["proof"])
+        except (KeyError, ValueError, TypeError):
+            self._altered(f"entry {position} is not a head")
+            return
+        digest = sha256(chain.as_text(statement).encode()).digest()
+        fits = self.head_of(number) in {head, None}
+        if not (fits and chain.is_signed(key, chain.RESTORE_PREFIX, digest, proof)):
+            self._altered(f"entry {position} tells of a restore, and its signature does not fit")
+            return
+        self.restored_by.add(key)
+        self.report.restores.append(
+            f"Restored from a backup on {said['at']}: seals {number + 1}–{self.last}, which {self.address} has, were given up."
+        )
+        del self.known[max(number - self.first + 1, 0) * HEAD :]
+        self.last = min(self.last, number)
+        if not self.known:
+            self.first = self.last = 0
 
     def is_ours(self, said: dict) -> bool:
         try:
@@ -87,6 +116,11 @@ class Outside:
                 self.report.find(Kind.TAIL_CUT, f"the database ends at seal {last}, {self.address} goes on to seal {self.last}", last)
             else:
                 self._altered(f"it goes on to seal {self.last}, not signed by us; the database ends at seal {last}")
+
+    def check_restores(self, vouched: set[bytes]) -> None:
+        """Keys of the ring, and older ones that a seal of the ring stands on."""
+        for key in self.restored_by - vouched:
+            self._altered(f"it tells of a restore signed by {chain.key_id(key)}, which is not our key")
 
     def _said_by_us(self, number: int) -> bool:
         return any(said is not None and said.get("number") == number and self.is_ours(said) for said in heads.read(self.address))

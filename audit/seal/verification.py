@@ -199,6 +199,7 @@ class _Verifier:
     def _conclude(self, *, is_whole: bool) -> None:
         self._name_unvouched()
         for place in self.outside:
+            place.check_restores(self.vouched_keys)
             if place.first:
                 self.report.anchored[place.address] = (place.first, min(place.last, self.report.last_seal or 0))
         self.archived.check(self.report, self.vouched_keys, is_whole=is_whole)

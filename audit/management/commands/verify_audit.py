@@ -92,6 +92,8 @@ class Command(BaseCommand):
             self.stdout.write(self.style.SUCCESS("Intact."))
 
     def _tell_of_anchors(self, report: Report, *, has_heads: bool) -> None:
+        for restored in report.restores:
+            self.stdout.write(self.style.WARNING(restored))
         for place, (first, last) in report.anchored.items():
             self.stdout.write(f"Anchored outside: seals {first}–{last}, in {place}.")
         if not has_heads:

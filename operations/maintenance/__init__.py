@@ -1,0 +1,1 @@
+"""The six cleanups and their schedule."""

@@ -1,0 +1,87 @@
+"""The rehearsal: back up, erase somebody, restore the older backup elsewhere. They stay erased, the log verifies (R-196)."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.test import RequestFactory
+from django.utils import timezone
+
+from audit.models import Activity, AuditSeal
+from audit.seal import heads
+from audit.services import record
+from operations.backups import shelf
+from operations.models import Erasure
+from operations.services import erasures
+from tests.accounts.people import make_user
+from tests.audit.sealed import seal_all
+from tests.integrations import leaks
+from tests.operations.instances import empty_instance
+from tests.operations.test_erasure import CANARY, person
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+KEY = "backups-of-tests-" + "q7" * 20
+
+
+@pytest.fixture
+def places(settings, store, tmp_path):
+    """Everything outside the database, as settings and as the environment of a process."""
+    names = {
+        "BACKUPS": "s3://backups/aaperture", "BACKUP_KEY": KEY, "AUDIT_HEADS": str(tmp_path / "heads"),
+        "ERASURE_LEDGER": str(tmp_path / "ledger"),
+    }  # fmt: skip
+    for name, value in names.items():
+        setattr(settings, name, value)
+    ours = ("S3_ENDPOINT_URL", "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
+    return names | {name: getattr(settings, name) for name in ours}
+
+
+def erase(user) -> None:
+    erasure = Erasure.objects.create(account_id=user.pk, due_at=timezone.now() + Erasure.GRACE, status="waiting")
+    with time_machine.travel(timezone.now() + timedelta(days=30.1), tick=True):
+        assert erasures.finish(erasure.pk)
+
+
+def test_an_older_backup_brings_everything_back_but_the_erased(places, store, test_database, monkeypatch):
+    monkeypatch.setattr("integrations.google.revoke", lambda token: True)
+    user, other = person(), make_user(name="Zoé")
+    request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9")
+    request.user = other
+    for _ in range(3):
+        record("user.updated", other, request=request, note="line\nbreak \\ tab\t é")
+    seal_all()
+    heads.publish()
+    document = {"Body": b"%PDF" * 400_000, "ContentType": "application/pdf", "Metadata": {"a": "b"}}
+    store.client.put_object(Bucket="aaperture", Key="quotes/1.pdf", **document)
+    store.write("aaperture/tmp/attachment", CANARY.encode())
+    call_command("backup")
+    name = shelf.whole(shelf.shelf())[-1]
+    before = AuditSeal.objects.count()
+    kept = b"".join(store.read(one) for one in store.names() if one.startswith("backups/"))
+    assert not any(word in kept for word in (CANARY.encode(), b"%PDF", b"accounts_user", b"INSERT", other.email.encode()))
+    erase(user)
+    seal_all()
+    heads.publish()
+    assert AuditSeal.objects.count() > before
+    store.client.delete_object(Bucket="aaperture", Key="quotes/1.pdf")
+    with empty_instance(test_database, **places) as restored:
+        done = restored.manage("restore", name)
+        assert done.returncode == 0, done.stdout + done.stderr
+        for line in ("Erased once more, by the ledger: 1 accounts.", "were given up", "The instance is open.", "sealed fields opened"):
+            assert line in done.stdout, done.stdout
+        assert "proof: 0" not in done.stdout
+        monkeypatch.setenv("MIGRATION_DATABASE_URL", restored.owner_url)
+        assert [place for place in leaks.found(CANARY) if place.startswith("table")] == []
+        assert not restored.rows("SELECT 1 FROM accounts_user WHERE id = %s", user.pk)
+        assert restored.rows("SELECT name FROM accounts_user WHERE id = %s", other.pk) == [("Zoé",)]
+        assert restored.rows("SELECT wrapped, destroyed_at IS NULL FROM vault_datakey WHERE owner_id = %s", user.pk) == [(b"", False)]
+        again = restored.manage("verify_audit")
+        assert again.returncode == 0 and "Intact." in again.stdout and "Restored from a backup" in again.stdout, again.stdout
+        refused = restored.manage("restore", name)
+        assert refused.returncode == 1 and "in use" in refused.stderr
+    found = store.client.get_object(Bucket="aaperture", Key="quotes/1.pdf")
+    assert {**document, "Body": found["Body"].read(), "Metadata": found["Metadata"]} == document and found[
+        "ContentType"
+    ] == "application/pdf"
+    assert Activity.objects.filter(action="backup.made").exists()
