@@ -57,7 +57,6 @@ def learn_without(sentences: set[str]) -> None:
     """Let likeness forget the examples that are these very sentences."""
     model = likeness.learn([(text, label) for text, label in likeness.examples() if " ".join(text.split()) not in sentences])
     likeness.model = lambda: model
-    likeness._weights.cache_clear()
     likeness.likeness.cache_clear()
 
 

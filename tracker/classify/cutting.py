@@ -8,7 +8,7 @@ A bare forward or a contact-form relay keeps its content: there, the content *is
 import re
 from dataclasses import dataclass
 
-from tracker.classify.normalise import fold
+from tracker.classify.normalise import fold, fold_lines
 
 MAX_LINES = 1_500
 FEW_WORDS = 25
@@ -17,6 +17,7 @@ ATTRIBUTION = re.compile(
     r"^\W{0,4}(?:on\b.{4,240}\bwrote\s?:?|le\b.{4,240}\ba ecrit\s?:?|am\b.{4,240}\bschrieb.{0,80}:?|el\b.{4,240}\bescribio\s?:?"
     r"|.{3,160}(?:@|\d{4}).{0,80}\b(?:wrote|a ecrit)\s?:|\S.{0,80}\b(?:wrote|a ecrit)\s?:)\s*$"
 )
+WROTE = ("wrote", "ecrit", "schrieb", "escribio")  # one of them is in every attribution
 ATTRIBUTION_START = re.compile(r"^\W{0,4}(?:on|le)\s.{0,200}\d")
 HISTORY = re.compile(
     r"^\W{0,4}(?:-{2,}\s?(?:original message|message d'origine|message original|message initial|original-nachricht|reponse)"
@@ -85,21 +86,34 @@ def _fold_line(line: str) -> str:
     return fold(line.strip())
 
 
+def _folded(lines: list[str]) -> list[str]:
+    return fold_lines([line.strip() for line in lines])
+
+
+def _is_attribution(folded: list[str], index: int) -> bool:
+    """Whether someone "wrote:" what follows, on one line or wrapped over three."""
+    line = folded[index]
+    if ATTRIBUTION.match(line):
+        return True
+    if not (ATTRIBUTION_START.match(line) and len(line) < 220):
+        return False
+    joined = " ".join(part for part in folded[index : index + 3] if part)
+    if ATTRIBUTION.match(joined.split(":")[0] + ":" if "wrote" in joined or "a ecrit" in joined else ""):
+        return True
+    return re.match(r"^\W{0,4}(?:on|le)\s.{4,240}\b(?:wrote|a ecrit)\s?:", joined) is not None
+
+
 def _history_start(folded: list[str]) -> tuple[int, bool]:
     """Index of the first line of conversation history (or the end), and whether it is a forward."""
+    text = "\n".join(folded)
+    attributed = any(verb in text for verb in WROTE)
     for index, line in enumerate(folded):
         if not line:
             continue
         if FORWARD.match(line):
             return index, True
-        if HISTORY.match(line) or ATTRIBUTION.match(line):
+        if HISTORY.match(line) or (attributed and _is_attribution(folded, index)):
             return index, False
-        if ATTRIBUTION_START.match(line) and len(line) < 220:
-            joined = " ".join(part for part in folded[index : index + 3] if part)
-            if ATTRIBUTION.match(joined.split(":")[0] + ":" if "wrote" in joined or "a ecrit" in joined else ""):
-                return index, False
-            if re.match(r"^\W{0,4}(?:on|le)\s.{4,240}\b(?:wrote|a ecrit)\s?:", joined):
-                return index, False
         if HEADER_FROM.match(line) and sum(bool(HEADER_NEXT.match(other)) for other in folded[index + 1 : index + 7]) >= 2:
             return index, False
     return len(folded), False
@@ -164,18 +178,24 @@ def _without_footer_sentences(line: str) -> str:
     return " ".join(piece for piece in pieces if not FOOTER.search(_fold_line(piece)))
 
 
-def _split_signature(lines: list[str]) -> tuple[list[str], list[str]]:
+def _ends_here(folded: list[str], index: int, before: int) -> bool:
+    """Whether a message of `before` words closes with this line, and little follows."""
+    line = folded[index]
+    is_closing = CLOSING.match(line) or PHONE_SIGNATURE.match(line)
+    if not is_closing and not (before >= 3 and POLITE_END.match(line)):
+        return False
+    rest = [other for other in folded[index + 1 :] if other]
+    return (before >= 3 or len(rest) <= 4) and _words(rest) <= 90 and len(rest) <= 14
+
+
+def _split_signature(lines: list[str], folded: list[str]) -> tuple[list[str], list[str]]:
     """The message, and the signature below its closing; a postscript belongs to the message."""
-    folded = [_fold_line(line) for line in lines]
     before = 0
     for index, line in enumerate(folded):
-        rest = [other for other in folded[index + 1 :] if other]
         is_dashes = lines[index].rstrip("\n") in {"-- ", "--"} and before >= 1
-        is_closing = bool(CLOSING.match(line) or PHONE_SIGNATURE.match(line)) and (before >= 3 or len(rest) <= 4)
-        is_polite = bool(POLITE_END.match(line)) and before >= 3
-        if is_dashes or ((is_closing or is_polite) and _words(rest) <= 90 and len(rest) <= 14):
+        if is_dashes or (line and _ends_here(folded, index, before)):
             tail = lines[index + 1 :]
-            scripts = [number for number, text in enumerate(tail) if POSTSCRIPT.match(_fold_line(text))]
+            scripts = [number for number, text in enumerate(folded[index + 1 :]) if POSTSCRIPT.match(text)]
             kept = lines[: index + (0 if is_dashes else 1)]
             return (kept + tail[scripts[0] :], tail[: scripts[0]]) if scripts else (kept, tail)
         before += len(line.split())
@@ -185,10 +205,11 @@ def _split_signature(lines: list[str]) -> tuple[list[str], list[str]]:
 def cut(text: str, *, relay: bool = False, deep: bool = True) -> Cut:
     """The newest message in `text`. `relay` keeps everything below a "-- " line, as form relays write there."""
     lines = text.split("\n")[:MAX_LINES]
-    folded = [_fold_line(line) for line in lines]
+    folded = _folded(lines)
     start, is_forward = _history_start(folded)
     own = _without_quotes(lines[:start]) if start else []
-    own = [line for line in own if not PHONE_SIGNATURE.match(_fold_line(line))]
+    low = dict(zip(lines, folded, strict=True))  # what stands below was folded already, but for its quotes
+    own = [line for line in own if not PHONE_SIGNATURE.match(low.get(line) or _fold_line(line))]
     below = lines[start:]
     if below and (is_forward or not _words(own)) and _words(own) <= FEW_WORDS and deep:
         body = _after_header_block(lines, folded, start)
@@ -199,8 +220,8 @@ def cut(text: str, *, relay: bool = False, deep: bool = True) -> Cut:
                 intro = "\n".join(own).strip()
                 joined = f"{intro}\n\n{inner.text}" if intro else inner.text
                 return Cut(joined, inner.signature, inner.quoted, True, _forward_sender(lines, folded, start))
-    kept, signature = (own, []) if relay else _split_signature(own)
-    kept = _drop_footers(kept, [_fold_line(line) for line in kept])
+    kept, signature = (own, []) if relay else _split_signature(own, [low.get(line) or _fold_line(line) for line in own])
+    kept = _drop_footers(kept, [low.get(line) or _fold_line(line) for line in kept])
     kept = [line for line in kept if not BULLET_SEPARATOR.match(line)]
     if not _words(kept):
         kept = own or lines

@@ -118,7 +118,7 @@ def _hypothetical(lines: list[str], matches: list[tuple[Group, int, str]]) -> fr
     return frozenset(line for group, line, _ in matches if group.label == "mood:if" and line > 0 and "?" not in lines[line])
 
 
-def _matches(lines: list[str], only: str = "") -> list[tuple[Group, int, str]]:
+def _matches(lines: list[str], only: frozenset[int] | None = None) -> list[tuple[Group, int, str]]:
     """Every phrase found, by phrase, then by place. A phrase lies within one line, so each line meets its own candidates only."""
     found: list[tuple[int, int, int, str]] = []
     seen: dict[str, list[tuple[int, int, str]]] = {}
@@ -129,7 +129,7 @@ def _matches(lines: list[str], only: str = "") -> list[tuple[Group, int, str]]:
             seen[line] = [
                 (index, match.start(), match.group().strip())
                 for index in tables().candidates(line)
-                if phrases[index].group.label.startswith(only)
+                if only is None or index in only
                 for match in phrases[index].pattern.finditer(line)
             ]
         for index, start, words in seen[line]:
@@ -182,7 +182,7 @@ def _about(mail: Mail, pieces: Cut, matches: list[tuple[Group, int, str]]) -> di
             counts.setdefault(group.label[6:], set()).add(words)
     sender = mail.sender.replace("@", " ").replace(".", " ").replace("-", " ").replace("_", " ")
     around = sentences("\n".join([sender, pieces.signature[:600], pieces.quoted[:2_500], mail.headers.get("x-attachment-names", "")[:300]]))
-    for group, _, words in _matches(around, only="about:"):
+    for group, _, words in _matches(around, only=tables().about):
         counts.setdefault(group.label[6:], set()).add(words)
     return {name: len(words) for name, words in counts.items()}
 

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from aaperture.lib.once import once
@@ -24,12 +24,16 @@ LENGTH_POWER = 0.5  # long sentences are not proportionally more certain
 MIN_WORDS = 3
 
 
+Share = tuple[int, float]  # the number of a label, and what a feature seen under it adds
+
+
 @dataclass(frozen=True)
 class Model:
+    """What a feature says of a label: log of how much likelier it is there than anywhere, smoothed towards "no difference"."""
+
     labels: tuple[str, ...]
-    counts: dict[str, dict[int, int]]  # feature -> {label index: count}
-    totals: tuple[int, ...]
-    total: int
+    unseen: tuple[float, ...]  # per label, said by every feature that was never seen under it
+    seen: dict[str, tuple[Share, ...]]  # feature -> what more it says of the labels it was seen under
 
 
 def features(sentence: str) -> set[str]:
@@ -63,34 +67,28 @@ def _labelled(line: str, label: str) -> Iterator[tuple[str, str]]:
 def learn(pairs: list[tuple[str, str]]) -> Model:
     labels = tuple(sorted({label for _, label in pairs}))
     index = {label: number for number, label in enumerate(labels)}
-    counts: dict[str, Counter[int]] = {}
-    totals = [0] * len(labels)
+    by_label: list[Counter[str]] = [Counter() for _ in labels]
     for text, label in pairs:
-        number = index[label]
-        for feature in features(text):
-            counts.setdefault(feature, Counter())[number] += 1
-            totals[number] += 1
-    return Model(labels, {name: dict(found) for name, found in counts.items()}, tuple(totals), sum(totals))
+        by_label[index[label]].update(features(text))
+    totals = [found.total() for found in by_label]
+    unseen = tuple(math.log(SMOOTHING / (total + SMOOTHING)) for total in totals)
+    counts: dict[str, tuple[tuple[int, int], ...]] = {}
+    for number, found in enumerate(by_label):
+        for feature, count in found.items():
+            counts[feature] = (*counts.get(feature, ()), (number, count))
+
+    @cache  # most features were seen once: they share a few rows
+    def shares(of: tuple[tuple[int, int], ...]) -> tuple[Share, ...]:
+        smoothed = SMOOTHING * sum(count for _, count in of) / sum(totals)
+        return tuple((number, math.log((count + smoothed) / smoothed)) for number, count in of)
+
+    return Model(labels, unseen, {feature: shares(of) for feature, of in counts.items()})
 
 
 @once
 def model() -> Model:
     """Counted once per process from the example files."""
     return learn(examples())
-
-
-@lru_cache(maxsize=50_000)
-def _weights(feature: str) -> tuple[float, ...] | None:
-    """Log of how much likelier the feature is under each label than anywhere, smoothed towards "no difference"."""
-    known = model()
-    found = known.counts.get(feature)
-    if found is None:
-        return None
-    everywhere = sum(found.values()) / known.total
-    return tuple(
-        math.log((found.get(number, 0) + SMOOTHING * everywhere) / (total + SMOOTHING) / everywhere)
-        for number, total in enumerate(known.totals)
-    )
 
 
 @lru_cache(maxsize=5_000)
@@ -100,12 +98,14 @@ def likeness(sentence: str) -> dict[str, float]:
     words = features(sentence)
     if len(sentence.split()) < MIN_WORDS:
         return {}
-    rows = [row for word in words if (row := _weights(word)) is not None]
+    rows = [row for word in words if (row := known.seen.get(word)) is not None]
     if not rows:
         return {}
-    scale = len(words) ** -LENGTH_POWER
-    logits = [sum(column) * scale for column in zip(*rows, strict=True)]
-    top = max(logits)
-    exponentials = [math.exp(value - top) for value in logits]
+    sums = [len(rows) * value for value in known.unseen]
+    for row in rows:
+        for number, more in row:
+            sums[number] += more
+    scale, top = len(words) ** -LENGTH_POWER, max(sums)
+    exponentials = [math.exp((value - top) * scale) for value in sums]
     total = sum(exponentials)
     return {known.labels[number]: value / total for number, value in enumerate(exponentials) if value > 0.02 * total}

@@ -8,6 +8,8 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import repeat
+from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,12 +81,14 @@ def findings(
 def weigh(found: Mapping[str, float]) -> list[tuple[float, str]]:
     """Probability and label, the likeliest first."""
     known = weights()
-    sums = list(known.bias)
+    rows, values = [], []
     for name, value in found.items():
         row = known.by_finding.get(name)
         if row is not None and value:
-            for index, weight in enumerate(row):
-                sums[index] += weight * value
+            rows.append(row)
+            values.append(value)
+    columns = zip(*rows, strict=True) if rows else repeat((), len(known.labels))
+    sums = [sum(map(mul, column, values), bias) for column, bias in zip(columns, known.bias, strict=True)]
     top = max(sums)
     exponentials = [math.exp(value - top) for value in sums]
     total = sum(exponentials)
