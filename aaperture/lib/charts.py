@@ -42,10 +42,12 @@ def bar_chart(key: str, *, title: str, description: str, columns: tuple[str, str
     return _figure(key, title, description, columns, points, height=PLOT + 48, marks=axis + marks)
 
 
-def funnel(key: str, *, title: str, description: str, columns: tuple[str, str], points: Sequence[Point]) -> SafeString:
-    """Lying bars, one below the other, each as long as its share of the largest."""
+def funnel(
+    key: str, *, title: str, description: str, columns: tuple[str, str], points: Sequence[Point], left: int = 92
+) -> SafeString:  # fmt: skip
+    """Lying bars, one below the other, each as long as its share of the largest; `left` is the room of the names."""
     highest = max((point.value for point in points), default=0) or 1
-    left, right = 92, 36
+    right = 44
     bars = []
     for n, point in enumerate(points):
         length = max(2, round((WIDTH - left - right) * point.value / highest))

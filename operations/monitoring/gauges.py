@@ -205,3 +205,9 @@ def reading(name: str, value: float | None, part: str = "") -> Reading:
 
 def worst(readings: Iterable[Reading]) -> State:
     return max((one.state for one in readings), default=State.OK)
+
+
+def told_plainly(one: Reading) -> str:
+    """For commands and logs: in English, by name."""
+    of = f" ({one.part})" if one.part else ""
+    return f"{one.gauge.name}{of} {'not measured' if one.value is None else f'{one.value:g}'}"

@@ -98,7 +98,8 @@ def _lines(readings: list[Reading]) -> Iterator[Line]:
         elif one.part:
             title = f"{title}: {_part(one)}"
         advice = NOT_MEASURED if one.state is State.UNKNOWN and not one.gauge.advice else one.gauge.advice
-        yield Line(title[:1].upper() + title[1:], value, TONES[one.state], str(WORDS[one.state]), advice)
+        is_judged = one.value is None or one.gauge.warn is not None or one.gauge.bad is not None
+        yield Line(title[:1].upper() + title[1:], value, TONES[one.state], str(WORDS[one.state]) if is_judged else "", advice)
 
 
 def _groups(readings: list[Reading]) -> list[dict[str, Any]]:
@@ -115,7 +116,7 @@ def _groups(readings: list[Reading]) -> list[dict[str, Any]]:
 def _to_do(groups: list[dict[str, Any]]) -> list[Line]:
     """What is not in order, the worst first, each advice once."""
     rank = {str(WORDS[state]): state for state in State}
-    lines = [line for group in groups for line in group["lines"] if line.state != str(WORDS[State.OK])]
+    lines = [line for group in groups for line in group["lines"] if line.state and line.state != str(WORDS[State.OK])]
     once: dict[str, Line] = {}
     for line in sorted(lines, key=lambda line: -rank[line.state]):
         once.setdefault(str(line.advice), line)
@@ -186,10 +187,12 @@ def _connections() -> figures.Chart | None:
 
 
 def _tables() -> figures.Chart:
-    points = [Point(name.replace("_", " ", 1), name, max(round(size / 2**20), 0)) for name, size in stores.largest_tables()]
-    title, columns = _("Largest tables, in MB"), (_("Table"), _("MB"))
-    description = _("The largest tables of the database with their indexes.")
-    return figures.Chart(title, funnel("tables", title=title, description=description, columns=columns, points=points))
+    sizes = stores.largest_tables()
+    unit, title = (2**20, _("Largest tables, in MB")) if sizes[0][1] > 10 * 2**20 else (2**10, _("Largest tables, in kB"))
+    points = [Point(name.replace("_", " ", 1), name, round(size / unit)) for name, size in sizes]
+    description, columns = _("The largest tables of the database with their indexes."), (_("Table"), _("Size"))
+    picture = funnel("tables", title=title, description=description, columns=columns, points=points, left=168)
+    return figures.Chart(title, picture)
 
 
 console.add_page(
