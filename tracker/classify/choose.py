@@ -7,6 +7,8 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import mul
 from pathlib import Path
 
 from aaperture.lib.once import once
@@ -23,8 +25,7 @@ class Candidate:
     seen: dict[str, float] = field(default_factory=dict)
 
     def see(self, *findings: str) -> None:
-        for finding in findings:
-            self.seen[finding] = 1.0
+        self.seen.update(dict.fromkeys(findings, 1.0))
 
 
 @once
@@ -36,7 +37,7 @@ def weights() -> Mapping[str, Mapping[str, float]]:
 
 def chances(candidates: list[Candidate], of: Mapping[str, float]) -> list[float]:
     """How likely each candidate is the right one; they sum to 1."""
-    scores = [sum(of.get(finding, 0.0) * strength for finding, strength in candidate.seen.items()) for candidate in candidates]
+    scores = [sum(map(mul, map(of.get, its.seen, repeat(0.0)), its.seen.values())) for its in candidates]
     top = max(scores)
     shares = [math.exp(score - top) for score in scores]
     total = sum(shares)

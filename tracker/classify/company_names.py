@@ -4,12 +4,12 @@
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from tracker.classify.choose import Candidate
 from tracker.classify.evidence import ADDRESS, FREE_MAIL, Reading
 from tracker.classify.normalise import fold
-from tracker.classify.spans import Line, key_of, words_in, words_of
+from tracker.classify.spans import Line, key_of, lows_of, words_in, words_of
 
 MAX_NAME, MAX_WORDS, MAX_CAPITALS, MAX_CANDIDATES = 60, 9, 6, 160
 PLATFORMS = re.compile(
@@ -33,7 +33,9 @@ SPLIT_LINE = re.compile(r"\s*(?:\||,|•|·|\s[-–—]\s|/|:)\s*")
 PLATFORM_LIKE = re.compile(
     r"hire|hiring|recru|job|post|tender|bid|track|sign|desk|gauge|ats|talent|match|perch|code|test|slot|cal|book|form|portal|mail|demat|marche|emplo|entry|scope|link|lead|assess|exam|meet"
 )
-LEGAL = re.compile(r",?\s*\b(?:ltd|limited|inc|llc|plc|gmbh|sarl|sas|sasu|sa|eurl|bv|srl|corp|pty)\b\.?\s*$", re.IGNORECASE)
+LEGAL_FORMS = ("ltd", "limited", "inc", "llc", "plc", "gmbh", "sarl", "sas", "sasu", "sa", "eurl", "bv", "srl", "corp", "pty")
+LEGAL = re.compile(rf",?\s*\b(?:{'|'.join(LEGAL_FORMS)})\b\.?\s*$", re.IGNORECASE)
+SENTENCES = re.compile(r"[.:?!]\s")
 
 
 def label_of(domain: str) -> tuple[str, str]:
@@ -42,6 +44,35 @@ def label_of(domain: str) -> tuple[str, str]:
     if len(parts) > 1 and parts[-1] in SECOND_LEVEL:
         parts = parts[:-1]
     return (key_of(parts[-1]), key_of("".join(parts[:-1]))) if parts else ("", "")
+
+
+@lru_cache(maxsize=4_000)
+def shape_of(text: str) -> dict[str, float]:
+    """What can be seen of a name alone, whatever mail it stands in."""
+    words = lows_of(text)
+    first, last, key = words[0], words[-1], key_of(text)
+    checks = {
+        "platform": PLATFORMS.search(fold(text)) is not None,
+        "trade": not TRADES.isdisjoint(words),
+        "trade first": first in TRADES,
+        "institution first": first in INSTITUTIONS,
+        "institution last": last in INSTITUTIONS,
+        "institution": not INSTITUTIONS.isdisjoint(words),
+        "department first": first in DEPARTMENT,
+        "department last": last in DEPARTMENT,
+        "date": not DATES.isdisjoint(words),
+        "never first": first in NEVER,
+        "never": not NEVER.isdisjoint(words),
+        "digit": not key.isalpha(),
+        "capitals": text.isupper(),
+        "article": first in ARTICLES,
+        "link": not LINKS.isdisjoint(words),
+        "small": text[0].islower(),
+        "mixed": any(word.islower() and fold(word) not in LINKS for word in text.split()),
+        "punctuation": SENTENCES.search(text) is not None,
+    }
+    seen = (f"words {min(len(words), 6)}", f"head {first}", f"tail {last}", *(name for name, holds in checks.items() if holds))
+    return dict.fromkeys(seen, 1.0) | {"length": len(key) / 20}
 
 
 class Names:
@@ -60,6 +91,8 @@ class Names:
         self.recipients = set(re.findall(r"\w+", fold(" ".join(reading.mail.recipients))))
         display = re.sub(r"<[^>]*>", "", reading.mail.sender[:200]).strip().strip("\"'").strip()
         self.display = "" if "@" in display else display
+        self.display_key = key_of(self.display)
+        self.is_no_reply = reading.is_no_reply
 
     @cached_property
     def other_domains(self) -> set[str]:
@@ -69,16 +102,19 @@ class Names:
         return labels - {self.own, ""}
 
     def is_person(self, name: str) -> bool:
-        words = [key_of(word) for word in name.split()]
-        words = [word for word in words if len(word) > 1]
-        if not 0 < len(words) <= 4 or len(self.local) < 3:
+        if len(self.local) < 3:
+            return False
+        words = [word for word in map(key_of, name.split()) if len(word) > 1]
+        if not 0 < len(words) <= 4:
             return False
         return any(word in self.local for word in words) or (
             len(words) > 1 and words[-1][:3] in self.local and words[0][0] == self.local[0]
         )
 
     def add(self, text: str, *findings: str) -> Candidate | None:
-        text = LEGAL.sub("", text.strip(" \t.,;:!?-–—|\"“”«»()*'’<>")).strip(" .,;:-–")
+        text = text.strip(" \t.,;:!?-–—|\"“”«»()*'’<>")
+        if text.lower().rstrip().rstrip(".").endswith(LEGAL_FORMS):
+            text = LEGAL.sub("", text).strip(" .,;:-–")
         key = key_of(text)
         if len(key) < 2 or len(text) > MAX_NAME or key in NEVER or (len(self.found) >= MAX_CANDIDATES and key not in self.found):
             return None
@@ -151,8 +187,10 @@ class Names:
                     if end - begin < MAX_WORDS:
                         self.occurrence(line, begin, end + 1, run=(start, stop))
         for start, word in enumerate(words[:200]):
+            if word.low not in INSTITUTIONS or start + 1 == len(words):
+                continue
             within = start > 0 and word.is_capital and words[start - 1].is_capital and words[start - 1].low not in ARTICLES
-            if word.low in INSTITUTIONS and start + 1 < len(words) and not within:
+            if not within:
                 for end in range(start + 1, min(len(words), start + MAX_WORDS)):
                     if not (words[end].is_word or words[end].low in LINKS):
                         break
@@ -183,12 +221,11 @@ class Names:
         elif start > 1 and words[start - 2].is_word:
             candidate.see(f"before {words[start - 2].low} {before}")
         after = words[stop].low if stop < len(words) else "$"
-        candidate.see(
-            f"in {line.place}", f"before {before}", f"after {after}", f"{line.place} after {'word' if after[0].isalnum() else after}"
-        )
-        if line.place == "subject":
+        place = line.place
+        candidate.see(f"in {place}", f"before {before}", f"after {after}", f"{place} after {'word' if after[0].isalnum() else after}")
+        if place == "subject":
             candidate.see(f"subject before {before}")
-        if line.place == "body" and line.number == 0:
+        if place == "body" and line.number == 0:
             candidate.see("first line")
 
     def from_edges(self) -> None:
@@ -211,65 +248,61 @@ class Names:
                             f"{name} {where} {number}",
                         )
 
-    def of_domain(self, candidate: Candidate, key: str, words: list[str]) -> None:
+    @cached_property
+    def domain_labels(self) -> list[tuple[str, str, bool]]:
+        """The labels of the sender's domain that a name may spell, and whether each sounds like a platform's."""
+        return [
+            (name, label, PLATFORM_LIKE.search(label) is not None)
+            for name, label in (("own", self.own), ("sub", self.sub))
+            if len(label) > 1
+        ]
+
+    def of_domain(self, candidate: Candidate, key: str, words: tuple[str, ...]) -> None:
         """How much of the sender's domain the name spells, and how much of the name the domain spells."""
         long = [word for word in words if word not in SMALL]
-        for name, label in (("own", self.own), ("sub", self.sub)):
-            if len(label) < 2:
-                continue
-            spelled = [word for word in words if len(word) > 1 and word in label]
-            cover = min(1.0, sum(map(len, spelled)) / len(label))
-            share = sum(len(word) for word in long if word in label) / max(1, sum(map(len, long)))
-            initials = "".join(word[0] for word in words), "".join(word[0] for word in long)
-            candidate.seen[f"{name} cover"] = cover
-            candidate.seen[f"{name} share"] = share
-            candidate.seen[f"{name} both"] = cover * share
-            if key == label:
-                candidate.see(f"{name} equal")
-            if len(key) > 3 and key in label:
-                candidate.see(f"{name} holds")
-            if len(label) > 3 and label in key:
-                candidate.see(f"{name} held")
-            if len(label) > 1 and len(words) > 1 and (label in initials or (len(label) > 2 and label.startswith(initials))):
-                candidate.see(f"{name} initials")
-            if long and all(word in label or (len(word) > 3 and word[:4] in label) for word in long):
-                candidate.see(f"{name} all words")
-            if self.reading.is_no_reply:
-                candidate.seen[f"{name} cover robot"] = cover
-                if PLATFORM_LIKE.search(label):
-                    candidate.seen[f"{name} cover robot platform"] = cover
-            elif PLATFORM_LIKE.search(label):
-                candidate.seen[f"{name} cover platform"] = cover
+        letters = max(1, sum(map(len, long)))
+        for name, label, is_platform in self.domain_labels:
+            cover = min(1.0, sum(len(word) for word in words if len(word) > 1 and word in label) / len(label))
+            share = sum(len(word) for word in long if word in label) / letters
+            if share:
+                candidate.seen |= {f"{name} share": share, f"{name} both": cover * share}
+            if cover:
+                candidate.seen[f"{name} cover"] = cover
+                if self.is_no_reply:
+                    candidate.seen[f"{name} cover robot"] = cover
+                    if is_platform:
+                        candidate.seen[f"{name} cover robot platform"] = cover
+                elif is_platform:
+                    candidate.seen[f"{name} cover platform"] = cover
+            self.of_spelling(candidate, key, words, long, name, label)
         others = [sum(len(word) for word in long if word in label) / len(label) for label in self.other_domains if len(label) > 3]
-        candidate.seen["other cover"] = min(1.0, max(others, default=0.0))
+        if any(others):
+            candidate.seen["other cover"] = min(1.0, max(others))
 
-    def of_shape(self, candidate: Candidate, key: str, words: list[str]) -> None:
-        candidate.see(f"words {min(len(words), 6)}", f"head {words[0]}", f"tail {words[-1]}")
-        candidate.seen["length"] = len(key) / 20
-        checks = {
-            "person": self.is_person(candidate.text),
-            "recipient": bool(self.recipients & set(words)),
-            "platform": bool(PLATFORMS.search(fold(candidate.text))),
-            "trade": any(word in TRADES for word in words),
-            "trade first": words[0] in TRADES,
-            "institution first": words[0] in INSTITUTIONS,
-            "institution last": words[-1] in INSTITUTIONS,
-            "institution": any(word in INSTITUTIONS for word in words),
-            "department first": words[0] in DEPARTMENT,
-            "department last": words[-1] in DEPARTMENT,
-            "date": any(word in DATES for word in words),
-            "never first": words[0] in NEVER,
-            "never": any(word in NEVER for word in words),
-            "digit": any(letter.isdigit() for letter in key),
-            "capitals": candidate.text.isupper(),
-            "article": words[0] in ARTICLES,
-            "link": any(word in LINKS for word in words),
-            "small": candidate.text[0].islower(),
-            "mixed": any(word.islower() and fold(word) not in LINKS for word in candidate.text.split()),
-            "in sender": len(key) > 3 and key in key_of(self.display),
-            "punctuation": bool(re.search(r"[.:?!]\s", candidate.text)),
-        }
-        candidate.see(*(name for name, holds in checks.items() if holds))
+    @staticmethod
+    def of_spelling(candidate: Candidate, key: str, words: tuple[str, ...], long: list[str], name: str, label: str) -> None:
+        """Whether a label of the domain is the name, a piece of it, around it, or its initials."""
+        if key == label:
+            candidate.see(f"{name} equal")
+        if len(key) > 3 and key in label:
+            candidate.see(f"{name} holds")
+        if len(label) > 3 and label in key:
+            candidate.see(f"{name} held")
+        if len(words) > 1:
+            initials = "".join([word[0] for word in words]), "".join([word[0] for word in long])
+            if label in initials or (len(label) > 2 and label.startswith(initials)):
+                candidate.see(f"{name} initials")
+        if long and all(word in label or (len(word) > 3 and word[:4] in label) for word in long):
+            candidate.see(f"{name} all words")
+
+    def of_shape(self, candidate: Candidate, key: str, words: tuple[str, ...]) -> None:
+        candidate.seen.update(shape_of(candidate.text))
+        if self.is_person(candidate.text):
+            candidate.see("person")
+        if not self.recipients.isdisjoint(words):
+            candidate.see("recipient")
+        if len(key) > 3 and key in self.display_key:
+            candidate.see("in sender")
         if words[0] in ARTICLES:
             candidate.see(
                 *(
@@ -281,32 +314,39 @@ class Names:
             if any(found.startswith("before ") and found[7:8].isalpha() for found in candidate.seen):
                 candidate.see("article amid words")
 
-    def of_others(self, candidate: Candidate, key: str) -> None:
-        """Whether the name is only ever part of a longer one, and how often it is written."""
+    def of_count(self, candidate: Candidate, key: str) -> None:
+        """How often the name is written, and whether only ever as part of a longer one."""
         count, whole = self.counts.get(key, 0), self.whole.get(key, 0)
         candidate.see(f"count {min(count, 5)}", f"whole {min(whole, 3)}")
+        if not count or whole:
+            return
+        candidate.see("always inside")
         longer = self.longest.get(key, set())
-        if count and not whole:
-            candidate.see("always inside")
-            if len(longer) == 1:
-                candidate.see("always inside the same")
-                (only,) = longer
-                if self.whole.get(only, 0) == count > 1:
-                    candidate.see("inside the same, often")
-        inside_sender = key_of(self.display)
-        for other in self.found:
-            if other != key and len(key) > 3 and key in other:
+        if len(longer) == 1:
+            candidate.see("always inside the same")
+            (only,) = longer
+            if self.whole.get(only, 0) == count > 1:
+                candidate.see("inside the same, often")
+
+    def of_others(self) -> None:
+        """Which names are parts of which."""
+        joined = " ".join(self.found)
+        for key, candidate in self.found.items():
+            if len(key) < 4 or joined.count(key) == 1:  # most are part of no other
+                continue
+            for other, around in self.found.items():
+                if other == key or key not in other:
+                    continue
                 candidate.see("part")
                 if other.startswith(key):
                     candidate.see("front part")
                 if self.counts.get(other, 0) > 1:
                     candidate.see("part of often")
-                if other in inside_sender:
+                if other in self.display_key:
                     candidate.see("part of sender's")
-            elif len(other) > 3 and other != key and other in key:
-                candidate.see("has part")
-                if self.whole.get(other, 0) > 1:
-                    candidate.see("has part often alone")
+                around.see("has part")
+                if self.whole.get(key, 0) > 1:
+                    around.see("has part often alone")
 
     def candidates(self, label: str) -> list[Candidate]:
         self.from_sender()
@@ -317,12 +357,11 @@ class Names:
             label = next(part for part in reversed(self.reading.sender_domain.split(".")) if key_of(part) == self.own)
             self.add(label.replace("-", " ").title(), "domain")
         for key, candidate in self.found.items():
-            words = [found.low.strip("'’") for found in words_of(candidate.text) if found.is_word]
-            if not words:
-                continue
-            self.of_domain(candidate, key, words)
-            self.of_shape(candidate, key, words)
-            self.of_others(candidate, key)
+            if words := lows_of(candidate.text):
+                self.of_domain(candidate, key, words)
+                self.of_shape(candidate, key, words)
+                self.of_count(candidate, key)
+        self.of_others()
         none = Candidate("", {"none": 1.0, f"none {label}": 1.0})
         checks = {
             "none person": self.reading.is_person,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from tracker.classify.choose import Candidate
 from tracker.classify.spans import HYPHENS, Line, key_of, words_in
@@ -15,6 +16,53 @@ SUFFIXES = re.compile(
 )
 
 
+NOT_IN_WORDS = re.compile(r"[^\w'’/&+.·-]+")
+SIGN, HYPHEN, DASH = re.compile(r"[^\w]"), re.compile(r"[-/·.]"), re.compile(r"\s[-–—]\s")
+
+
+@lru_cache(maxsize=10_000)
+def is_trade(low: str) -> bool:
+    if low in TRADES or (low[-1] == "s" and low[:-1] in TRADES):
+        return True
+    return not low.isalpha() and not TRADES.isdisjoint(HYPHEN.split(low))
+
+
+@lru_cache(maxsize=10_000)
+def is_hit(low: str) -> bool:
+    """Whether a word is a trade, or sounds like one."""
+    return is_trade(low) or (len(low) > 5 and low not in NOT_TRADES and SUFFIXES.match(low) is not None)
+
+
+@lru_cache(maxsize=4_000)
+def shape_of(text: str) -> dict[str, float]:
+    """What can be seen of a title alone, whatever mail it stands in."""
+    words = [word for word in NOT_IN_WORDS.split(text) if word]
+    low = [key_of(word) or word for word in words]
+    trades = [is_trade(word.lower()) or is_trade(other) for word, other in zip(words, low, strict=True)]
+    capitals = [word[0].isupper() for word, other in zip(words, low, strict=True) if other not in SMALL]
+    first, last, key = low[0], low[-1], key_of(text)
+    checks = {
+        "trade first": trades[0],
+        "trade last": trades[-1],
+        "trade within": any(trades[1:-1]),
+        "no trade": not any(trades),
+        "like a trade": not any(trades) and any(map(is_hit, low)),
+        "all capital": all(capitals),
+        "none capital": not any(capitals),
+        "first capital": capitals[:1] == [True] and len(capitals) > 1 and not any(capitals[1:]),
+        "some capital": any(capitals[1:]) and not all(capitals),
+        "plural": any(word[-1] == "s" and word[:-1] in TRADES for word in low),
+        "shouted": text.isupper() and len(key) > 4,
+        "digit": not key.isalpha(),
+        "dash": DASH.search(text) is not None,
+        "small": not SMALL.isdisjoint(low),
+        "stop": not NEVER_WITHIN.isdisjoint(low),
+    }
+    seen = [f"words {min(len(words), 7)}", f"first {first}", f"last {last}", f"last stem {last.rstrip('es')}"]
+    seen += [f"first stem {first.rstrip('es')}", f"trades {min(sum(trades), 3)}", *(f"has {word}" for word in low)]
+    return dict.fromkeys(seen + [name for name, holds in checks.items() if holds], 1.0)
+
+
 class Roles:
     """The candidates of one mail."""
 
@@ -23,14 +71,6 @@ class Roles:
         self.company_words = {word for word in re.split(r"\W+", company.lower()) if len(word) > 2}
         self.found: dict[str, Candidate] = {}
         self.counts: dict[str, int] = {}
-
-    def is_trade(self, low: str) -> bool:
-        if low in TRADES or (low[-1] == "s" and low[:-1] in TRADES):
-            return True
-        return any(part in TRADES for part in re.split(r"[-/·.]", low)) if not low.isalpha() else False
-
-    def is_hit(self, low: str) -> bool:
-        return self.is_trade(low) or (len(low) > 5 and low not in NOT_TRADES and SUFFIXES.match(low) is not None)
 
     @staticmethod
     def ends(line: Line, place: int) -> bool:
@@ -41,7 +81,7 @@ class Roles:
         """(start, stop, why) of every stretch of words worth a look."""
         words = line.words
         for place, word in enumerate(words):
-            if word.is_word and self.is_hit(word.low):
+            if word.is_word and is_hit(word.low):
                 starts = [place]
                 for start in range(place - 1, max(-1, place - 1 - MAX_LEFT), -1):
                     if self.ends(line, start) or words[start].low in NEVER_WITHIN:
@@ -121,7 +161,7 @@ class Roles:
             candidate.see(f"before {words[at - 1].low} {before}")
         if at >= 0 and words[at].is_word and before not in BEFORE_TITLE:
             candidate.see(
-                "word before", *(["capital before"] if words[at].is_capital else []), *(["trade before"] if self.is_trade(before) else [])
+                "word before", *(["capital before"] if words[at].is_capital else []), *(["trade before"] if is_trade(before) else [])
             )
         after = words[stop].low if stop < len(words) else "$"
         candidate.see(
@@ -131,7 +171,7 @@ class Roles:
         )
         if stop < len(words) and words[stop].is_word and after not in SMALL and after not in NEVER_WITHIN:
             candidate.see(
-                "word after", *(["capital after"] if words[stop].is_capital else []), *(["trade after"] if self.is_trade(after) else [])
+                "word after", *(["capital after"] if words[stop].is_capital else []), *(["trade after"] if is_trade(after) else [])
             )
             if words[stop].is_capital and words[stop - 1].is_capital:
                 candidate.see("capitals go on")
@@ -141,39 +181,10 @@ class Roles:
             candidate.see("capitals before")
 
     def of_shape(self, candidate: Candidate, key: str) -> None:
-        words = [word for word in re.split(r"[^\w'’/&+.·-]+", candidate.text) if word]
-        low = [key_of(word) or word for word in words]
-        trades = [self.is_trade(word.lower()) or self.is_trade(other) for word, other in zip(words, low, strict=True)]
-        candidate.see(
-            f"words {min(len(words), 7)}",
-            f"first {low[0]}",
-            f"last {low[-1]}",
-            f"last stem {low[-1].rstrip('es')}",
-            f"first stem {low[0].rstrip('es')}",
-            *(f"has {word}" for word in low),
-        )
-        candidate.see(f"count {min(self.counts.get(key, 0), 4)}", f"trades {min(sum(trades), 3)}")
-        capitals = [word[0].isupper() for word, other in zip(words, low, strict=True) if other not in SMALL]
-        parts = [part for word in candidate.text.split() for part in re.split(r"[^\w]", word.lower())]
-        checks = {
-            "trade first": trades[0],
-            "trade last": trades[-1],
-            "trade within": any(trades[1:-1]),
-            "no trade": not any(trades),
-            "like a trade": not any(trades) and any(self.is_hit(word) for word in low),
-            "all capital": all(capitals),
-            "none capital": not any(capitals),
-            "first capital": capitals[:1] == [True] and len(capitals) > 1 and not any(capitals[1:]),
-            "some capital": any(capitals[1:]) and not all(capitals),
-            "plural": any(word[-1] == "s" and word[:-1] in TRADES for word in low),
-            "shouted": candidate.text.isupper() and len(key) > 4,
-            "company": bool(self.company_words & set(parts)),
-            "digit": any(letter.isdigit() for letter in key),
-            "dash": bool(re.search(r"\s[-–—]\s", candidate.text)),
-            "small": any(other in SMALL for other in low),
-            "stop": any(other in NEVER_WITHIN for other in low),
-        }
-        candidate.see(*(name for name, holds in checks.items() if holds))
+        candidate.seen.update(shape_of(candidate.text))
+        candidate.see(f"count {min(self.counts.get(key, 0), 4)}")
+        if self.company_words and not self.company_words.isdisjoint(SIGN.split(candidate.text.lower())):
+            candidate.see("company")
 
     def of_others(self) -> None:
         """Titles that stand within longer ones, and longer ones around a title written more often."""

@@ -4,7 +4,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -34,8 +33,7 @@ class Word(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line (or paragraph) of one place, as words."""
 
     place: str  # display, subject, body, signature, quoted
@@ -53,7 +51,12 @@ def _seen(text: str) -> tuple[str, str, bool, bool]:
 
 
 def words_of(text: str) -> tuple[Word, ...]:
-    return tuple(Word(*_seen(found.group()), found.start(), found.end()) for found in WORD.finditer(text))
+    return tuple([Word(*_seen(found.group()), *found.span()) for found in WORD.finditer(text)])
+
+
+def lows_of(text: str) -> tuple[str, ...]:
+    """The folded words of a name, signs left out."""
+    return tuple([low.strip("'’") for _, low, is_word, _ in map(_seen, WORD.findall(text)) if is_word])
 
 
 @lru_cache(maxsize=20_000)
