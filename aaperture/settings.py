@@ -196,7 +196,10 @@ HOME_URL = "tracker:board"
 
 # --- the hooks by which a lower app reaches a higher one ---------------------------------------------------------------
 PIPELINE_CLASSIFIER = "tracker.classification.classify"
-PIPELINE_DESTINATIONS = {"opportunities": "tracker.destination.OpportunityDestination"}
+PIPELINE_DESTINATIONS = {
+    "opportunities": "tracker.destination.OpportunityDestination",
+    "dataset": "integrations.services.datasets.DatasetDestination",
+}
 
 # --- sign-in ---------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -91,7 +91,7 @@ OPERATIONS = {
 # Django asks for these beside the matrix's own words; each follows the cell it belongs to.
 IMPLIED: dict[str, tuple[str, ...]] = {
     "accounts.change_instancesettings": ("accounts.view_instancesettings", "operations.block_network"),
-    "integrations.view_run": ("integrations.view_runevent",),
+    "integrations.view_run": ("integrations.view_runevent", "integrations.view_datasetrow"),
     "accounts.view_user": (
         "accounts.view_organization", "accounts.view_membership", "accounts.view_session", "accounts.view_apisession",
         "accounts.view_apikey", "accounts.view_coachlink", "operations.view_accessreview",

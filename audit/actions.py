@@ -91,6 +91,8 @@ ACTIONS: dict[str, str] = {
     "run.finished": "Run ended",
     "run.cancelled": "Run cancelled",
     "run.reaped": "Run of a lost worker ended",
+    "dataset.exported": "Dataset exported",
+    "dataset.emptied": "Dataset emptied",
     # opportunities
     "opportunity.created": "Opportunity created",
     "opportunity.updated": "Opportunity changed",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from aaperture.lib.mime import Mail
 
@@ -38,6 +39,31 @@ class KeptItem:
 
     def __repr__(self) -> str:
         return f"<KeptItem {self.id} {self.label}>"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One JSON object as the provider gave it."""
+
+    id: str
+    data: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<Record {self.id}>"
+
+
+@dataclass(frozen=True)
+class KeptRecord:
+    """What is kept of a record: the fields that the transformation names, and no others."""
+
+    id: str
+    data: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<KeptRecord {self.id}>"
+
+
+Kept = KeptItem | KeptRecord
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Q, When
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
@@ -29,7 +31,10 @@ class ConnectionQuerySet(models.QuerySet):
 
     def for_pages(self) -> Self:
         """Without the tokens, which no page needs."""
-        return self.defer("access_token", "refresh_token").select_related("owner")
+        return self.without_secrets().select_related("owner")
+
+    def without_secrets(self) -> Self:
+        return self.defer("access_token", "refresh_token", "secret")
 
     def working_first(self) -> Self:
         """Connected ones, then those that wait for their owner, then the disconnected."""
@@ -47,6 +52,7 @@ class Connection(models.Model):
 
     class Provider(models.TextChoices):
         GMAIL = "gmail", "Gmail"
+        HTTP_JSON = "http_json", _("JSON over https")
 
     class Status(models.TextChoices):
         PENDING = "pending", _("Not connected yet")
@@ -68,6 +74,9 @@ class Connection(models.Model):
     provider = models.CharField(max_length=32, choices=Provider)
     provider_subject = models.CharField(max_length=255, blank=True, editable=False)
     account_email = models.EmailField(blank=True)
+    name = models.CharField(max_length=80, blank=True, help_text=_("What staff call one of the instance’s."))
+    config = models.JSONField(default=dict, blank=True, editable=False, help_text=_("What the connector was told, but for its secret."))
+    secret = SealedTextField()
     access_token = SealedTextField()
     refresh_token = SealedTextField()
     renewable = models.BooleanField(default=False, editable=False, help_text=_("Whether a refresh token is kept."))
@@ -97,7 +106,7 @@ class Connection(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_provider_display()} {self.pk}"
+        return f"{self.get_provider_display()} {self.name or self.pk}"
 
     @property
     def key_owner(self) -> Owner:
@@ -135,10 +144,10 @@ class Transformation(models.Model):
         return f"{self.name} v{self.version}"
 
     def clean(self) -> None:
-        from integrations.steps import compile_steps
+        from integrations.steps import validate
 
         try:
-            compile_steps(self.steps)
+            validate(self.steps)
         except ValueError as error:
             raise ValidationError({"steps": str(error)}) from None
 
@@ -177,6 +186,11 @@ class Pipeline(models.Model):
     next_run_at = models.DateTimeField(null=True, blank=True)
     max_messages = models.PositiveIntegerField(default=10_000, help_text=_("Messages read per run at most."))
     max_seconds = models.PositiveIntegerField(default=900, help_text=_("Seconds per run at most."))
+    keep_days = models.PositiveIntegerField(
+        default=90,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text=_("Days for which a row of its dataset is kept after it was last seen."),
+    )
     cursor = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -193,10 +207,22 @@ class Pipeline(models.Model):
         return self.name
 
     def clean(self) -> None:
+        """Source, steps and destination must be made for the same kind of thing; some destinations are a person's only."""
+        from integrations.connectors import CONNECTORS, MailConnector
+        from integrations.steps import MAIL, RECORDS, kind_of
+
         if self.destination not in settings.PIPELINE_DESTINATIONS:
             raise ValidationError({"destination": _("There is no such destination.")})
-        if self.destination == "opportunities" and self.connection_id and self.connection.owner_id is None:
+        if not (self.connection_id and self.transformation_id):
+            return
+        destination = import_string(settings.PIPELINE_DESTINATIONS[self.destination])
+        kind = MAIL if issubclass(CONNECTORS[self.connection.provider], MailConnector) else RECORDS
+        if destination.personal and self.connection.owner_id is None:
             raise ValidationError({"connection": _("Opportunities belong to a person; this connection belongs to the instance.")})
+        if kind not in destination.takes:
+            raise ValidationError({"destination": _("It does not take what this connection gives.")})
+        if kind_of(self.transformation.steps) != kind:
+            raise ValidationError({"transformation": _("Its steps are not made for what this connection gives.")})
 
 
 class RunQuerySet(models.QuerySet):
@@ -223,7 +249,7 @@ class Run(models.Model):
         SUCCEEDED = "succeeded", _("Finished")
         PARTIAL = "partial", _("Finished in part")
         FAILED = "failed", _("Failed")
-        CANCELLED = "cancelled", _("Stopped by you")
+        CANCELLED = "cancelled", _("Stopped")
 
     class Trigger(models.TextChoices):
         MANUAL = "manual", _("by hand")
@@ -273,6 +299,42 @@ class Run(models.Model):
     @property
     def is_live(self) -> bool:
         return self.status in self.LIVE
+
+
+class DatasetRowQuerySet(models.QuerySet):
+    def visible_to(self, user: "User") -> Self:
+        return self.filter(owner=user)
+
+    def of_the_instance(self) -> Self:
+        return self.filter(owner=None)
+
+
+class DatasetRow(models.Model):
+    """One thing that a pipeline with the destination `dataset` keeps for its owner, a person or the instance."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="rows")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")  # the connection's
+    item_id = models.CharField(max_length=255)
+    data = models.JSONField(default=dict)
+    stored_at = models.DateTimeField(default=timezone.now, editable=False)
+    seen_at = models.DateTimeField(default=timezone.now, help_text=_("When a run last found it, to the day."))
+
+    objects = DatasetRowQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("row of a dataset")
+        verbose_name_plural = _("datasets")
+        ordering = ["-stored_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["pipeline", "item_id"], name="integrations_one_row_per_item")]
+        indexes = [
+            models.Index(fields=["owner", "-stored_at", "-id"], name="integrations_dataset_newest"),
+            models.Index(fields=["pipeline", "-stored_at", "-id"], name="integrations_dataset_of_one"),
+            models.Index(fields=["pipeline", "seen_at"], name="integrations_dataset_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return self.item_id
 
 
 class RunEvent(models.Model):

@@ -1,7 +1,8 @@
 """The declarative steps of a Transformation, as data and as what they do to one message.
 
 `classify` asks the configured classifier; `filter` drops the labels named in `drop_labels`; `redact` reduces a
-message to the metadata that may be kept. Every chain ends in `redact`, so that no chain can let a body through.
+message to the metadata that may be kept. Every chain for mail begins with `classify` and ends in `redact`, so that none can
+let a body through. Other chains are for records: `integrations.record_steps`.
 """
 
 import unicodedata
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from aaperture.lib.mime import Mail
+from integrations import record_steps
 from integrations.items import Item, KeptItem
 
 LONGEST_SUBJECT = 300
@@ -21,6 +23,7 @@ LONGEST_SENDER = 320
 LONGEST_NAME = 200
 MOST_REFERENCES = 50
 STEPS: dict[str, set[str]] = {"classify": set(), "filter": {"drop_labels"}, "redact": set()}
+MAIL, RECORDS = "mail", "records"
 
 
 @dataclass(frozen=True)
@@ -34,15 +37,34 @@ class Dropped:
 Transform = Callable[[Item], KeptItem | Dropped]
 
 
+def kind_of(steps: list[dict[str, Any]]) -> str:
+    """What a chain is for."""
+    return RECORDS if any(step["do"] in ("map", "dedupe") or "when" in step for step in steps) else MAIL
+
+
 def validate(steps: Any) -> None:
     """Raises ValueError in words for the person editing the steps."""
     if not isinstance(steps, list) or not steps:
         raise ValueError('Steps are a list of objects like {"do": "classify"}.')
+    known = [*STEPS, *(name for name in record_steps.STEPS if name not in STEPS)]
     for step in steps:
-        if not isinstance(step, dict) or step.get("do") not in STEPS:
-            raise ValueError(f"Every step names what to do: {', '.join(STEPS)}.")
+        if not isinstance(step, dict) or step.get("do") not in known:
+            raise ValueError(f"Every step names what to do: {', '.join(known)}.")
+    if kind_of(steps) == MAIL:
+        _validate_mail(steps)
+    elif any(step["do"] not in record_steps.STEPS for step in steps):
+        raise ValueError("A chain is for mail (classify, filter, redact) or for records (filter, dedupe, map).")
+    else:
+        record_steps.validate(steps)
+
+
+def _validate_mail(steps: list[dict[str, Any]]) -> None:
+    for step in steps:
         if unknown := set(step) - {"do"} - STEPS[step["do"]]:
             raise ValueError(f"Unknown option: {', '.join(sorted(unknown))}.")
+        labels = step.get("drop_labels", [])
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise ValueError("drop_labels is a list of labels.")
     if [step["do"] for step in steps].count("classify") != 1 or steps[0]["do"] != "classify":
         raise ValueError("The first step is classify, and there is one only.")
     if steps[-1]["do"] != "redact":
@@ -50,11 +72,13 @@ def validate(steps: Any) -> None:
 
 
 def compile_steps(steps: list[dict[str, Any]], *, only_here: bool = False) -> Transform:
-    """One function for a whole chain; raises ValueError for steps that make no sense.
+    """One function for a whole chain for mail; raises ValueError for steps that make no sense.
 
     With `only_here` the classifier may ask nobody outside: the owner of the mail objects to it.
     """
     validate(steps)
+    if kind_of(steps) != MAIL:
+        raise ValueError("These steps are for records, not for mail.")
     classify = import_string(settings.PIPELINE_CLASSIFIER)
     if only_here:
         classify = partial(classify, only_here=True)

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from aaperture.lib.nudge import nudge
 from integrations import engine
-from integrations.services import pipelines, tokens
+from integrations.services import datasets, pipelines, tokens
 
 
 @shared_task(ignore_result=True)
@@ -23,3 +23,8 @@ def tick() -> None:
 @shared_task(ignore_result=True)
 def refresh_due_tokens() -> None:
     tokens.refresh_due()
+
+
+@shared_task(ignore_result=True)
+def keep_datasets() -> None:
+    datasets.keep_retention()

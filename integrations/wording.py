@@ -18,6 +18,35 @@ STOP_REASONS = {
     "internal_error": _("Something went wrong on our side. What was found is kept; the next run goes on from there."),
 }
 
+FEED_FAULTS = {
+    "feed_unavailable": _("The source did not answer. It is tried again by itself."),
+    "feed_unreachable": _("The source cannot be reached from here."),
+    "feed_access_refused": _("The source refuses our secret. Give another in the connection’s settings."),
+    "feed_refused": _("The source answered that there is nothing at this address."),
+    "feed_unreadable": _("The source’s answer is not what the connection’s settings say: no JSON, or no list in that place."),
+    "feed_elsewhere": _("The next page is on another host, which is not followed."),
+    "feed_endless": _("The source’s pages do not end."),
+}
+STOP_REASONS |= FEED_FAULTS
+
+# the same, for those who look after runs that are not theirs
+STOP_REASONS_FOR_STAFF = STOP_REASONS | {
+    "cancelled": _("Stopped by hand. What was found until then is kept."),
+    "needs_reauth": _("Google no longer accepts the permission; its owner must give it again."),
+    "google_refused": _("Google refused to be read."),
+}
+CONNECTION_FAULTS = FEED_FAULTS | {
+    "unauthorized": _("Google no longer accepts the permission; its owner must give it again."),
+    "access_withdrawn": _("Google no longer accepts the permission; its owner must give it again."),
+    "invalid_grant": _("Google no longer accepts the permission; its owner must give it again."),
+    "grant_ended": _("The permission for one scan has ended."),
+    "token_not_kept": _("Without a contribution no permission is kept between scans."),
+    "google_refused": _("Google refused to be read."),
+    "not_connected": _("Nobody has authorised it yet."),
+}
+
+DESTINATIONS = {"opportunities": _("Opportunities of a person"), "dataset": _("A plain dataset")}
+
 CONNECTION_ADVICE = {
     "pending": _("This connection was never finished."),
     "needs_reauth": _("Google no longer accepts our permission: it was withdrawn, or it has expired. Give it again to go on."),
@@ -54,6 +83,7 @@ LABELS = {
     "client_enquiry": _("Client enquiry"),
     "quote_follow_up": _("About your quote"),
     "call_for_entries": _("Call for entries"),
+    "filtered": _("Filtered out"),
     "not_relevant": pgettext_lazy("kind of mail", "Not relevant"),
 }
 

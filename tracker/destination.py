@@ -8,7 +8,7 @@ from django.db import connection as database
 
 from audit.services import record_many
 from integrations.items import KeptItem, StoreResult
-from integrations.models import Connection, Run
+from integrations.models import Connection, Pipeline, Run
 from tracker.grouping import contact_of, continues, group_key, may_have_contact, reference_hashes
 from tracker.models import ForgottenSignal, Opportunity, Signal, StageMove, forgotten_name
 from tracker.replay import WRITTEN, replay, stages_set_by_hand
@@ -29,9 +29,12 @@ def forgotten_hash(connection_id: UUID, message_id: str) -> bytes:
 class OpportunityDestination:
     """`known_ids()` and `store_page()`, as `settings.PIPELINE_DESTINATIONS` wants them."""
 
-    def known_ids(self, connection_id: UUID, ids: Iterable[str]) -> set[str]:
+    takes = frozenset({"mail"})
+    personal = True
+
+    def known_ids(self, pipeline: Pipeline, ids: Iterable[str]) -> set[str]:
         """Those of `ids` that are stored, or were deleted by their owner and must not come back."""
-        wanted = list(ids)
+        wanted, connection_id = list(ids), pipeline.connection_id
         stored = Signal.objects.filter(connection_id=connection_id, message_id__in=wanted).values_list("message_id", flat=True)
         known = set(stored)
         if not ForgottenSignal.objects.filter(connection_id=connection_id).exists():
@@ -46,7 +49,7 @@ class OpportunityDestination:
         if mailbox.owner_id is None:
             raise ValueError("Opportunities belong to a person; this connection belongs to the instance.")
         lock_board(mailbox.owner_id)
-        known = self.known_ids(mailbox.pk, [item.id for item in items])
+        known = self.known_ids(run.pipeline, [item.id for item in items])
         fresh = sorted((item for item in {item.id: item for item in items}.values() if item.id not in known), key=lambda i: i.received_at)
         if not fresh:
             return StoreResult(duplicates=len(items))

@@ -3,12 +3,27 @@
 Hosts that the operator configures (Google, Stripe, S3) are reached by their own client libraries instead.
 """
 
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from requests_hardened import Config, HTTPSession
 
-ALLOWED_PORTS = {None, 443, 8443}
 LONGEST_ANSWER = 10 * 1024 * 1024
+CONNECT, SILENCE, WHOLE = 3, 10, 30  # seconds: to connect, between two bytes, for the whole answer
+PIECE = 64 * 1024
+
+
+class Reach(NamedTuple):
+    """What may be reached; only tests widen it, to a server of their own on this machine."""
+
+    loopback: bool = False
+    ports: frozenset[int | None] = frozenset({None, 443, 8443})
+    authorities: bool | str = True  # whose certificates are believed
+
+
+REACH = Reach()
 
 
 class UnsafeAddress(Exception):
@@ -18,38 +33,79 @@ class UnsafeAddress(Exception):
         super().__init__("This address cannot be reached from here.")
 
 
+class Answer(NamedTuple):
+    """What a public host said. A redirect is an answer like another: nobody follows it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}>"
+
+
+def may_be_asked(url: str) -> bool:
+    """Whether the address is of a form that may be reached at all; where its name leads is found out when it is asked."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "https" and bool(parts.hostname) and parts.username is None and parts.port in REACH.ports
+    except ValueError:
+        return False
+
+
 def session() -> HTTPSession:
     """A requests session that resolves once, connects only to public addresses and never follows a redirect."""
     config = Config(
-        default_timeout=(3, 10),
+        default_timeout=(CONNECT, SILENCE),
         never_redirect=True,
         ip_filter_enable=True,
-        ip_filter_allow_loopback_ips=False,
+        ip_filter_allow_loopback_ips=REACH.loopback,
     )
     http = HTTPSession(config)
     http.trust_env = False
+    http.verify = REACH.authorities
     return http
 
 
-def fetch(url: str, *, method: str = "GET", headers: dict[str, str] | None = None, body: bytes | None = None) -> bytes:
-    """The answer's body, at most 10 MB.
+def ask(
+    url: str, *, method: str = "GET", headers: dict[str, str] | None = None, body: bytes | None = None, http: HTTPSession | None = None
+) -> Answer:
+    """The answer, its body at most 10 MB; `http` is a `session()` to be used again.
 
-    Raises UnsafeAddress when the address is not https, not public, redirects, fails or answers too much.
+    Raises UnsafeAddress when the address is not https, not public, fails, answers too much or takes too long over it.
     """
-    parts = urlsplit(url)
     try:
-        if parts.scheme != "https" or parts.username or parts.password or parts.port not in ALLOWED_PORTS:
+        if not may_be_asked(url):
             raise UnsafeAddress
-        with session() as http, http.request(method, url, headers=headers, data=body, stream=True) as answer:
-            if not 200 <= answer.status_code < 300:
-                raise UnsafeAddress
-            content = bytearray()
-            for chunk in answer.iter_content(64 * 1024):
-                content += chunk
-                if len(content) > LONGEST_ANSWER:
-                    raise UnsafeAddress
-            return bytes(content)
+        if http is None:
+            with session() as own:
+                return _answer(own, method, url, headers, body)
+        return _answer(http, method, url, headers, body)
     except UnsafeAddress:
         raise
     except Exception:  # noqa: BLE001 - whatever went wrong, the caller learns one thing only
         raise UnsafeAddress from None
+
+
+def _answer(http: HTTPSession, method: str, url: str, headers: dict[str, str] | None, body: bytes | None) -> Answer:
+    until = time.monotonic() + WHOLE
+    with http.request(method, url, headers=headers, data=body, stream=True) as answer:
+        content, raw = bytearray(), answer.raw
+        while piece := _piece(raw):
+            content += piece
+            if len(content) > LONGEST_ANSWER or time.monotonic() > until:
+                raise UnsafeAddress
+        return Answer(answer.status_code, answer.headers, bytes(content))
+
+
+def _piece(raw: Any) -> bytes:
+    """What has come so far, not a whole piece: one byte every nine seconds must not keep us for days."""
+    return raw.read1(PIECE, decode_content=True) or b""
+
+
+def fetch(url: str, *, method: str = "GET", headers: dict[str, str] | None = None, body: bytes | None = None) -> bytes:
+    """The body of a good answer. Raises UnsafeAddress as `ask` does, and for every answer that is none, redirects among them."""
+    answer = ask(url, method=method, headers=headers, body=body)
+    if not 200 <= answer.status < 300:
+        raise UnsafeAddress
+    return answer.body

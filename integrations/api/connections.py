@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError as Invalid
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
@@ -13,13 +14,14 @@ from aaperture.lib.api.answers import plain
 from aaperture.lib.api.errors import Conflict
 from aaperture.lib.api.filters import choice
 from aaperture.lib.api.pagination import NumberedPages
-from aaperture.lib.api.serializers import Strict
+from aaperture.lib.api.serializers import Changes, Strict
 from aaperture.lib.api.views import ApiView
 from accounts.api.users import actor_of
 from accounts.models import User
 from integrations.api import scope
+from integrations.connectors import CONNECTORS
 from integrations.models import Connection
-from integrations.services import connections
+from integrations.services import configured, connections
 
 VIEW = "integrations.view_connection"
 
@@ -31,17 +33,43 @@ class ConnectionSerializer(serializers.Serializer):
     status = serializers.ChoiceField(choices=Connection.Status.values)
     error_code = serializers.CharField(allow_blank=True)
     account_email = serializers.CharField(allow_null=True, help_text="Of your own and the instance's; null for a member's.")
+    name = serializers.CharField(allow_null=True, help_text="What staff call one of the instance's; null for a member's.")
+    config = serializers.DictField(allow_null=True, help_text="What its connector was told, without the secret; null for a member's.")
     last_synced_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
 
 
 class NewConnection(Strict):
+    """Of a mailbox the account that is to authorise it; of a source that nobody authorises its name and settings."""
+
     provider = serializers.ChoiceField(choices=Connection.Provider.values)
-    account_email = serializers.EmailField(max_length=254)
+    account_email = serializers.EmailField(max_length=254, required=False)
+    name = serializers.CharField(max_length=configured.LONGEST_NAME, required=False)
+    config = serializers.DictField(child=serializers.CharField(max_length=4096, allow_blank=True), required=False, help_text=(
+        "Such as url, items, id, auth (none, bearer, header), header, secret, paging (none, number, link), page_parameter, next."
+    ))  # fmt: skip
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        told = bool(CONNECTORS[attrs["provider"]].settings)
+        needed, others = ({"name", "config"}, {"account_email"}) if told else ({"account_email"}, {"name", "config"})
+        faults = {name: ["This is needed of this provider."] for name in needed - set(attrs)}
+        faults |= {name: ["This is not asked of this provider."] for name in others & set(attrs)}
+        if told and not faults:
+            faults |= unknown_settings(attrs["provider"], attrs["config"])
+        if faults:
+            raise serializers.ValidationError(faults)
+        return attrs
 
 
-class ConnectionChanges(Strict):
-    account_email = serializers.EmailField(max_length=254)
+class ConnectionChanges(Changes):
+    account_email = serializers.EmailField(max_length=254, required=False)
+    name = serializers.CharField(max_length=configured.LONGEST_NAME, required=False)
+    config = serializers.DictField(child=serializers.CharField(max_length=4096, allow_blank=True), required=False)
+
+
+def unknown_settings(provider: str, config: dict[str, str]) -> dict[str, Any]:
+    unknown = sorted(set(config) - {setting.name for setting in CONNECTORS[provider].settings})
+    return {"config": [f"There is no setting {name[:80]}." for name in unknown]} if unknown else {}
 
 
 class Tested(serializers.Serializer):
@@ -61,7 +89,7 @@ def row(connection: Connection, user: User) -> dict[str, Any]:
         "belongs_to": whose,
         "status": connection.status,
         "error_code": connection.error_code,
-        "account_email": None if whose == "member" else connection.account_email,
+        **{name: None if whose == "member" else getattr(connection, name) for name in ("account_email", "name", "config")},
         "last_synced_at": connection.last_synced_at,
         "created_at": connection.created_at,
     }
@@ -71,8 +99,7 @@ class Base(ApiView):
     serializer_class = ConnectionSerializer
 
     def seen(self, user: User) -> Any:
-        rows = Connection.objects.defer("access_token", "refresh_token")
-        return scope.seen_by(user, rows, owner="owner", permission=VIEW)
+        return scope.seen_by(user, Connection.objects.without_secrets(), owner="owner", permission=VIEW)
 
     def one(self, request: Request, pk: UUID) -> Connection:
         return scope.one(self.seen(actor_of(request)), pk)
@@ -98,12 +125,19 @@ class Connections(Base):
 
     @extend_schema(request=NewConnection, responses={201: ConnectionSerializer})
     def post(self, request: Request) -> Response:
-        """A connection of the instance's, still to be authorised. Your own is made on the site, where you consent."""
+        """A connection of the instance's; a mailbox is still to be authorised. Your own is made on the site, where you consent."""
         given, user = self.validated(request, NewConnection), actor_of(request)
         try:
-            made = connections.add_instance_connection(actor=user, request=plain(request), **given)
+            if "config" in given:
+                made = configured.add(given["provider"], given["name"], given["config"], actor=user, request=plain(request))
+            else:
+                made = connections.add_instance_connection(actor=user, request=plain(request), **given)
         except connections.AlreadyPending:
             raise Conflict("Another connection of the instance still waits to be authorised.") from None
+        except configured.AlreadyThere:
+            raise Conflict("The instance reads this source already.") from None
+        except Invalid as error:
+            raise serializers.ValidationError({"config": [f"{name}: {words[0]}" for name, words in error.message_dict.items()]}) from None
         return self.answer(made, user, 201)
 
 
@@ -116,16 +150,37 @@ class ConnectionDetail(Base):
 
     @extend_schema(request=ConnectionChanges, responses=ConnectionSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
-        """Say for which account one of the instance's is to be authorised, while it is not yet."""
+        """Of one of the instance's: for which account it is to be authorised, while it is not yet; or other settings.
+
+        Settings that are not named stay; another address wants its secret given again.
+        """
         connection, user = self.one(request, pk), actor_of(request)
         if connection.owner_id is not None or not user.has_perm("integrations.change_connection"):
             raise PermissionDenied("You may not do this.", code="forbidden")
-        email = self.validated(request, ConnectionChanges)["account_email"]
+        given = self.validated(request, ConnectionChanges)
+        if CONNECTORS[connection.provider].settings:
+            return self.answer(self._reconfigured(request, connection, given), user)
+        if set(given) != {"account_email"}:
+            raise serializers.ValidationError({name: ["There is no such field here."] for name in set(given) - {"account_email"}})
         try:
-            changed = connections.readdress(connection, account_email=email, actor=user, request=plain(request))
+            changed = connections.readdress(connection, account_email=given["account_email"], actor=user, request=plain(request))
         except connections.AlreadyAuthorised:
             raise Conflict("It is authorised already.") from None
         return self.answer(changed, user)
+
+    def _reconfigured(self, request: Request, connection: Connection, given: dict[str, Any]) -> Connection:
+        config, name = given.get("config", {}), given.get("name", connection.name)
+        faults = unknown_settings(connection.provider, config)
+        if "account_email" in given:
+            faults["account_email"] = ["There is no such field here."]
+        if faults:
+            raise serializers.ValidationError(faults)
+        try:
+            return configured.change(connection, name, connection.config | config, actor=actor_of(request), request=plain(request))
+        except configured.AlreadyThere:
+            raise Conflict("The instance reads this source already.") from None
+        except Invalid as error:
+            raise serializers.ValidationError({"config": [f"{name}: {words[0]}" for name, words in error.message_dict.items()]}) from None
 
     @extend_schema(responses={200: Disconnected})
     def delete(self, request: Request, pk: UUID) -> Response:

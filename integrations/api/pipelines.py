@@ -46,6 +46,7 @@ class PipelineSerializer(serializers.Serializer):
     next_run_at = serializers.DateTimeField(allow_null=True)
     max_messages = serializers.IntegerField()
     max_seconds = serializers.IntegerField()
+    keep_days = serializers.IntegerField(help_text="For which a row of its dataset is kept after it was last seen.")
     created_at = serializers.DateTimeField()
 
 
@@ -58,6 +59,7 @@ class Definition(Strict):
     schedule = serializers.CharField(max_length=120, required=False, allow_blank=True, help_text="In UTC, like 03:00,15:00.")
     max_messages = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
     max_seconds = serializers.IntegerField(min_value=1, max_value=86_400, required=False)
+    keep_days = serializers.IntegerField(min_value=1, max_value=3650, required=False)
 
     def validate_schedule(self, value: str) -> str:
         try:
@@ -96,7 +98,7 @@ class NewPipeline(Definition):
 
 
 def row(pipeline: Pipeline, user: User) -> dict[str, Any]:
-    names = ("id", "name", "destination", "enabled", "schedule", "next_run_at", "max_messages", "max_seconds", "created_at")
+    names = ("id", "name", "destination", "enabled", "schedule", "next_run_at", "max_messages", "max_seconds", "keep_days", "created_at")
     found = {name: getattr(pipeline, name) for name in names}
     found |= {"connection": pipeline.connection_id, "transformation": pipeline.transformation_id}
     return found | {"belongs_to": scope.whose(user, pipeline.connection.owner_id)}
@@ -156,6 +158,8 @@ class PipelineDetail(Base):
         changed = sorted(name for name, value in changes.items() if getattr(pipeline, name) != value)
         for name in changed:
             setattr(pipeline, name, changes[name])
+        if "transformation" in changed:
+            pipeline.clean()
         if {"schedule", "enabled"} & set(changed):
             pipeline.next_run_at = next_after(pipeline.schedule, timezone.now()) if pipeline.enabled else None
             changed.append("next_run_at")

@@ -18,6 +18,7 @@ from aaperture.lib.api.serializers import Changes, Strict
 from aaperture.lib.api.views import ApiView
 from accounts.api.users import actor_of
 from integrations import steps as chain
+from integrations import trial
 from integrations.models import Transformation
 from integrations.services import definitions
 
@@ -25,7 +26,7 @@ MOST_STEPS = 20
 
 
 class StepsField(serializers.ListField):
-    """`[{"do": "classify"}, …, {"do": "redact"}]`, as `integrations.steps` wants them."""
+    """`[{"do": "classify"}, …, {"do": "redact"}]` for mail, `[…, {"do": "map", "fields": {…}}]` for records."""
 
     child = serializers.DictField()
 
@@ -34,10 +35,6 @@ class StepsField(serializers.ListField):
 
     def to_internal_value(self, data: Any) -> Any:
         value = super().to_internal_value(data)
-        for step in value:
-            labels = step.get("drop_labels", [])
-            if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-                raise serializers.ValidationError("drop_labels is a list of labels.")
         try:
             chain.validate(value)
         except (ValueError, TypeError) as error:
@@ -64,17 +61,39 @@ class TransformationChanges(Changes):
 
 
 class Sample(Strict):
-    """A message of your own making, to try a transformation on. It is not stored."""
+    """Something of your own making, to try a transformation on: a mail, or `record`, a JSON object. It is not stored."""
 
-    sender = serializers.CharField(max_length=320)
-    subject = serializers.CharField(max_length=300, allow_blank=True)
-    text = serializers.CharField(max_length=10_000, allow_blank=True)
+    bounds = {"minProperties": 1}
+
+    sender = serializers.CharField(max_length=320, required=False)
+    subject = serializers.CharField(max_length=300, allow_blank=True, required=False)
+    text = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
+    record = serializers.DictField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        mail = {"sender", "subject", "text"}
+        if "record" in attrs and mail & set(attrs):
+            raise serializers.ValidationError("Give a mail or a record, not both.")
+        if "record" not in attrs and mail - set(attrs):
+            raise serializers.ValidationError({name: ["This is needed of a mail."] for name in sorted(mail - set(attrs))})
+        return attrs
+
+
+class StepToldSerializer(serializers.Serializer):
+    do = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=[trial.WENT_ON, trial.DROPPED, trial.FAILED])
+    output = serializers.DictField(help_text="What the step found or left.")
 
 
 class SampleResult(serializers.Serializer):
     kept = serializers.BooleanField()
-    label = serializers.CharField()  # type: ignore[assignment]
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     reasons = serializers.ListField(child=serializers.CharField())
+    steps = StepToldSerializer(many=True, help_text="Step by step, as far as it got.")
+
+
+class Queued(serializers.Serializer):
+    runs = serializers.IntegerField(help_text="How many runs were asked for or were under way already.")
 
 
 class Base(ApiView):
@@ -143,6 +162,21 @@ class TryTransformation(Base):
 
     @extend_schema(request=Sample, responses=SampleResult)
     def post(self, request: Request, pk: UUID) -> Response:
-        """Try it on a message of your own making; nothing is stored."""
-        given = self.validated(request, Sample)
-        return Response(definitions.try_steps(self.one(pk), **given))
+        """Try it on a mail or a record of your own making, and see what each step makes of it; nothing is stored."""
+        given, steps = self.validated(request, Sample), self.one(pk).steps
+        try:
+            found = trial.try_record(steps, given["record"]) if "record" in given else trial.try_mail(steps, **given)
+        except ValueError as error:
+            raise serializers.ValidationError({"non_field_errors": [str(error)]}) from None
+        return Response(SampleResult(found).data)
+
+
+class RunTransformation(Base):
+    operations = {"POST": "integrations.execute_transformation"}
+
+    @extend_schema(request=None, responses={202: Queued})
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Run the instance's pipelines that use it. Members' own are left alone."""
+        using = self.one(pk).pipelines.select_related("connection")
+        count = definitions.execute_for_instance(using, actor=actor_of(request), request=plain(request))
+        return Response({"runs": count}, status=202)

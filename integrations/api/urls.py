@@ -1,6 +1,6 @@
 from django.urls import path
 
-from integrations.api import connections, pipelines, runs, transformations
+from integrations.api import connections, datasets, pipelines, runs, transformations
 
 urlpatterns = [
     path("v1/connections", connections.Connections.as_view(), name="connections"),
@@ -10,9 +10,11 @@ urlpatterns = [
     path("v1/pipelines/<uuid:pk>", pipelines.PipelineDetail.as_view(), name="pipeline"),
     path("v1/pipelines/<uuid:pk>/run", pipelines.RunPipeline.as_view(), name="pipeline_run"),
     path("v1/pipelines/<uuid:pk>/cancel", pipelines.CancelPipeline.as_view(), name="pipeline_cancel"),
+    path("v1/pipelines/<uuid:pk>/rows", datasets.Rows.as_view(), name="pipeline_rows"),
     path("v1/transformations", transformations.Transformations.as_view(), name="transformations"),
     path("v1/transformations/<uuid:pk>", transformations.TransformationDetail.as_view(), name="transformation"),
     path("v1/transformations/<uuid:pk>/test", transformations.TryTransformation.as_view(), name="transformation_test"),
+    path("v1/transformations/<uuid:pk>/run", transformations.RunTransformation.as_view(), name="transformation_run"),
     path("v1/runs", runs.Runs.as_view(), name="runs"),
     path("v1/runs/<uuid:pk>", runs.RunDetail.as_view(), name="run"),
     path("v1/runs/<uuid:pk>/events", runs.RunEvents.as_view(), name="run_events"),

@@ -21,7 +21,7 @@ from googleapiclient.http import HttpRequest
 
 from aaperture.lib.mime import UnreadableMail, mail_from_gmail
 from integrations import google, quota
-from integrations.connectors.base import AccessToken, Connector, Listing, Position
+from integrations.connectors.base import AccessToken, Listing, MailConnector, Position
 from integrations.connectors.gmail_query import narrow_query
 from integrations.errors import AccessWithdrawn, Gone, OAuthUnavailable, Refused, Unauthorized, Unavailable, Unreadable
 from integrations.items import Item
@@ -52,7 +52,7 @@ def _reason(error: HttpError) -> str:
         return ""
 
 
-class GmailConnector(Connector):
+class GmailConnector(MailConnector):
     provider = "gmail"
     scopes = google.GMAIL_SCOPES
     parallel = 16

@@ -5,31 +5,20 @@ has, so nothing doubles. Only this module's thread touches the database.
 """
 
 import logging
-import threading
-import time
-import traceback
 from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from accounts.models import User
 from accounts.objections import Objection
-from integrations.connectors import CONNECTORS, AccessToken, Connector
+from integrations.connectors import CONNECTORS, AccessToken, MailConnector
 from integrations.engine.cursor import MOST_RETRIES
 from integrations.engine.fetching import Enough, Fetched, Fetcher
-from integrations.engine.ledger import Ledger, Outcome, Page, claim
-from integrations.errors import (
-    AccessWithdrawn,
-    Gone,
-    LeaseLost,
-    NotConnected,
-    OAuthUnavailable,
-    Refused,
-    Unauthorized,
-    Unavailable,
-)
-from integrations.models import Connection, Run, RunEvent
-from integrations.services import tokens
+from integrations.engine.ledger import Outcome, Page, claim
+from integrations.engine.reading import Cancelled, Reading
+from integrations.engine.records import RecordReading
+from integrations.errors import Gone, LeaseLost, Unavailable
+from integrations.models import Run, RunEvent
+from integrations.services import opening, tokens
 from integrations.steps import Dropped, Transform, compile_steps
 
 logger = logging.getLogger(__name__)
@@ -38,16 +27,13 @@ STORM = 12
 MOST_EVENTS = 200
 
 
-class Cancelled(Exception):
-    """The owner asked to stop."""
-
-
 def execute(run_id: UUID) -> None:
     """Run it if it is waiting; a second caller finds nothing to do."""
     run = claim(run_id)
     if run is None:
         return
-    reading = Reading(run)
+    reads_mail = issubclass(CONNECTORS[run.pipeline.connection.provider], MailConnector)
+    reading = MailReading(run) if reads_mail else RecordReading(run)
     try:
         outcome = reading.outcome()
         reading.ledger.finish(outcome)
@@ -57,60 +43,23 @@ def execute(run_id: UUID) -> None:
     tokens.drop_unless_premium(run.pipeline.connection)
 
 
-def acting_user(run: Run) -> User:
-    """The owner, in whose name background work reads; for what the instance owns, whoever asked for the run."""
-    user = run.pipeline.connection.owner or run.requested_by
-    if user is None:
-        raise NotConnected("nobody_asked")
-    return user
-
-
-class Reading:
-    """One run from listing to the last page."""
+class MailReading(Reading):
+    """Mail is listed first; what is unknown is fetched by several threads at once."""
 
     def __init__(self, run: Run) -> None:
-        self.run = run
-        self.pipeline = run.pipeline
-        self.connection = run.pipeline.connection
-        self.actor = acting_user(run)
-        self.ledger = Ledger(run)
-        self.stop = threading.Event()
-        self.started = time.monotonic()
+        super().__init__(run)
         self.failing_in_a_row = 0
         self.latest: datetime | None = None
 
-    def outcome(self) -> Outcome:
-        """Read, and put whatever went wrong into a status and a reason a person can act upon."""
-        some = Run.Status.PARTIAL
-        try:
-            return self._read()
-        except (Cancelled, Enough):
-            return Outcome(Run.Status.CANCELLED, "cancelled")
-        except (NotConnected, AccessWithdrawn, Unauthorized) as error:
-            tokens.mark_needs_reauth(self.connection, code=error.code)
-            return Outcome(some if self.ledger.counts.read else Run.Status.FAILED, "needs_reauth")
-        except Refused as error:
-            Connection.objects.filter(pk=self.connection.pk).update(error_code=error.code)
-            return Outcome(some if self.ledger.counts.read else Run.Status.FAILED, error.code)
-        except (OAuthUnavailable, Unavailable):
-            return Outcome(some if self.ledger.counts.read else Run.Status.FAILED, "google_unavailable")
-        except LeaseLost:
-            raise
-        except Exception as error:  # noqa: BLE001 - its message may hold content; its type and place may not
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            logger.error(
-                "run failed",
-                extra={"run": str(self.run.pk), "error": type(error).__name__, "at": f"{place.name}:{place.lineno}"},
-            )
-            return Outcome(some if self.ledger.counts.read else Run.Status.FAILED, "internal_error")
-
     def transform(self) -> Transform:
         """The pipeline's steps; where the mail's owner objects to a second opinion, nobody outside is asked for one."""
-        return compile_steps(self.pipeline.transformation.steps, only_here=Objection.SECOND_OPINION in self.actor.objections)
+        owner = self.connection.owner
+        only_here = owner is not None and Objection.SECOND_OPINION in owner.objections
+        return compile_steps(self.pipeline.transformation.steps, only_here=only_here)
 
     def _read(self) -> Outcome:
-        token = AccessToken(tokens.access_token_for(self.connection, acting_user=self.actor))
-        connector = CONNECTORS[self.connection.provider](token, account=self.connection.provider_subject, stopping=self.stop.wait)
+        connector = opening.open_mailbox(self.connection, acting_user=self.actor, stopping=self.stop.wait)
+        token = connector.token
         fetcher = Fetcher(connector, self.transform(), renew=lambda refused: self._renew(token, refused), pulse=self._pulse)
         try:
             return self._read_with(connector, fetcher)
@@ -118,7 +67,7 @@ class Reading:
             self.stop.set()
             fetcher.close()
 
-    def _read_with(self, connector: Connector, fetcher: Fetcher) -> Outcome:
+    def _read_with(self, connector: MailConnector, fetcher: Fetcher) -> Outcome:
         ledger, cursor = self.ledger, self.ledger.cursor
         position = fetcher.ask(lambda: connector.position(cursor.mark if cursor.complete else ""))
         if not position.changed and not cursor.retry:
@@ -135,7 +84,7 @@ class Reading:
                 raise Cancelled
             if storm:
                 raise Unavailable
-            if left and time.monotonic() - self.started > self.pipeline.max_seconds:
+            if left and self.out_of_time:
                 return Outcome(Run.Status.PARTIAL, "time_cap")
         if ledger.cancelled:
             raise Cancelled
@@ -144,7 +93,7 @@ class Reading:
         cursor.settle(position.mark, self.latest)
         return Outcome(Run.Status.PARTIAL, "some_failed") if ledger.counts.failed else Outcome(Run.Status.SUCCEEDED)
 
-    def _unknown(self, connector: Connector, fetcher: Fetcher) -> list[str]:
+    def _unknown(self, connector: MailConnector, fetcher: Fetcher) -> list[str]:
         """The ids to fetch: earlier failures first, then what is listed and not known, oldest first."""
         ledger, after, token = self.ledger, self.ledger.cursor.after, ""
         fresh: dict[str, None] = {}

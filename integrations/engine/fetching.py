@@ -9,7 +9,7 @@ from datetime import datetime
 from threading import Thread
 from typing import TypeVar
 
-from integrations.connectors import Connector
+from integrations.connectors import MailConnector
 from integrations.errors import AccessWithdrawn, ProviderError, Refused, Unauthorized, Unreadable
 from integrations.items import KeptItem
 from integrations.steps import Dropped, Transform
@@ -48,7 +48,7 @@ class Fetcher:
     while waiting, and may raise Enough.
     """
 
-    def __init__(self, connector: Connector, transform: Transform, *, renew: Callable[[str], None], pulse: Callable[[], None]) -> None:
+    def __init__(self, connector: MailConnector, transform: Transform, *, renew: Callable[[str], None], pulse: Callable[[], None]) -> None:
         self.connector, self.transform, self.renew, self.pulse = connector, transform, renew, pulse
         self._pool = ThreadPoolExecutor(max_workers=connector.parallel, thread_name_prefix="fetch")
 

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from audit.services import record
 from integrations.engine.cursor import Counts, Cursor
 from integrations.errors import LeaseLost
-from integrations.items import KeptItem, StoreResult
+from integrations.items import Kept, StoreResult
 from integrations.models import Connection, Pipeline, Run, RunEvent
 from integrations.services import pipelines
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 BEAT_EVERY = timedelta(seconds=5)
 CONTINUED = frozenset({"message_cap", "time_cap"})
-TRIED_AGAIN = frozenset({"some_failed", "google_unavailable"})
+TRIED_AGAIN = frozenset({"some_failed", "google_unavailable", "feed_unavailable"})
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Outcome:
 class Page:
     """What one page of fetched messages came to."""
 
-    kept: list[KeptItem] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     events: list[RunEvent] = field(default_factory=list)
 
 
@@ -64,7 +64,7 @@ class Ledger:
         self._beaten_at = timezone.now()
 
     def known(self, ids: list[str]) -> set[str]:
-        return self.destination.known_ids(self.run.pipeline.connection_id, ids)
+        return self.destination.known_ids(self.run.pipeline, ids)
 
     def beat(self) -> None:
         """Sign of life and look for a wish to cancel."""
@@ -158,7 +158,7 @@ class Ledger:
                 duplicates += stored.duplicates
         return StoreResult(created, updated, duplicates)
 
-    def _set_aside(self, page: Page, item: KeptItem, error: Exception) -> None:
+    def _set_aside(self, page: Page, item: Kept, error: Exception) -> None:
         self.counts.kept -= 1
         self.counts.quarantined += 1
         page.events.append(RunEvent(run=self.run, level=RunEvent.Level.WARNING, code="not_storable", text=type(error).__name__))

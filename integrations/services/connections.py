@@ -11,10 +11,10 @@ from accounts import protections
 from accounts.models import Consent, User
 from audit.services import record
 from integrations import google
-from integrations.connectors import CONNECTORS, AccessToken
+from integrations.connectors import CONNECTORS, RecordConnector
 from integrations.errors import NotConnected, OAuthUnavailable, ProviderError, Unauthorized
 from integrations.models import Connection, Run
-from integrations.services import tokens
+from integrations.services import configured, opening, tokens
 from integrations.services.grants import PURPOSE
 
 
@@ -49,7 +49,7 @@ def disconnect_all(user: User, *, actor: User, request: HttpRequest) -> int:
 
 def _withdraw(connection: Connection, token: str) -> Disconnected:
     others = Connection.objects.usable().filter(provider=connection.provider, provider_subject=connection.provider_subject)
-    if not token or others.exists():
+    if not token or connection.provider != Connection.Provider.GMAIL or others.exists():
         return Disconnected(confirmed=True)  # Google revokes an account's grants together: another person's must live
     try:
         return Disconnected(confirmed=google.revoke(token))
@@ -81,18 +81,39 @@ def _forget(connection: Connection, *, actor: User, request: HttpRequest | None,
 def check_connection(connection: Connection, *, actor: User) -> str:
     """ "" when the account answers, else the code of what is wrong; reads no mail."""
     try:
-        token = AccessToken(tokens.access_token_for(connection, acting_user=actor))
-        connector = CONNECTORS[connection.provider](token, account=connection.provider_subject, stopping=lambda seconds: seconds > 0)
-        try:
-            connector.check()
-        except Unauthorized:
-            token.value = tokens.renewed_after_refusal(connection, acting_user=actor, refused=token.value)
-            connector.check()
-        finally:
-            connector.close()
+        if issubclass(CONNECTORS[connection.provider], RecordConnector):
+            _check_source(connection, actor)
+        else:
+            _check_mailbox(connection, actor)
     except (NotConnected, OAuthUnavailable, ProviderError) as error:
         return error.code
     return ""
+
+
+def _at_once(seconds: float) -> bool:
+    """Somebody waits for the answer: nothing is tried a second time."""
+    return seconds > 0
+
+
+def _check_mailbox(connection: Connection, actor: User) -> None:
+    connector = opening.open_mailbox(connection, acting_user=actor, stopping=_at_once)
+    token = connector.token
+    try:
+        connector.check()
+    except Unauthorized:
+        token.value = tokens.renewed_after_refusal(connection, acting_user=actor, refused=token.value)
+        connector.check()
+    finally:
+        connector.close()
+
+
+def _check_source(connection: Connection, actor: User) -> None:
+    connector = opening.open_source(connection, acting_user=actor, stopping=_at_once)
+    try:
+        connector.check()
+    finally:
+        connector.close()
+    configured.mark_working(connection)
 
 
 def add_instance_connection(provider: str, account_email: str, *, actor: User, request: HttpRequest | None = None) -> Connection:

@@ -1,20 +1,15 @@
 """What the console and the API change about pipelines and transformations, with its activity record."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils import timezone
 
-from aaperture.lib.mime import Mail
 from accounts.models import User
 from audit.services import record
 from integrations.errors import NotConnected
-from integrations.items import Item
 from integrations.models import Pipeline, Run, Transformation
 from integrations.services import pipelines
-from integrations.steps import Dropped, compile_steps
 
 
 @transaction.atomic
@@ -59,13 +54,3 @@ def execute_for_instance(rows: Iterable[Pipeline], *, actor: User, request: Http
                 continue
             queued += 1
     return queued
-
-
-def try_steps(row: Transformation, *, sender: str, subject: str, text: str) -> dict[str, Any]:
-    """What a transformation would do with a message made up for the purpose; stores nothing."""
-    headers = {"from": sender, "subject": subject}
-    mail = Mail(sender=sender, recipients=(), subject=subject, text=text, headers=headers)
-    result = compile_steps(row.steps)(Item(id="sample", thread_id="sample", received_at=timezone.now(), mail=mail))
-    if isinstance(result, Dropped):
-        return {"kept": False, "label": result.label, "reasons": [result.reason] if result.reason else []}
-    return {"kept": True, "label": result.label, "reasons": list(result.reasons)}

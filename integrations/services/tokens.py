@@ -25,8 +25,8 @@ LAST_SECONDS = timedelta(seconds=30)
 REFRESH_BATCH = 100
 
 
-def access_token_for(connection: Connection, *, acting_user: User) -> str:
-    """A usable access token, renewed when less than five minutes are left.
+def access_token_for(connection: Connection, *, acting_user: User | None) -> str:
+    """A usable access token, renewed when less than five minutes are left. Without `acting_user` the clock asks.
 
     Raises PermissionDenied for anybody but the owner, NotConnected when only a new grant can help, and
     OAuthUnavailable when Google did not answer.
@@ -38,16 +38,25 @@ def access_token_for(connection: Connection, *, acting_user: User) -> str:
     return _renew(connection, refused=None)
 
 
-def renewed_after_refusal(connection: Connection, *, acting_user: User, refused: str) -> str:
+def secret_for(connection: Connection, *, acting_user: User | None) -> str:
+    """What staff gave a connection that nobody authorises, or "". Raises PermissionDenied, NotConnected."""
+    _require_owner(connection, acting_user)
+    connection = Connection.objects.get(pk=connection.pk)
+    if connection.status not in (Connection.Status.ACTIVE, Connection.Status.ERROR):
+        raise NotConnected(connection.error_code)
+    return connection.secret or ""
+
+
+def renewed_after_refusal(connection: Connection, *, acting_user: User | None, refused: str) -> str:
     """Another token after Google answered 401 to `refused`, renewed by whoever comes first."""
     _require_owner(connection, acting_user)
     return _renew(connection, refused=refused)
 
 
-def _require_owner(connection: Connection, acting_user: User) -> None:
-    """The owner's own requests and background jobs only (R-070); staff act for what the instance owns."""
-    owns = connection.owner_id == acting_user.pk
-    runs_for_instance = connection.owner_id is None and acting_user.has_perm("integrations.execute_pipeline")
+def _require_owner(connection: Connection, acting_user: User | None) -> None:
+    """The owner's own requests and background jobs only (R-070); staff, and the clock, act for what the instance owns."""
+    owns = acting_user is not None and connection.owner_id == acting_user.pk
+    runs_for_instance = connection.owner_id is None and (acting_user is None or acting_user.has_perm("integrations.execute_pipeline"))
     if not (owns or runs_for_instance):
         raise PermissionDenied
 
@@ -107,11 +116,11 @@ def mark_needs_reauth(connection: Connection, *, code: str) -> None:
 
 
 def forget_tokens(row: Connection, *, status: str, code: str = "") -> None:
-    """Delete both tokens of a locked row and say why."""
-    row.access_token = row.refresh_token = None
+    """Delete both tokens, and the secret, of a locked row and say why."""
+    row.access_token = row.refresh_token = row.secret = None
     row.renewable, row.expires_at = False, None
     row.status, row.error_code = status, code
-    row.save(update_fields=["access_token", "refresh_token", "renewable", "expires_at", "status", "error_code"])
+    row.save(update_fields=["access_token", "refresh_token", "secret", "renewable", "expires_at", "status", "error_code"])
 
 
 def _tell(owner: User, account: str) -> None:

@@ -75,6 +75,7 @@ PARTS = (
     Part("connections", _("Connections"), "integrations.Connection", _by("owner"), "integrations:connections"),
     Part("pipelines", _("What is read, and when"), "integrations.Pipeline", _by("connection__owner"), "integrations:connections"),
     Part("scans", _("Scans"), "integrations.Run", _by("pipeline__connection__owner"), "integrations:run_list"),
+    Part("dataset_rows", _("Rows of datasets"), "integrations.DatasetRow", _by("owner")),
     Part("scan_events", _("Events of scans"), "integrations.RunEvent", _by("run__pipeline__connection__owner"), "integrations:run_list"),
     Part("opportunities", _("Opportunities"), "tracker.Opportunity", _by("owner"), "tracker:board"),
     Part("mails", _("Details of mails"), "tracker.Signal", _by("opportunity__owner"), "tracker:board"),

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.test import Client
 
+from aaperture.lib import safe_http
 from sandbox.server import SandboxServer
+from tests.integrations.feed import Feed, serving
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -81,3 +83,20 @@ def connect(sandbox: SandboxServer, web: Client, member: User) -> Callable[..., 
 @pytest.fixture
 def simple_classifier(settings: Any) -> None:
     settings.PIPELINE_CLASSIFIER = "tests.integrations.simple.classify"
+
+
+@pytest.fixture(scope="session")
+def feed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Feed, safe_http.Reach]]:
+    with serving(tmp_path_factory.mktemp("feed")) as running:
+        yield running
+
+
+@pytest.fixture
+def feed(feed_server: tuple[Feed, safe_http.Reach], monkeypatch: pytest.MonkeyPatch) -> Feed:
+    """A source of records with nothing on it, which the SSRF-safe client may reach for once."""
+    one, reach = feed_server
+    monkeypatch.setattr(safe_http, "REACH", reach)
+    one.pages.clear()
+    one.statuses.clear()
+    one.asked.clear()
+    return one

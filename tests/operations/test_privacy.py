@@ -120,7 +120,7 @@ def test_the_details_of_mail_go_with_what_was_made_of_them_and_no_rescan_brings_
     assert left.pk == manual.pk and left.last_subject == "" and left.last_signal_at is None and "canary" not in left.search_text
     assert ForgottenSignal.objects.filter(connection=run.pipeline.connection).count() == 4
     ids = [item.id for item in kept_mail]
-    assert OpportunityDestination().known_ids(run.pipeline.connection_id, ids) == set(ids)
+    assert OpportunityDestination().known_ids(run.pipeline, ids) == set(ids)
     assert store(run, *kept_mail).created == 0
     assert Activity.objects.get(action="mail_details.deleted").details == {"signals": 4, "opportunities": 3}
     assert "0 mails are known here" in client.get(f"{PAGE}mail/").content.decode()

@@ -139,7 +139,7 @@ def test_a_deleted_signal_stays_deleted_on_rescan_and_takes_its_empty_opportunit
     item = mail()
     store(run, item)
     assert services.delete_signal(Signal.objects.get(), actor=owner) is None
-    assert OpportunityDestination().known_ids(run.pipeline.connection_id, [item.id, "other"]) == {item.id}
+    assert OpportunityDestination().known_ids(run.pipeline, [item.id, "other"]) == {item.id}
     assert store(run, item).duplicates == 1 and not Opportunity.objects.exists()
     assert item.id.encode() not in bytes(ForgottenSignal.objects.get().message_hash)
 

@@ -1,0 +1,110 @@
+"""The destination `dataset`: rows kept for whoever owns the connection, until nobody has seen them for long enough."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import User
+from audit.services import record
+from integrations.items import Kept, KeptRecord, StoreResult
+from integrations.models import DatasetRow, Pipeline, Run
+
+SEEN_TO = timedelta(days=1)  # how exactly: a row that is found every hour is not written every hour
+BATCH = 5_000
+NAME = "dataset"
+
+
+class DatasetDestination:
+    """`known_ids()` and `store_page()`, as `settings.PIPELINE_DESTINATIONS` wants them."""
+
+    takes = frozenset({"mail", "records"})
+    personal = False
+
+    def known_ids(self, pipeline: Pipeline, ids: Iterable[str]) -> set[str]:
+        return set(pipeline.rows.filter(item_id__in=list(ids)).values_list("item_id", flat=True))
+
+    def store_page(self, run: Run, items: list[Kept]) -> StoreResult:
+        """Two queries and one for each kind of change, however long the page; runs of one pipeline never overlap."""
+        now, rows = timezone.now(), run.pipeline.rows
+        wanted = {item.id: _data(item) for item in items}
+        there = {row.item_id: row for row in rows.select_for_update().filter(item_id__in=list(wanted))}
+        new = [
+            DatasetRow(
+                pipeline=run.pipeline, owner_id=run.pipeline.connection.owner_id, item_id=name, data=data, stored_at=now, seen_at=now
+            )
+            for name, data in wanted.items()
+            if name not in there
+        ]
+        changed = [row for name, row in there.items() if row.data != wanted[name]]
+        for row in changed:
+            row.data, row.seen_at = wanted[row.item_id], now
+        DatasetRow.objects.bulk_create(new)
+        if changed:
+            DatasetRow.objects.bulk_update(changed, ["data", "seen_at"])
+        stale = [row.pk for row in there.values() if row.seen_at < now - SEEN_TO]
+        if stale:
+            DatasetRow.objects.filter(pk__in=stale).update(seen_at=now)
+        return StoreResult(len(new), len(changed), len(items) - len(new) - len(changed))
+
+
+def _data(item: Kept) -> dict[str, Any]:
+    """Of mail the metadata that redaction left, in values that JSON knows."""
+    if isinstance(item, KeptRecord):
+        return item.data
+    kept = {name: value for name, value in asdict(item).items() if name != "id"}
+    return kept | {"received_at": DjangoJSONEncoder().default(item.received_at), "reasons": list(item.reasons),
+                   "reply_references": list(item.reply_references)}  # fmt: skip
+
+
+def columns(pipeline: Pipeline) -> list[str]:
+    """What its rows hold: the last step's fields by name; of mail what redaction leaves."""
+    last = pipeline.transformation.steps[-1]
+    if last["do"] == "map":
+        return sorted(last["fields"])
+    return ["received_at", "sender", "subject", "label", "confidence", "company", "role"]
+
+
+def lines(pipeline: Pipeline) -> Iterator[list[Any]]:
+    """Every row as the cells of `columns()`, never all at once in memory."""
+    names = columns(pipeline)
+    for name, stored_at, data in pipeline.rows.order_by("-stored_at", "-id").values_list("item_id", "stored_at", "data").iterator(500):
+        yield [name, stored_at.isoformat(), *(data.get(column) for column in names)]
+
+
+def require(pipeline: Pipeline, user: User, permission: str) -> None:
+    """One's own, or the instance's with `permission`. Raises PermissionDenied."""
+    owner_id = pipeline.connection.owner_id
+    if owner_id != user.pk and not (owner_id is None and user.has_perm(permission)):
+        raise PermissionDenied
+
+
+def record_export(pipeline: Pipeline, *, actor: User, request: HttpRequest | None = None) -> None:
+    """Raises PermissionDenied."""
+    require(pipeline, actor, "operations.export_data")
+    record("dataset.exported", pipeline, actor=actor, request=request, rows=pipeline.rows.count())
+
+
+@transaction.atomic
+def empty(pipeline: Pipeline, *, actor: User, request: HttpRequest | None = None) -> int:
+    """Delete every row; how many. The next run reads from the beginning. Raises PermissionDenied."""
+    require(pipeline, actor, "integrations.delete_pipeline")
+    deleted, _tables = pipeline.rows.all().delete()
+    record("dataset.emptied", pipeline, actor=actor, request=request, rows=deleted)
+    return deleted
+
+
+def keep_retention() -> int:
+    """Delete what was last seen longer ago than its pipeline keeps rows, in batches; how many."""
+    now, deleted = timezone.now(), 0
+    for pipeline in Pipeline.objects.filter(destination=NAME).only("keep_days"):
+        gone = pipeline.rows.filter(seen_at__lt=now - timedelta(days=pipeline.keep_days)).values("pk")
+        while batch := DatasetRow.objects.filter(pk__in=list(gone[:BATCH].values_list("pk", flat=True))).delete()[0]:
+            deleted += batch
+    return deleted

@@ -1,0 +1,292 @@
+"""Records of any JSON source: told by staff, read batch by batch, filtered and mapped, kept as a dataset."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from aaperture.lib import safe_http
+from audit.models import Activity
+from integrations import engine, tasks
+from integrations.connectors import CONNECTORS, http_json
+from integrations.engine.ledger import Ledger
+from integrations.models import Connection, DatasetRow, Pipeline, Run, RunEvent, Transformation
+from integrations.services import configured, connections, datasets, pipelines
+from tests.accounts.people import make_user
+
+pytestmark = pytest.mark.django_db
+STEPS = [{"do": "filter", "when": "open"}, {"do": "map", "fields": {"title": "name", "town": "place.town"}}]
+SECRET = "s3cret-Value"
+
+
+def item(number, **more):
+    return {"id": number, "name": f"Post {number}", "open": True, "place": {"town": "Lyon"}, "extra": "not kept"} | more
+
+
+def told(feed, path="/feed", **config):
+    return {"url": feed.url + path, "auth": "bearer", "secret": SECRET} | config
+
+
+def pipeline_over(connection, steps=STEPS, **options):
+    transformation = Transformation.objects.create(name=f"Records {connection.pk}", steps=steps)
+    made = Pipeline(name="Posts", connection=connection, transformation=transformation, destination="dataset", **options)
+    made.full_clean()
+    made.save()
+    return made
+
+
+@pytest.fixture
+def designer(db):
+    return make_user(role="designer")
+
+
+@pytest.fixture
+def source(feed, designer):
+    return configured.add("http_json", "Jobs", told(feed), actor=designer)
+
+
+def run(pipeline, actor):
+    made = pipelines.start_run(pipeline, actor=actor, trigger=Run.Trigger.MANUAL)
+    engine.execute(made.pk)
+    made.refresh_from_db()
+    return made
+
+
+def test_what_staff_named_is_kept_and_nothing_else(feed, source, designer):
+    feed.pages["/feed"] = [item(1), item(2, open=False), item("three", place=None), {"name": "no id"}, "no object"]
+    pipeline = pipeline_over(source)
+    done = run(pipeline, designer)
+    assert (done.status, done.stop_reason) == ("succeeded", "")
+    kept = {row.item_id: row.data for row in pipeline.rows.all()}
+    assert kept == {"1": {"title": "Post 1", "town": "Lyon"}, "three": {"title": "Post three", "town": None}}
+    assert (done.counts["read"], done.counts["created"], done.counts["quarantined"]) == (3, 2, 2)
+    assert done.counts["not_kept"] == {"filtered": 1} and RunEvent.objects.filter(run=done, code="quarantined").count() == 2
+    assert feed.asked[0][1]["Authorization"] == f"Bearer {SECRET}"
+    assert DatasetRow.objects.of_the_instance().count() == 2
+
+
+def test_a_second_run_changes_what_has_changed_and_adds_what_is_new(feed, source, designer):
+    pipeline = pipeline_over(source)
+    feed.pages["/feed"] = [item(1), item(2)]
+    run(pipeline, designer)
+    first = pipeline.rows.get(item_id="1")
+    feed.pages["/feed"] = [item(1), item(2, name="Renamed"), item(3)]
+    done = run(pipeline, designer)
+    assert (done.counts["created"], done.counts["updated"], done.counts["duplicates"]) == (1, 1, 1)
+    assert pipeline.rows.get(item_id="2").data["title"] == "Renamed" and pipeline.rows.get(item_id="1").pk == first.pk
+    assert run(pipeline, designer).stop_reason == "nothing_new"
+
+
+@pytest.mark.parametrize("style", ["number", "link"])
+def test_pages_are_followed_to_the_end(feed, designer, style):
+    if style == "number":
+        config = told(feed, "/feed?q=a", paging="number", page_parameter="p", items="rows")
+        feed.pages |= {f"/feed?q=a&p={n}": {"rows": [item(n)]} for n in (1, 2)} | {"/feed?q=a&p=3": {"rows": []}}
+    else:
+        config = told(feed, paging="link", next="next", items="rows")
+        feed.pages |= {"/feed": {"rows": [item(1)], "next": "/more"}, "/more": {"rows": [item(2)], "next": None}}
+    pipeline = pipeline_over(configured.add("http_json", "Jobs", config, actor=designer))
+    assert run(pipeline, designer).status == "succeeded" and pipeline.rows.count() == 2
+    assert [path for path, _headers in feed.asked] == list(feed.pages)
+
+
+def test_a_run_that_is_cut_off_goes_on_where_it_stopped(feed, source, designer, monkeypatch):
+    monkeypatch.setattr(http_json, "BATCH", 2)
+    feed.pages["/feed"] = [item(n) for n in range(7)]
+    pipeline = pipeline_over(source, max_messages=3)
+    reads = []
+    for _ in range(3):
+        made = pipeline.runs.live().first() or pipelines.queue_run(pipeline, trigger=Run.Trigger.MANUAL)[0]
+        engine.execute(made.pk)
+        made.refresh_from_db()
+        reads.append((made.counts["read"], made.stop_reason))
+    assert reads == [(4, "message_cap"), (3, ""), (4, "message_cap")]  # complete after the second, so the third began anew
+    assert pipeline.rows.count() == 7
+
+
+def test_a_batch_and_its_mark_commit_together(feed, source, designer, monkeypatch):
+    monkeypatch.setattr(http_json, "BATCH", 2)
+    feed.pages["/feed"] = [item(n) for n in range(6)]
+    pipeline = pipeline_over(source)
+    made = pipelines.start_run(pipeline, actor=designer, trigger=Run.Trigger.MANUAL)
+    commit, pages = Ledger.commit, []
+
+    def dies(self, page):
+        if len(pages) == 2:
+            raise KeyboardInterrupt  # as a killed process: nothing below may run
+        commit(self, page)
+        pages.append(page)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Ledger, "commit", dies)
+        engine.execute(made.pk)
+    pipeline.refresh_from_db()
+    assert pipeline.rows.count() == 4 and pipeline.cursor["mark"] == '["", 4]'
+    Run.objects.filter(pk=made.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=5))
+    pipelines.reap_lost()
+    engine.execute(pipeline.runs.live().get().pk)
+    again = pipeline.runs.latest("queued_at")
+    assert again.counts["read"] == 2 and again.counts["duplicates"] == 0 and pipeline.rows.count() == 6
+
+
+FAULTS = {
+    "refused": ([401], {}, "feed_access_refused"), "gone": ([404], {}, "feed_refused"), "redirected": ([302], {}, "feed_refused"),
+    "no JSON": ([], b"<html>", "feed_unreadable"), "no list": ([], {"rows": 1}, "feed_unreadable"),
+    "not a number": ([], b"[NaN]", "feed_unreadable"),
+    "too deep": ([], b"[" * 100_000, "feed_unreadable"), "fails for good": ([503] * 9, [], "feed_unavailable"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("statuses", "answer", "reason"), FAULTS.values(), ids=FAULTS)
+def test_a_source_that_misbehaves_ends_the_run_with_a_reason(feed, source, designer, monkeypatch, statuses, answer, reason):
+    monkeypatch.setattr(http_json, "FIRST_WAIT", 0.01)
+    feed.pages["/feed"], feed.statuses = answer, list(statuses)
+    pipeline = pipeline_over(source)
+    done = run(pipeline, designer)
+    assert (done.status, done.stop_reason) == ("failed", reason)
+    source.refresh_from_db()
+    assert source.status == ("error" if reason == "feed_access_refused" else "active")
+    assert not feed.asked or all("/elsewhere" not in path for path, _headers in feed.asked)
+    assert SECRET not in str(list(Activity.objects.values_list("details", flat=True)))
+
+
+def test_a_hiccup_is_waited_for(feed, source, designer, monkeypatch):
+    monkeypatch.setattr(http_json, "FIRST_WAIT", 0.01)
+    feed.pages["/feed"], feed.statuses = [item(1)], [503, 429]
+    assert run(pipeline_over(source), designer).status == "succeeded" and len(feed.asked) == 3
+
+
+def test_the_secret_stays_with_the_host_it_was_given_for(feed, designer):
+    config = told(feed, paging="link", next="next", items="rows")
+    feed.pages["/feed"] = {"rows": [item(1)], "next": "https://thief.example.test/"}
+    source = configured.add("http_json", "Jobs", config, actor=designer)
+    done = run(pipeline_over(source), designer)
+    assert (done.status, done.stop_reason, len(feed.asked)) == ("partial", "feed_elsewhere", 1)
+    with pytest.raises(Exception, match="Give the secret"):
+        configured.change(source, "Jobs", source.config | {"url": "https://thief.example.com/"}, actor=designer)
+    assert configured.change(source, "Posts", dict(source.config), actor=designer).secret == SECRET
+
+
+def test_a_test_tells_what_is_wrong_and_heals_what_works_again(feed, source, designer):
+    feed.pages["/feed"], feed.statuses = [item(1)], [403]
+    run(pipeline_over(source), designer)
+    assert Connection.objects.get().status == "error"
+    feed.statuses = [401]
+    assert connections.check_connection(source, actor=designer) == "feed_access_refused"
+    assert connections.check_connection(source, actor=designer) == "" and Connection.objects.get().status == "active"
+
+
+def test_what_stands_in_private_is_not_reached(source, designer, feed, monkeypatch):
+    monkeypatch.setattr(safe_http, "REACH", safe_http.Reach(ports=safe_http.REACH.ports))
+    assert connections.check_connection(source, actor=designer) == "feed_unreachable" and not feed.asked
+    for url in ("http://jobs.example.com/", "https://user:pw@example.com/", "https://example.com:22/", "ftp://example.com/", "jobs"):
+        with pytest.raises(Exception, match="public host"):
+            configured.add("http_json", "Jobs", {"url": url, "id": "id"}, actor=designer)
+
+
+def test_the_clock_runs_what_the_instance_owns(feed, source, designer):
+    feed.pages["/feed"] = [item(1)]
+    pipeline = pipeline_over(source, next_run_at=timezone.now() - timedelta(minutes=1))
+    assert pipelines.queue_due() == 1
+    engine.execute(pipeline.runs.get().pk)
+    assert pipeline.runs.get().status == "succeeded" and pipeline.rows.count() == 1
+
+
+def test_disconnecting_deletes_the_secret(source, designer):
+    connections.disconnect(source, actor=designer)
+    source.refresh_from_db()
+    assert source.status == "revoked" and source.secret is None
+
+
+def test_rows_go_when_nobody_has_seen_them_for_the_pipelines_days(feed, source, designer):
+    feed.pages["/feed"] = [item(1), item(2), item(3)]
+    pipeline = pipeline_over(source, keep_days=30)
+    run(pipeline, designer)
+    long_ago = timezone.now() - timedelta(days=31)
+    pipeline.rows.filter(item_id__in=["1", "2"]).update(seen_at=long_ago, stored_at=long_ago)
+    feed.pages["/feed"] = [item(1)]
+    run(pipeline, designer)  # sees the first again
+    tasks.keep_datasets()
+    assert set(pipeline.rows.values_list("item_id", flat=True)) == {"1", "3"}
+
+
+def test_what_is_the_same_by_its_content_is_one_row(feed, source, designer):
+    feed.pages["/feed"] = [item(1, ref="A"), item(2, ref="A"), item(3)]
+    pipeline = pipeline_over(source, [{"do": "dedupe", "by": "ref"}, {"do": "map", "fields": {"title": "name"}}])
+    run(pipeline, designer)
+    assert {row.item_id: row.data["title"] for row in pipeline.rows.all()} == {"A": "Post 2", "3": "Post 3"}
+
+
+def test_what_is_too_large_is_set_aside(feed, source, designer):
+    feed.pages["/feed"] = [item(1), item(2, name="x" * 40_000), item(3, name="a\x00b")]
+    pipeline = pipeline_over(source)
+    done = run(pipeline, designer)
+    assert done.status == "succeeded" and done.counts["quarantined"] == 2 and pipeline.rows.count() == 1
+
+
+def test_source_steps_and_destination_must_fit(source, designer):
+    mail = Transformation.objects.create(name="Mail", steps=[{"do": "classify"}, {"do": "redact"}])
+    records = Transformation.objects.create(name="Records", steps=STEPS)
+    gmail = Connection.objects.create(provider="gmail", provider_subject="desk", status="active")
+    for connection, transformation, destination, fits in (
+        (source, mail, "dataset", False), (source, records, "opportunities", False), (gmail, records, "dataset", False),
+        (gmail, mail, "opportunities", False), (gmail, mail, "dataset", True), (source, records, "dataset", True),
+    ):  # fmt: skip
+        row = Pipeline(name="x", connection=connection, transformation=transformation, destination=destination)
+        if fits:
+            row.full_clean()
+        else:
+            with pytest.raises(Exception, match=r"belong|take|made"):
+                row.full_clean()
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"do": "map", "fields": {}}], [{"do": "map", "fields": {"a": "]["}}], [{"do": "filter", "when": "a"}], [{"do": "map"}],
+        [{"do": "map", "fields": {"a": "b"}}, {"do": "filter", "when": "a"}], [{"do": "classify"}, {"do": "map", "fields": {"a": "b"}}],
+        [{"do": "dedupe", "by": "(" * 400}, {"do": "map", "fields": {"a": "b"}}], [{"do": "map", "fields": {"a": 1}}],
+        [{"do": "map", "fields": {"a": "b"}, "else": 1}], [{"do": "filter", "when": "x" * 501}, {"do": "map", "fields": {"a": "b"}}],
+    ],
+)  # fmt: skip
+def test_steps_for_records_that_make_no_sense_are_refused(steps):
+    with pytest.raises(Exception, match="steps"):
+        Transformation(name="Odd", steps=steps).full_clean()
+
+
+def test_a_dataset_is_read_exported_and_emptied_by_whom_the_matrix_allows(feed, source, designer):
+    feed.pages["/feed"] = [item(1)]
+    pipeline = pipeline_over(source)
+    run(pipeline, designer)
+    assert next(iter(datasets.lines(pipeline)))[0::2] == ["1", "Post 1"]
+    for role in ("executor", "viewer", "member"):
+        with pytest.raises(PermissionDenied):
+            datasets.empty(pipeline, actor=make_user(role=role))
+    with pytest.raises(PermissionDenied):
+        datasets.record_export(pipeline, actor=make_user(role="viewer"))
+    datasets.record_export(pipeline, actor=make_user(role="executive"))
+    assert datasets.empty(pipeline, actor=designer) == 1 and not pipeline.rows.exists()
+    assert set(Activity.objects.filter(action__startswith="dataset.").values_list("action", flat=True)) == {
+        "dataset.exported",
+        "dataset.emptied",
+    }
+
+
+@pytest.mark.parametrize("provider", CONNECTORS)
+def test_every_connector_keeps_the_contract(provider, feed, designer):
+    kind = CONNECTORS[provider]
+    names = [setting.name for setting in kind.settings]
+    assert kind.provider == provider and len(names) == len(set(names)) and [s.name for s in kind.settings if s.secret] in ([], ["secret"])
+    assert provider in Connection.Provider.values and bool(kind.scopes) is not bool(kind.settings)
+    if not kind.settings:
+        return
+    with pytest.raises(Exception, match="needed"):
+        configured.cleaned(kind, {})
+    feed.pages["/feed"] = [item(1), item(2)]
+    source = kind(told(feed), SECRET, stopping=lambda _seconds: False)
+    assert SECRET not in repr(source) and source.check()
+    (batch,) = source.read("")
+    assert [record.id for record in batch.records] == ["1", "2"] and not batch.mark and "Post" not in repr(batch.records)
+    source.close()
+    source.close()
