@@ -10,7 +10,9 @@ from tracker.api import urlpatterns as tracker_api
 api = ([*accounts_api, *integrations_api, *tracker_api, *operations_api], "api")
 urlpatterns = [
     path("", include("accounts.urls")),
+    path("", include("billing.urls")),
     path("", include("integrations.urls")),
+    path("", include("studio.urls")),
     path("", include("tracker.urls")),
     path("", include("operations.urls")),
     path("admin/", admin.site.urls),

@@ -13,15 +13,24 @@ from accounts.http import UserRequest
 from accounts.models import Membership
 from accounts.roles import Role
 from accounts.services import developers
+from accounts.studio_roles import may
 
 
-def _navigation(request: UserRequest) -> list[dict[str, Any]]:
-    """The pages that exist for this person, each {url, label, icon, active}."""
+def _navigation(request: UserRequest, studios: Any) -> list[dict[str, Any]]:
+    """The pages that exist for this person, each {url, label, icon, active}; of the studio's those that their role there may see."""
+    trade = [
+        ("contacts.view", ("studio:contact_list", _("Contacts"), "contact")),
+        ("projects.view", ("studio:project_list", _("Projects"), "folder")),
+        ("sessions.view", ("studio:session_month", _("Sessions"), "calendar-days")),
+    ]
+    takes_contributions = settings.STRIPE_SECRET_KEY and "stripe" not in settings.DISABLED_INTEGRATIONS
     entries = [
         ("tracker:board", _("Opportunities"), "kanban"),
+        *(entry for operation, entry in trade if not studios or may(studios[0].role, operation)),
         *([("tracker:coach_clients", _("Clients"), "users")] if request.user.role == Role.COACH else []),
         ("integrations:connections", _("Connections"), "plug"),
         ("integrations:run_list", _("Scans"), "radar"),
+        *([("billing:contribute", _("Contribute"), "heart-handshake")] if takes_contributions else []),
         ("settings_profile", _("Settings"), "settings"),
     ]
     found = []
@@ -43,12 +52,13 @@ def _developer_notice(user: Any) -> dict[str, Any] | None:
 def site(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     signed_in = user is not None and user.is_authenticated
+    studios: Any = SimpleLazyObject(lambda: list(Membership.objects.of(user))) if signed_in else []
     return {
         "CSP_NONCE": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
         "csp_nonce": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
         "developer_notice": _developer_notice(user) if signed_in else None,
-        "nav": SimpleLazyObject(lambda: _navigation(cast("UserRequest", request))) if signed_in else [],
-        "studios": SimpleLazyObject(lambda: list(Membership.objects.of(user))) if signed_in else [],
+        "nav": SimpleLazyObject(lambda: _navigation(cast("UserRequest", request), studios)) if signed_in else [],
+        "studios": studios,
         "google_enabled": settings.GOOGLE_ENABLED,
         "oidc_name": settings.OIDC_NAME if settings.OIDC_ENABLED else "",
         "request_id": getattr(request, "request_id", ""),

@@ -4,8 +4,9 @@ An app to the left of this one adds its own in a module that its `AppConfig.read
 
     register({"quote.sent": Kind(_("Quote %(number)s sent"), "send")})
 
-and writes a line with `studio.services.timeline.add_entry(project, "quote.sent", ..., number="2026-004")`. A placeholder whose
-value is one of its `choices` is said in the reader's language: `Kind(_("Now %(status)s"), "flag", {"status": dict(Status.choices)})`.
+With `operation="documents.view"` only members who may do that see the line. A line is written by
+`studio.services.timeline.add_entry(project, "quote.sent", actor=..., number="2026-004")`. A placeholder whose value is one of its
+`choices` is said in the reader's language: `Kind(_("Now %(status)s"), "flag", {"status": dict(Status.choices)})`.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from uuid import UUID
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
+
+from accounts.studio_roles import may
 
 NOTE = "note"
 
@@ -24,6 +27,7 @@ class Kind(NamedTuple):
     words: Any
     icon: str = "dot"
     choices: Mapping[str, Mapping[str, Any]] = {}
+    operation: str = ""  # of `accounts.studio_roles`: who may not do that does not see the line
 
     def words_with(self, details: Mapping[str, Any]) -> str:
         values = {name: self.choices.get(name, {}).get(value, value) for name, value in details.items()}
@@ -59,6 +63,11 @@ def is_known(name: str) -> bool:
 def kind_of(name: str) -> Kind:
     """A line written by an app that is gone says its name."""
     return _KINDS.get(name, Kind(name.replace("%", "%%")))
+
+
+def hidden_from(role: str) -> list[str]:
+    """The kinds of line that a member with this role in the studio does not see."""
+    return [name for name, kind in _KINDS.items() if kind.operation and not may(role, kind.operation)]
 
 
 register({NOTE: Kind(_("Note"), "sticky-note")})

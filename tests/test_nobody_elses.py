@@ -22,9 +22,12 @@ from accounts.roles import Role
 from accounts.services import invitations, studios
 from accounts.sessions import SessionStore
 from operations.models import DataExport
+from studio.models import ContactImport
+from studio.services import timeline
 from tests.accounts.people import make_user, step_up
 from tests.api.caller import with_key, with_token
 from tests.api.things import someones_things
+from tests.studio.trade import make_contact, make_project, make_session
 from tests.tracker.mailboxes import mail, make_run, store
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +82,8 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
     key = with_key(owner).key  # type: ignore[attr-defined]
     export = DataExport.objects.create(user=owner, status="ready", expires_at=timezone.now() + timedelta(days=1))
     transformation = {"pk": things.pipeline.transformation_id}
+    project = make_project(studio, contact=make_contact(studio))
+    session = make_session(project, owner)
     return {
         "settings_invitation_": {"pk": Invitation.objects.get().pk},
         "settings_member_": {"pk": member.pk},
@@ -90,6 +95,12 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
         "mfa_": {"pk": passkey.pk},
         "integrations:disconnect": {"pk": things.connection.pk},
         "integrations:run_": {"pk": things.run.pk},
+        "studio:contact_import_": {"pk": ContactImport.objects.create(organization=studio, columns=["name"], content="name\nx").pk},
+        "studio:contact_": {"pk": project.contact_id},
+        "studio:note_remove": {"pk": timeline.add_note(project, text="x", actor=owner).pk},
+        "studio:session_add": {"pk": project.pk},
+        "studio:session_": {"pk": session.pk},
+        "studio:": {"pk": project.pk},
         "tracker:coach_client": {"pk": owner.pk},
         "tracker:signal_": {"pk": signal.pk},
         "tracker:": {"pk": things.opportunity.pk},  # type: ignore[union-attr]

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import CASCADE, PROTECT, RESTRICT, ForeignObjectRel, Model, ProtectedError, RestrictedError
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from accounts.models import Organization, User
 from audit.services import record
@@ -19,6 +20,7 @@ EDITABLE = (
 )  # fmt: skip
 NAMES = frozenset({"kind", "given_name", "family_name", "company_name"})
 REINDEXED_AT_ONCE = 500
+FATES: dict[Any, str] = {CASCADE: "goes", PROTECT: "keeps", RESTRICT: "keeps"}  # any other way to be deleted: it stays without
 
 
 class InUse(Exception):
@@ -77,22 +79,24 @@ class Use(NamedTuple):
     """Rows of one table that refer to something: how many, what they are called, and what deleting it means for them."""
 
     words: str
-    count: int
+    number: int
     fate: str  # "goes": with it; "stays": without it; "keeps": and keeps it from being deleted
 
 
 def uses_of(row: Model) -> list[Use]:
     """What refers to a contact or a project, in every app, so that a page can say what deleting it means."""
     found = []
-    for relation in row._meta.related_objects:
+    for relation in row._meta.get_fields(include_hidden=True):
+        if not isinstance(relation, ForeignObjectRel):
+            continue
         if count := _count(row, relation):
-            fate = {CASCADE: "goes", PROTECT: "keeps", RESTRICT: "keeps"}.get(relation.on_delete, "stays")  # type: ignore[attr-defined]
-            found.append(Use(str(relation.related_model._meta.verbose_name_plural), count, fate))
+            fate = FATES.get(relation.on_delete, "stays")
+            found.append(Use(capfirst(str(relation.related_model._meta.verbose_name_plural)), count, fate))  # type: ignore[union-attr]
     return found
 
 
 def _count(row: Model, relation: ForeignObjectRel) -> int:
-    return relation.related_model._base_manager.filter(**{relation.field.name: row}).count()  # type: ignore[union-attr]
+    return relation.related_model._base_manager.filter(**{relation.field.name: row}).count()
 
 
 @transaction.atomic

@@ -24,14 +24,14 @@ EDITABLE = (
 CONSTRAINT = "studio_no_double_booking"
 Status = PhotoSession.Status
 
-_words = {"status": dict(Status.choices)}
+_words, _may = {"status": dict(Status.choices)}, "sessions.view"
 register(
     {
-        "session.created": Kind(_("Session planned: %(status)s"), "calendar-plus", _words),
-        "session.moved": Kind(_("Session: %(status)s"), "calendar-check", _words),
-        "session.rescheduled": Kind(_("Session moved to another time"), "calendar-clock"),
-        "session.hold_expired": Kind(_("The hold ran out, and its time went to another session"), "calendar-x"),
-        "session.deleted": Kind(_("Session deleted"), "calendar-x"),
+        "session.created": Kind(_("Session planned: %(status)s"), "calendar-plus", _words, _may),
+        "session.moved": Kind(_("Session: %(status)s"), "calendar-check", _words, _may),
+        "session.rescheduled": Kind(_("Session moved to another time"), "calendar-clock", operation=_may),
+        "session.hold_expired": Kind(_("The hold ran out, and its time went to another session"), "calendar-x", operation=_may),
+        "session.deleted": Kind(_("Session deleted"), "calendar-x", operation=_may),
     }
 )
 
