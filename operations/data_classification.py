@@ -28,6 +28,7 @@ CLASSES = {
 RETENTIONS = {
     "account": "until its owner deletes it, or 30 days after they ask for the account's erasure",
     "studio": "until it is deleted, or with the last account that belongs to the studio",
+    "document": "until it is deleted while a draft; once issued, as long as the law asks (invoices and payments: ten years)",
     "session": "12 hours for browsers, 7 days for the API; ended ones 30 days more at most",
     "export": "24 hours after it was built",
     "activity": "AUDIT_ONLINE_DAYS in the database and AUDIT_ARCHIVE_DAYS in the archive",

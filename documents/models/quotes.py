@@ -1,0 +1,89 @@
+"""Quotes: what would be done for how much, until when that holds, and what the client said."""
+
+from datetime import date
+from typing import Self
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from documents.amounts import ZERO
+from documents.models.sheets import PERCENT, DocumentQuerySet, Line, Sheet
+
+
+class QuoteQuerySet(DocumentQuerySet):
+    def in_state(self, state: str, *, today: date) -> Self:
+        """By what pages call it: a sent one past its date is expired, without any job having said so."""
+        late = Q(status=Quote.Status.SENT, valid_until__lt=today)
+        if state == Quote.Status.EXPIRED:
+            return self.filter(late)
+        return self.filter(status=state).exclude(late)
+
+    def waiting(self, *, today: date) -> Self:
+        return self.in_state(Quote.Status.SENT, today=today)
+
+
+class Quote(Sheet):
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        SENT = "sent", _("Sent")
+        ACCEPTED = "accepted", _("Accepted")
+        DECLINED = "declined", _("Declined")
+        EXPIRED = "expired", _("Expired")  # computed, never stored
+        SUPERSEDED = "superseded", _("Superseded")
+
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT, editable=False)
+    valid_until = models.DateField(_("valid until"), null=True, blank=True)
+    service_on = models.DateField(_("date of service"), null=True, blank=True)
+    deposit_percent = models.DecimalField(_("deposit in %"), max_digits=5, decimal_places=2, default=ZERO, validators=PERCENT)
+    deposit_amount = models.DecimalField(
+        _("deposit"), max_digits=10, decimal_places=2, default=ZERO, validators=[MinValueValidator(0)]
+    )  # fmt: skip
+    revises = models.ForeignKey("self", models.SET_NULL, null=True, editable=False, related_name="revisions")
+    revision = models.PositiveSmallIntegerField(default=1, editable=False)
+    issued_on = models.DateField(null=True, editable=False)
+    answered_at = models.DateTimeField(null=True, editable=False)
+    decline_reason = models.CharField(max_length=1_000, blank=True, editable=False)
+
+    objects = QuoteQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("quote")
+        verbose_name_plural = _("quotes")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "number"], condition=~Q(number=""), name="documents_quote_number"),
+            models.CheckConstraint(condition=Q(status="draft") | ~Q(number=""), name="documents_quote_sent_has_number"),
+            models.CheckConstraint(condition=~Q(status="expired"), name="documents_quote_expiry_is_computed"),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-created_at", "-id"], name="documents_quote_list"),
+            models.Index(fields=["organization", "status", "valid_until"], name="documents_quote_state"),
+            GinIndex(SearchVector("search_text", config="simple"), name="documents_quote_search"),
+        ]
+
+    @property
+    def state(self) -> str:
+        """The status, or `expired`."""
+        late = self.status == self.Status.SENT and self.valid_until is not None and self.valid_until < timezone.localdate()
+        return self.Status.EXPIRED if late else self.status
+
+    @property
+    def state_label(self) -> str:
+        return str(self.Status(self.state).label)
+
+    @property
+    def is_draft(self) -> bool:
+        return self.status == self.Status.DRAFT
+
+
+class QuoteLine(Line):
+    quote = models.ForeignKey(Quote, models.CASCADE, related_name="lines")
+
+    class Meta(Line.Meta):
+        verbose_name = _("line of a quote")
+        verbose_name_plural = _("lines of quotes")
+        indexes = [models.Index(fields=["quote", "position"], name="documents_quote_lines")]

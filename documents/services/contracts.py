@@ -1,0 +1,191 @@
+"""Contracts: written from a template, sent, answered, voided."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import Organization, User
+from audit.services import record
+from documents.content import contract_content, quote_deposit
+from documents.models import Acceptance, ClientLink, Contract, ContractTemplate, Identity, NumberSeries, Quote
+from documents.placeholders import filled
+from documents.printing import Writing, digest
+from documents.services.acts import Act, accepted
+from documents.services.errors import Incomplete, NotPossible
+from documents.services.identities import complete_identity, identity_of
+from documents.services.numbering import allot
+from documents.services.sheets import take
+from documents.zones import today_in
+from studio.models import Contact, PhotoSession, Project
+from studio.services.timeline import add_entry
+
+FIELDS = ("project", "contact", "quote", "subject", "language", "text", "valid_until")
+DAYS = 30
+Status = Contract.Status
+
+
+def placeholder_values(
+    organization: Organization, *, contact: Contact | None, project: Project | None, quote: Quote | None, language: str
+) -> dict[str, str]:
+    """What the placeholders of a template say for this client, project and quote; missing ones are absent."""
+    identity = identity_of(organization)
+    writing = Writing({"language": language, "currency": quote.currency if quote else identity.currency})
+    values = {
+        "studio.name": identity.legal_name,
+        "studio.address": ", ".join(identity.address_lines),
+        "studio.company_number": identity.company_number,
+        "today": writing.day(today_in(identity.country).isoformat()),
+    }
+    if contact:
+        values |= {"client.name": contact.name, "client.address": ", ".join(contact.address_lines)}
+    if project:
+        values["project.title"] = project.title
+        session = PhotoSession.objects.filter(project=project, ends_at__gte=timezone.now()).expected().in_order().first()
+        if session:
+            values |= {"session.date": writing.day(session.local_start.date().isoformat()), "session.place": session.place}
+    if quote:
+        deposit = quote_deposit(quote)
+        values |= {"quote.number": quote.number, "quote.total": writing.money(quote.gross), "quote.deposit": writing.money(deposit)}
+    return values
+
+
+def written(template: ContractTemplate, values: dict[str, str]) -> str:
+    return filled(template.text, values)
+
+
+@transaction.atomic
+def create_contract(
+    organization: Organization,
+    *,
+    fields: dict[str, Any],
+    template: ContractTemplate | None = None,
+    actor: User,
+    request: HttpRequest | None = None,
+) -> Contract:
+    """A draft; with a template and no text of its own, its text is the template's, filled in."""
+    contract = Contract(organization=organization, created_by=actor)
+    take(contract, fields, FIELDS)
+    if template and not contract.text:
+        about = {"contact": contract.contact, "project": contract.project, "quote": contract.quote}
+        contract.text = written(template, placeholder_values(organization, **about, language=contract.language))
+        contract.template_name, contract.template_version = template.name, template.version
+    contract.derive_search()
+    contract.save(force_insert=True)
+    _tell(contract, "contract.created", actor=actor, request=request)
+    return contract
+
+
+@transaction.atomic
+def edit_contract(contract: Contract, *, fields: dict[str, Any], actor: User, request: HttpRequest | None = None) -> Contract:
+    """A draft only. Raises NotPossible("sent")."""
+    contract = _locked(contract)
+    if not contract.is_draft:
+        raise NotPossible("sent")
+    changed = take(contract, fields, FIELDS)
+    contract.derive_search()
+    contract.content, contract.content_digest, contract.updated_at = None, "", timezone.now()
+    contract.save(update_fields=[*changed, "search_text", "content", "content_digest", "updated_at"])
+    details = {"organization_id": contract.organization_id, "fields": sorted(changed)}
+    record("contract.updated", contract, actor=actor, request=request, **details)
+    return contract
+
+
+@transaction.atomic
+def delete_contract(contract: Contract, *, actor: User, request: HttpRequest | None = None) -> None:
+    """A draft without a number. Raises NotPossible("numbered")."""
+    contract = _locked(contract)
+    if not contract.is_draft or contract.number:
+        raise NotPossible("numbered")
+    record("contract.deleted", contract, actor=actor, request=request, organization_id=contract.organization_id)
+    contract.delete()
+
+
+@transaction.atomic
+def make_ready(contract: Contract, *, actor: User | None, request: HttpRequest | None = None) -> Contract:
+    """Give a draft its number, date and content. Nothing to do the second time. Raises Incomplete."""
+    contract = _locked(contract)
+    if not contract.is_draft or contract.content:
+        return contract
+    missing = [name for name in ("contact", "text") if not getattr(contract, name)]
+    if missing:
+        raise Incomplete(missing)
+    identity: Identity = complete_identity(contract.organization_id)
+    if not contract.number:
+        contract.number, contract.issued_on = allot(identity, NumberSeries.Kind.CONTRACT)
+    today = today_in(identity.country)
+    contract.issued_on = max(contract.issued_on or today, today)
+    if contract.valid_until is None or contract.valid_until < today:
+        contract.valid_until = today + timedelta(days=DAYS)
+    contract.content = contract_content(contract, identity=identity, dated_on=contract.issued_on)
+    contract.content_digest = digest(contract.content)
+    contract.derive_search()
+    contract.save(update_fields=["number", "issued_on", "valid_until", "content", "content_digest", "search_text"])
+    details = {"organization_id": contract.organization_id, "number": contract.number}
+    record("contract.numbered", contract, actor=actor, request=request, **details)
+    return contract
+
+
+@transaction.atomic
+def mark_sent(contract: Contract, *, actor: User | None, request: HttpRequest | None = None) -> Contract:
+    """From now on it does not change. Nothing to do the second time. Raises Incomplete."""
+    contract = make_ready(contract, actor=actor, request=request)
+    if contract.is_draft:
+        contract.status, contract.sent_at = Status.SENT, timezone.now()
+        contract.save(update_fields=["status", "sent_at"])
+        _tell(contract, "contract.sent", actor=actor, request=request, number=contract.number, digest=contract.content_digest)
+    return contract
+
+
+@transaction.atomic
+def accept_contract(contract: Contract, act: Act, *, request: HttpRequest | None = None) -> Acceptance:
+    """Raises NotPossible with the state it is in instead of `sent`."""
+    contract = _locked(contract)
+    if contract.state != Status.SENT:
+        raise NotPossible(contract.state)
+    contract.status, contract.answered_at = Status.ACCEPTED, timezone.now()
+    contract.save(update_fields=["status", "answered_at"])
+    acceptance = accepted(act, contract=contract)
+    details = {"number": contract.number, "digest": contract.content_digest}
+    _tell(contract, "contract.accepted", actor=act.recorded_by, request=request, **details)
+    return acceptance
+
+
+@transaction.atomic
+def decline_contract(
+    contract: Contract, *, reason: str, link: ClientLink | None = None, actor: User | None = None, request: HttpRequest | None = None
+) -> Contract:
+    """Raises NotPossible with the state it is in instead of `sent` or `expired`."""
+    contract = _locked(contract)
+    if contract.status != Status.SENT:
+        raise NotPossible(contract.state)
+    contract.status, contract.answered_at, contract.decline_reason = Status.DECLINED, timezone.now(), reason
+    contract.save(update_fields=["status", "answered_at", "decline_reason"])
+    _tell(contract, "contract.declined", actor=actor, request=request, number=contract.number)
+    return contract
+
+
+@transaction.atomic
+def void_contract(contract: Contract, *, actor: User, request: HttpRequest | None = None) -> Contract:
+    """Take back one that was sent or accepted, by agreement with the client. Raises NotPossible for any other."""
+    contract = _locked(contract)
+    if contract.status not in {Status.SENT, Status.ACCEPTED}:
+        raise NotPossible(contract.state)
+    contract.status = Status.VOIDED
+    contract.save(update_fields=["status"])
+    _tell(contract, "contract.voided", actor=actor, request=request, number=contract.number)
+    return contract
+
+
+def _locked(contract: Contract) -> Contract:
+    related = ("contact", "project", "quote", "organization")
+    return Contract.objects.select_for_update(of=("self",)).select_related(*related).get(pk=contract.pk)
+
+
+def _tell(contract: Contract, event: str, *, actor: User | None, request: HttpRequest | None, **details: Any) -> None:
+    record(event, contract, actor=actor, request=request, organization_id=contract.organization_id, **details)
+    if contract.project:
+        shown = {name: value for name, value in details.items() if name != "digest"}
+        add_entry(contract.project, event, actor=actor, url_name="documents:contract", target_id=contract.pk, **shown)

@@ -1,0 +1,187 @@
+"""Quotes: drafted, made ready, sent, answered, revised."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import Organization, User
+from audit.services import record
+from documents.content import quote_content
+from documents.models import Acceptance, ClientLink, NumberSeries, Quote, QuoteLine
+from documents.printing import digest
+from documents.services.acts import Act, accepted
+from documents.services.errors import NotPossible
+from documents.services.identities import complete_identity, identity_of
+from documents.services.numbering import allot
+from documents.services.sheets import DERIVED, LINE_FIELDS, SHEET_FIELDS, made_lines, reckon, require_whole, take
+from documents.zones import today_in
+from studio.services.timeline import add_entry
+
+FIELDS = (*SHEET_FIELDS, "valid_until", "deposit_percent", "deposit_amount")
+Status = Quote.Status
+
+
+@transaction.atomic
+def create_quote(
+    organization: Organization, *, fields: dict[str, Any], lines: Sequence[dict[str, Any]], actor: User, request: HttpRequest | None = None
+) -> Quote:
+    """A draft. Raises NotPossible("discount") when the discount exceeds the lines."""
+    quote = Quote(organization=organization, created_by=actor)
+    take(quote, fields, FIELDS)
+    rows = made_lines(QuoteLine, {"quote": quote}, lines)
+    reckon(quote, rows)
+    quote.save(force_insert=True)
+    QuoteLine.objects.bulk_create(rows)
+    _tell(quote, "quote.created", actor=actor, request=request)
+    return quote
+
+
+@transaction.atomic
+def edit_quote(
+    quote: Quote, *, fields: dict[str, Any], lines: Sequence[dict[str, Any]], actor: User, request: HttpRequest | None = None
+) -> Quote:
+    """A draft only, made ready or not; it keeps a number that it has. Raises NotPossible("sent"), NotPossible("discount")."""
+    quote = _locked(quote)
+    if not quote.is_draft:
+        raise NotPossible("sent")
+    changed = take(quote, fields, FIELDS)
+    rows = made_lines(QuoteLine, {"quote": quote}, lines)
+    reckon(quote, rows)
+    quote.content, quote.content_digest = None, ""
+    quote.save(update_fields=[*changed, *DERIVED, "content", "content_digest"])
+    quote.lines.all().delete()
+    QuoteLine.objects.bulk_create(rows)
+    record("quote.updated", quote, actor=actor, request=request, organization_id=quote.organization_id, fields=sorted(changed))
+    return quote
+
+
+@transaction.atomic
+def delete_quote(quote: Quote, *, actor: User, request: HttpRequest | None = None) -> None:
+    """A draft without a number. Raises NotPossible("numbered")."""
+    quote = _locked(quote)
+    if not quote.is_draft or quote.number:
+        raise NotPossible("numbered")
+    record("quote.deleted", quote, actor=actor, request=request, organization_id=quote.organization_id)
+    quote.delete()
+
+
+@transaction.atomic
+def make_ready(quote: Quote, *, actor: User | None, request: HttpRequest | None = None) -> Quote:
+    """Give a draft its number, its date and its content, so that it can be read as it will go out. Nothing to do the second time.
+
+    Raises Incomplete when the client, the lines or the studio's identity are wanting.
+    """
+    quote = _locked(quote)
+    if not quote.is_draft or quote.content:
+        return quote
+    lines = list(quote.lines.all())
+    require_whole(quote, lines)
+    identity = complete_identity(quote.organization_id)
+    if not quote.number:
+        allotted = allot(identity, NumberSeries.Kind.QUOTE)
+        quote.number, quote.issued_on = allotted
+    today = today_in(identity.country)
+    quote.issued_on = max(quote.issued_on or today, today)
+    if quote.valid_until is None or quote.valid_until < today:
+        quote.valid_until = today + timedelta(days=identity.quote_days)
+    quote.content = quote_content(quote, lines, identity=identity, dated_on=quote.issued_on)
+    quote.content_digest = digest(quote.content)
+    quote.derive_search()
+    quote.save(update_fields=["number", "issued_on", "valid_until", "content", "content_digest", "search_text"])
+    record("quote.numbered", quote, actor=actor, request=request, organization_id=quote.organization_id, number=quote.number)
+    return quote
+
+
+@transaction.atomic
+def mark_sent(quote: Quote, *, actor: User | None, request: HttpRequest | None = None) -> Quote:
+    """From now on it is with the client and does not change; what it revises is superseded. Nothing to do the second time."""
+    quote = make_ready(quote, actor=actor, request=request)
+    if not quote.is_draft:
+        return quote
+    quote.status, quote.sent_at = Status.SENT, timezone.now()
+    quote.save(update_fields=["status", "sent_at"])
+    if quote.revises_id:
+        _supersede(quote.revises_id, actor=actor, request=request)
+    _tell(quote, "quote.sent", actor=actor, request=request, number=quote.number, digest=quote.content_digest)
+    return quote
+
+
+@transaction.atomic
+def accept_quote(quote: Quote, act: Act, *, options: Sequence[int] = (), request: HttpRequest | None = None) -> Acceptance:
+    """The client agrees, with the optional lines at these positions. Raises NotPossible with the state it is in instead of `sent`."""
+    quote = _locked(quote)
+    if quote.state != Status.SENT:
+        raise NotPossible(quote.state)
+    lines = list(quote.lines.all())
+    taken = [line for line in lines if line.optional and line.position in set(options)]
+    for line in taken:
+        line.optional = False
+    QuoteLine.objects.bulk_update(taken, ["optional"])
+    reckon(quote, lines)
+    quote.status, quote.answered_at = Status.ACCEPTED, timezone.now()
+    quote.save(update_fields=["status", "answered_at", *DERIVED])
+    acceptance = accepted(act, quote=quote, options=[line.position for line in taken], gross=quote.gross)
+    _tell(quote, "quote.accepted", actor=act.recorded_by, request=request, number=quote.number, digest=quote.content_digest)
+    return acceptance
+
+
+@transaction.atomic
+def decline_quote(
+    quote: Quote, *, reason: str, link: ClientLink | None = None, actor: User | None = None, request: HttpRequest | None = None
+) -> Quote:
+    """Raises NotPossible with the state it is in instead of `sent` or `expired`."""
+    quote = _locked(quote)
+    if quote.status != Status.SENT:
+        raise NotPossible(quote.state)
+    quote.status, quote.answered_at, quote.decline_reason = Status.DECLINED, timezone.now(), reason
+    quote.save(update_fields=["status", "answered_at", "decline_reason"])
+    _tell(quote, "quote.declined", actor=actor, request=request, number=quote.number)
+    return quote
+
+
+@transaction.atomic
+def revise_quote(quote: Quote, *, actor: User, request: HttpRequest | None = None) -> Quote:
+    """A new draft with the same lines; the old one holds until the new one is sent. Raises NotPossible for a draft or accepted one."""
+    quote = _locked(quote)
+    if quote.status in {Status.DRAFT, Status.ACCEPTED}:
+        raise NotPossible(quote.status)
+    fields = {name: getattr(quote, name) for name in FIELDS if name != "valid_until"}
+    lines = [{name: getattr(line, name) for name in LINE_FIELDS} for line in quote.lines.all()]
+    new = create_quote(quote.organization, fields=fields, lines=lines, actor=actor, request=request)
+    new.revises, new.revision = quote, quote.revision + 1
+    new.save(update_fields=["revises", "revision"])
+    return new
+
+
+def _supersede(pk: Any, *, actor: User | None, request: HttpRequest | None) -> None:
+    old = Quote.objects.select_for_update().filter(pk=pk, status__in=[Status.SENT, Status.DECLINED]).first()
+    if old:
+        old.status = Status.SUPERSEDED
+        old.save(update_fields=["status"])
+        _tell(old, "quote.revised", actor=actor, request=request, number=old.number)
+
+
+def _locked(quote: Quote) -> Quote:
+    return Quote.objects.select_for_update(of=("self",)).select_related("contact", "project").get(pk=quote.pk)
+
+
+def _tell(quote: Quote, event: str, *, actor: User | None, request: HttpRequest | None, **details: Any) -> None:
+    record(event, quote, actor=actor, request=request, organization_id=quote.organization_id, **details)
+    if quote.project:
+        shown = {name: value for name, value in details.items() if name != "digest"}
+        add_entry(quote.project, event, actor=actor, url_name="documents:quote", target_id=quote.pk, **shown)
+
+
+def new_quote_fields(organization: Organization) -> dict[str, Any]:
+    """What a new quote starts with, from the studio's identity."""
+    identity = identity_of(organization)
+    return {
+        "currency": identity.currency,
+        "vat_included": identity.prices_include_vat,
+        "deposit_percent": identity.deposit_percent,
+        "valid_until": today_in(identity.country) + timedelta(days=identity.quote_days),
+    }
