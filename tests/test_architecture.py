@@ -177,7 +177,8 @@ def test_services_do_not_know_tasks() -> None:
 
 
 def test_modules_stay_small() -> None:
-    long = {name_of(path): count for path in modules() if (count := len(path.read_text().splitlines())) > LONGEST_MODULE}
+    written = [path for path in modules() if path.parent.name != "migrations"]  # a first migration is generated, one field a line
+    long = {name_of(path): count for path in written if (count := len(path.read_text().splitlines())) > LONGEST_MODULE}
     assert not long
 
 

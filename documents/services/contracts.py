@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Organization, User
 from audit.services import record
 from documents.content import contract_content, quote_deposit
-from documents.models import Acceptance, ClientLink, Contract, ContractTemplate, Identity, NumberSeries, Quote
+from documents.models import Acceptance, ClientLink, Contract, ContractTemplate, Identity, NumberSeries
 from documents.placeholders import filled
 from documents.printing import Writing, digest
 from documents.services.acts import Act, accepted
@@ -19,7 +19,7 @@ from documents.services.identities import complete_identity, identity_of
 from documents.services.numbering import allot
 from documents.services.sheets import take
 from documents.zones import today_in
-from studio.models import Contact, PhotoSession, Project
+from studio.models import PhotoSession
 from studio.services.timeline import add_entry
 
 FIELDS = ("project", "contact", "quote", "subject", "language", "text", "valid_until")
@@ -27,12 +27,11 @@ DAYS = 30
 Status = Contract.Status
 
 
-def placeholder_values(
-    organization: Organization, *, contact: Contact | None, project: Project | None, quote: Quote | None, language: str
-) -> dict[str, str]:
-    """What the placeholders of a template say for this client, project and quote; missing ones are absent."""
-    identity = identity_of(organization)
-    writing = Writing({"language": language, "currency": quote.currency if quote else identity.currency})
+def placeholder_values(contract: Contract) -> dict[str, str]:
+    """What the placeholders of a template say for this contract's client, project and quote; missing ones are absent."""
+    contact, project, quote = contract.contact, contract.project, contract.quote
+    identity = identity_of(contract.organization_id)
+    writing = Writing({"language": contract.language, "currency": quote.currency if quote else identity.currency})
     values = {
         "studio.name": identity.legal_name,
         "studio.address": ", ".join(identity.address_lines),
@@ -69,8 +68,7 @@ def create_contract(
     contract = Contract(organization=organization, created_by=actor)
     take(contract, fields, FIELDS)
     if template and not contract.text:
-        about = {"contact": contract.contact, "project": contract.project, "quote": contract.quote}
-        contract.text = written(template, placeholder_values(organization, **about, language=contract.language))
+        contract.text = written(template, placeholder_values(contract))
         contract.template_name, contract.template_version = template.name, template.version
     contract.derive_search()
     contract.save(force_insert=True)
@@ -88,8 +86,9 @@ def edit_contract(contract: Contract, *, fields: dict[str, Any], actor: User, re
     contract.derive_search()
     contract.content, contract.content_digest, contract.updated_at = None, "", timezone.now()
     contract.save(update_fields=[*changed, "search_text", "content", "content_digest", "updated_at"])
-    details = {"organization_id": contract.organization_id, "fields": sorted(changed)}
-    record("contract.updated", contract, actor=actor, request=request, **details)
+    record(
+        "contract.updated", contract, actor=actor, request=request, organization_id=contract.organization_id, fields=sorted(changed)
+    )  # fmt: skip
     return contract
 
 
@@ -123,8 +122,9 @@ def make_ready(contract: Contract, *, actor: User | None, request: HttpRequest |
     contract.content_digest = digest(contract.content)
     contract.derive_search()
     contract.save(update_fields=["number", "issued_on", "valid_until", "content", "content_digest", "search_text"])
-    details = {"organization_id": contract.organization_id, "number": contract.number}
-    record("contract.numbered", contract, actor=actor, request=request, **details)
+    record(
+        "contract.numbered", contract, actor=actor, request=request, organization_id=contract.organization_id, number=contract.number
+    )  # fmt: skip
     return contract
 
 

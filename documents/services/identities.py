@@ -1,6 +1,7 @@
 """The studio's identity on documents."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
@@ -11,13 +12,12 @@ from documents.models import Identity
 from documents.services.errors import Incomplete
 
 
-def identity_of(organization: Organization | Any) -> Identity:
+def identity_of(organization_id: UUID) -> Identity:
     """The stored one, or an empty one that is not saved."""
-    organization_id = getattr(organization, "pk", organization)
     return Identity.objects.filter(pk=organization_id).first() or Identity(organization_id=organization_id)
 
 
-def complete_identity(organization_id: Any) -> Identity:
+def complete_identity(organization_id: UUID) -> Identity:
     """Raises Incomplete with the names of what is missing."""
     identity = identity_of(organization_id)
     if identity.missing:

@@ -178,7 +178,7 @@ def _tell(quote: Quote, event: str, *, actor: User | None, request: HttpRequest 
 
 def new_quote_fields(organization: Organization) -> dict[str, Any]:
     """What a new quote starts with, from the studio's identity."""
-    identity = identity_of(organization)
+    identity = identity_of(organization.pk)
     return {
         "currency": identity.currency,
         "vat_included": identity.prices_include_vat,
