@@ -136,6 +136,14 @@ GAUGES = {gauge.name: gauge for gauge in (
         advice=_("The clock makes them every twelve hours; see whether it is alive, then the workers’ log."),
     ),
     Gauge(
+        "backups_configured", Group.BACKUPS, _("A place and a key for backups (1: yes)"), C, low=True, bad=0,
+        advice=_("Set BACKUPS and BACKUP_KEY: without them a broken disk is the end of everything."),
+    ),
+    Gauge(
+        "backups_whole", Group.BACKUPS, _("Whole backups kept"), C, low=True, bad=0,
+        advice=_("Make one by hand (Backups), and restore it somewhere else once: only then it is one."),
+    ),
+    Gauge(
         "backup_age_seconds", Group.BACKUPS, _("Newest whole backup"), S, warn=26 * HOUR, bad=3 * DAY,
         advice=_("Open Backups: the newest one says why it failed. Make one by hand once it is repaired."),
     ),

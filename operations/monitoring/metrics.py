@@ -38,7 +38,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         record_after(request, "permission.denied", method=request.method, view="metrics")
         return HttpResponse(status=401, headers={"WWW-Authenticate": 'Bearer realm="metrics"'}, content_type="text/plain")
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures())  # type: ignore[arg-type]
+    registry.register(_Figures())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -60,7 +60,7 @@ def broker(_now: datetime) -> Iterator[Reading]:
 
 def valkey(_now: datetime) -> Iterator[Reading]:
     """Raises RedisError, OSError."""
-    told: dict[str, Any] = _broker().info()  # type: ignore[assignment]
+    told: dict[str, Any] = _broker().info()
     used, allowed = told["used_memory"], told.get("maxmemory", 0)
     yield reading("cache_memory_bytes", used)
     yield reading("cache_memory_share", used / allowed if allowed else 0)

@@ -28,6 +28,7 @@ MEASURES: dict[Group, tuple[tuple[Measure, tuple[str, ...]], ...]] = {
         (trust.anchors, ("head_lag_seconds", "head_places")),
         (stores.partitions, ("partitions_ahead",)),
     ),
+    Group.BACKUPS: ((trust.backups, ("backups_configured", "backups_whole", "backups_failed")),),
     Group.DATABASE: ((stores.database, tuple(name for name, gauge in GAUGES.items() if gauge.group == Group.DATABASE)),),
     Group.CACHE: ((processes.valkey, tuple(name for name, gauge in GAUGES.items() if gauge.group == Group.CACHE)),),
     Group.DISK: ((stores.disks, ("disk_free_bytes", "disk_free_share")),),

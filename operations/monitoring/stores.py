@@ -85,8 +85,9 @@ class Place(NamedTuple):
 
 def places() -> list[Place]:
     """Folders of the configuration; buckets have no disk of ours."""
-    named = {"heads": settings.AUDIT_HEADS, "archive": settings.AUDIT_ARCHIVE, "erasures": settings.ERASURE_LEDGER}
-    named["backups"] = getattr(settings, "BACKUPS", "")
+    named = {
+        "heads": settings.AUDIT_HEADS, "archive": settings.AUDIT_ARCHIVE, "erasures": settings.ERASURE_LEDGER, "backups": settings.BACKUPS,
+    }  # fmt: skip
     found = [
         Place(name, Path(address.strip()))
         for name, addresses in named.items()

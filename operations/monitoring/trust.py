@@ -8,6 +8,8 @@ from django.db import connection
 from audit.models import AuditSeal
 from audit.seal import heads, rows
 from operations import known_secrets
+from operations.backups import shelf
+from operations.backups.models import Backup
 from operations.monitoring.gauges import Reading, reading
 
 # by the index in the order of sealing; the oldest of what is settled, which no running transaction can still slip in before
@@ -35,3 +37,17 @@ def anchors(now: datetime) -> Iterator[Reading]:
         name = lag.target if lag.target == heads.LOG else str(number)
         yield reading("head_lag_seconds", max((now - lag.oldest_missing_at).total_seconds(), 0) if lag.oldest_missing_at else 0, name)
     yield reading("head_places", len(heads.addresses()))
+
+
+def backups(now: datetime) -> Iterator[Reading]:
+    """Age and size only where there is one."""
+    status = Backup.Status
+    whole = list(Backup.objects.filter(status=status.DONE).order_by("-finished_at").values_list("finished_at", "size"))
+    failed = Backup.objects.filter(status=status.FAILED)
+    yield reading("backups_configured", int(shelf.is_configured()))
+    yield reading("backups_whole", len(whole))
+    finished_at, size = whole[0] if whole else (None, 0)
+    yield reading("backups_failed", (failed.filter(asked_at__gt=finished_at) if finished_at else failed).count())
+    if finished_at:
+        yield reading("backup_age_seconds", max((now - finished_at).total_seconds(), 0))
+        yield reading("backup_size_bytes", size)

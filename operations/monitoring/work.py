@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.detectors import MAILED, RANKED
 from audit.models import SecurityAlert
 from integrations.models import Connection, Pipeline, Run
-from operations.models import DataExport, Erasure
+from operations.models import Backup, CleanupRun, DataExport, Erasure
 from operations.monitoring.gauges import Reading, reading
 from vault.models import KeyRotation
 
@@ -37,6 +37,8 @@ QUEUES = (
     Queue("exports", _("copies of somebody’s data"), lambda _now: DataExport.objects.filter(status__in=DataExport.LIVE), "requested_at"),
     Queue("closures", _("accounts to be closed"), lambda _now: Erasure.objects.filter(status=Erasure.Status.REQUESTED), "requested_at"),
     Queue("erasures", _("erasures that are due"), lambda now: Erasure.objects.filter(status__in=Erasure.OPEN, due_at__lte=now), "due_at"),
+    Queue("backups", _("backups"), lambda _now: Backup.objects.filter(status__in=Backup.LIVE), "asked_at"),
+    Queue("cleanups", _("cleanups"), lambda _now: CleanupRun.objects.filter(status__in=CleanupRun.LIVE), "asked_at"),
     Queue("key_rotations", _("rotations of the master key"), lambda _now: KeyRotation.objects.filter(finished_at=None), "asked_at"),
 )  # fmt: skip
 

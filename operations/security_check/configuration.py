@@ -131,10 +131,11 @@ def developers() -> Finding:
     return ok_unless(f"{name} is on" for name in names if getattr(settings, name))
 
 
-@check("unencrypted", "Database, cache and mail are reached by TLS", "ALLOW_UNENCRYPTED")
-def unencrypted() -> Finding:
-    allowed = sorted(settings.ALLOW_UNENCRYPTED)
-    return ok_unless([f"in clear by ALLOW_UNENCRYPTED: {', '.join(allowed)}"] if allowed else [])
+@check("encrypted", "Database, cache and mail are reached by TLS", "their addresses, and ALLOW_UNENCRYPTED")
+def encrypted() -> Finding:
+    allowed, faults = sorted(settings.ALLOW_UNENCRYPTED), _faults()
+    in_clear = [f"in clear by ALLOW_UNENCRYPTED: {', '.join(allowed)}"] if allowed else []
+    return ok_unless([*in_clear, *(f"{name} {faults[name]}" for name in known_secrets.PASSWORDS if "must" in faults.get(name, ""))])
 
 
 @check("witnesses", "The activity log has witnesses outside, an archive, and erasures a ledger", ", ".join(WRITABLE))

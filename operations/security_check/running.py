@@ -68,6 +68,11 @@ def sealed() -> Finding:
     return _ok_unless_bad([*trust.seals(now), *trust.anchors(now)])
 
 
+@check("backups", "There is a whole backup of the last day, made by itself", "backups on record")
+def backups() -> Finding:
+    return _ok_unless_bad(list(trust.backups(timezone.now())))
+
+
 by_hand("log-verified", "The activity log is what was sealed", "manage.py verify_audit; the instance does it twice a day")
 by_hand("restore", "A backup has been restored into an empty instance", "once a quarter, and after big changes; note how long it took")
 by_hand("performance", "The figures of a normal day are known", "Console, Monitoring; charts of /metrics")

@@ -3,12 +3,14 @@
 import io
 import json
 import ssl
+from datetime import timedelta
 
 import psycopg
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
+from django.utils import timezone
 from psycopg import sql
 
 from aaperture.lib import heartbeats
@@ -16,6 +18,7 @@ from accounts.roles import Role
 from audit.alerts import services as alerts
 from audit.detectors import Severity
 from operations import security_check
+from operations.models import Backup
 from operations.security_check import CHECKS, Finding, Outcome
 from tests.accounts.people import make_user
 
@@ -72,7 +75,8 @@ def test_each_setting_turns_its_check(settings):
     good = {
         "cors": {"CORS_ORIGINS": ["https://app.example.test"]}, "hosts": {"ALLOWED_HOSTS": ["studio.example.test"]},
         "proxies": {"TRUSTED_PROXIES": ["10.0.0.0/8"]}, "developers": {"ALLOW_DEV_ROLE_IN_PRODUCTION": False},
-        "unencrypted": {"ALLOW_UNENCRYPTED": []}, "alert-recipients": {"SECURITY_ALERT_EMAILS": ["security@example.test"]},
+        "encrypted": {"ALLOW_UNENCRYPTED": [], "EMAIL_URL": "smtps://smtp.example.test"},
+        "alert-recipients": {"SECURITY_ALERT_EMAILS": ["security@example.test"]},
         "witnesses": {"AUDIT_HEADS": "/srv/a", "AUDIT_ARCHIVE": "/srv/a", "ERASURE_LEDGER": "/srv/b"},
         "metrics": {"METRICS_TOKEN": "x" * 32, "SENTRY_DSN": ""},
         "https": {"HTTPS": True, "SECURE_SSL_REDIRECT": True, "SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True,
@@ -82,7 +86,7 @@ def test_each_setting_turns_its_check(settings):
     }  # fmt: skip
     bad = {
         "cors": {"CORS_ORIGINS": ["null"]}, "hosts": {"ALLOWED_HOSTS": ["*"]}, "proxies": {"TRUSTED_PROXIES": []},
-        "developers": {"ALLOW_DEV_ROLE_IN_PRODUCTION": True}, "unencrypted": {"ALLOW_UNENCRYPTED": ["smtp"]},
+        "developers": {"ALLOW_DEV_ROLE_IN_PRODUCTION": True}, "encrypted": {"EMAIL_URL": "smtp://smtp.example.test"},
         "alert-recipients": {"SECURITY_ALERT_EMAILS": []}, "witnesses": {"AUDIT_HEADS": ""}, "metrics": {"METRICS_TOKEN": ""},
         "https": {"SESSION_COOKIE_SECURE": False}, "secrets-strong": {"SECRET_KEY": "change-me"},
         "passwords-changed": {"DATABASE_URL": "postgresql://app:password@db/app?sslmode=require"},
@@ -112,6 +116,13 @@ def test_people_and_what_runs_turn_their_checks(settings):
     assert outcome("alerts-open") is Outcome.OK
     alerts.report("chain_broken", severity=Severity.CRITICAL)
     assert outcome("alerts-open") is Outcome.FAILED and admin.is_active
+    assert outcome("backups") is Outcome.FAILED
+    now = timezone.now()
+    settings.BACKUPS, settings.BACKUP_KEY = "/srv/backups", "c4Vd0wq8ZrT1uKxY7mNs2bHfLpGj5eRaQ9tWiOzX"  # not-a-secret: for a test
+    Backup.objects.create(name="one", status="done", finished_at=now, size=1)
+    assert outcome("backups") is Outcome.OK
+    Backup.objects.update(finished_at=now - timedelta(days=2))
+    assert outcome("backups") is Outcome.FAILED
     heartbeats._said.clear()
     for queue in ("celery", "runs"):
         heartbeats.say("worker", queue, (queue,))
