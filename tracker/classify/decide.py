@@ -24,7 +24,7 @@ OWN_SUBJECTS, OWN_WEIGHT = ("work", "art"), 0.8
 MAX_RULES = 12.0
 RULES, LIKENESS, LIKENESS_NOISE = 0.65, 8.0, 12.0
 NOT_BULK, COMPANY_PERSONAL, COMPANY_APPLICANT, NO_ABSENCE = 0.75, 0.4, 0.8, 0.6
-CERTAIN, PLAINLY = 7, 0.3
+CERTAIN, MOST_WEIGHT, PLAINLY = 7, 20, 0.3
 UNSUBSCRIBE = re.compile(
     r"unsubscribe|desinscri|desabonn|opt out|email preferences|gerer mes|view in browser|version en ligne|read (?:it )?online"
 )
@@ -152,7 +152,7 @@ def opinion(reading: Reading) -> tuple[dict[str, float], dict[str, float]]:
 def _is_plain(found: dict[str, float]) -> bool:
     """Whether a certain phrase of the tables' label was found in a mail that speaks of work and of nothing else."""
     first = next((name.removeprefix("tables say ") for name in found if name.startswith("tables say ")), NOT_RELEVANT)
-    certain = any(name.startswith(f"rule {first} ") and int(name.rpartition(" ")[2]) >= CERTAIN for name in found)
+    certain = any(f"rule {first} {weight}" in found for weight in range(CERTAIN, MOST_WEIGHT + 1))
     return certain and found.get("about work", 0.0) >= 1.0 and found.get("about us", 0.0) > 0 and not found.get("is_bulk")
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from operator import add
 from pathlib import Path
 
 from aaperture.lib.once import once
@@ -22,6 +23,7 @@ GAPS = ((" ", 1), (" _ ", 2), (" __ ", 3))
 SMOOTHING = 50.0
 LENGTH_POWER = 0.5  # long sentences are not proportionally more certain
 MIN_WORDS = 3
+FEW = 4  # labels; adding up what is said of all at once is cheaper than one by one
 
 
 Share = tuple[int, float]  # the number of a label, and what a feature seen under it adds
@@ -33,14 +35,17 @@ class Model:
 
     labels: tuple[str, ...]
     unseen: tuple[float, ...]  # per label, said by every feature that was never seen under it
-    seen: dict[str, tuple[Share, ...]]  # feature -> what more it says of the labels it was seen under
+    rare: dict[str, tuple[Share, ...]]  # feature -> what more it says of the few labels it was seen under
+    common: dict[str, tuple[float, ...]]  # feature seen under many -> what more it says of each label
 
 
 def features(sentence: str) -> set[str]:
     """Stems, and pairs of stems with at most two words between them."""
     stems = [word[:STEM] for word in sentence.split()]
-    pairs = (f"{left}{apart}{right}" for apart, distance in GAPS for left, right in zip(stems, stems[distance:], strict=False))
-    return {*stems, *pairs}
+    found = set(stems)
+    for apart, distance in GAPS:
+        found.update(map(apart.join, zip(stems, stems[distance:], strict=False)))
+    return found
 
 
 def examples() -> list[tuple[str, str]]:
@@ -82,7 +87,10 @@ def learn(pairs: list[tuple[str, str]]) -> Model:
         smoothed = SMOOTHING * sum(count for _, count in of) / sum(totals)
         return tuple((number, math.log((count + smoothed) / smoothed)) for number, count in of)
 
-    return Model(labels, unseen, {feature: shares(of) for feature, of in counts.items()})
+    rare = {feature: shares(of) for feature, of in counts.items() if len(of) <= FEW}
+    wide = {feature: dict(shares(of)) for feature, of in counts.items() if len(of) > FEW}
+    common = {feature: tuple(row.get(number, 0.0) for number in range(len(labels))) for feature, row in wide.items()}
+    return Model(labels, unseen, rare, common)
 
 
 @once
@@ -98,11 +106,14 @@ def likeness(sentence: str) -> dict[str, float]:
     words = features(sentence)
     if len(sentence.split()) < MIN_WORDS:
         return {}
-    rows = [row for word in words if (row := known.seen.get(word)) is not None]
-    if not rows:
+    rare = [known.rare[word] for word in words if word in known.rare]
+    common = [known.common[word] for word in words if word in known.common]
+    if not rare and not common:
         return {}
-    sums = [len(rows) * value for value in known.unseen]
-    for row in rows:
+    sums = [(len(rare) + len(common)) * value for value in known.unseen]
+    if common:
+        sums = list(map(add, sums, map(sum, zip(*common, strict=True))))
+    for row in rare:
         for number, more in row:
             sums[number] += more
     scale, top = len(words) ** -LENGTH_POWER, max(sums)

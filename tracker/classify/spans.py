@@ -95,8 +95,13 @@ def _joined(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
+def _without_form(text: str) -> str:
+    """Without "(m/f)" and the like."""
+    return FORM.sub("", text) if "/" in text or "all genders" in text.lower() else text
+
+
 def _lines(place: str, text: str, most: int) -> Iterator[Line]:
-    for number, line in enumerate(_joined(FORM.sub("", text[:most]))):
+    for number, line in enumerate(_joined(_without_form(text[:most]))):
         if len(line) > 1:
             yield Line(place, number, line, words_of(line))
 
@@ -104,7 +109,7 @@ def _lines(place: str, text: str, most: int) -> Iterator[Line]:
 def lines_of(reading: Reading) -> list[Line]:
     """Every line a name may stand in, the subject first; the sender's display name is read apart."""
     pieces = reading.cut
-    subject = FORM.sub("", ANSWER.sub("", reading.mail.subject[:MAX_SUBJECT]))
+    subject = _without_form(ANSWER.sub("", reading.mail.subject[:MAX_SUBJECT]))
     found = [Line("subject", 0, subject, words_of(subject))] if subject else []
     found += _lines("body", pieces.text, MAX_TEXT)
     found += [

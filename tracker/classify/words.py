@@ -19,7 +19,7 @@ def counts(lines: Iterable[str]) -> Counter[str]:
     for number, line in enumerate(lines):
         stems = [word[:STEM] for word in line.split()]
         found.update(stems)
-        found.update(f"{left} {right}" for left, right in pairwise(stems))
+        found.update(map(" ".join, pairwise(stems)))
         if number == 0:
             found.update(f"subject {stem}" for stem in stems)
         if stems:
@@ -29,6 +29,7 @@ def counts(lines: Iterable[str]) -> Counter[str]:
 
 def words(lines: Iterable[str], rarity: Mapping[str, float]) -> dict[str, float]:
     """The findings "word …" of lines: those words whose rarity is known."""
-    values = {word: (1 + math.log(times)) * rarity[word] for word, times in counts(lines).items() if word in rarity}
+    known = ((word, times, rarity[word]) for word, times in counts(lines).items() if word in rarity)
+    values = {word: (1 + math.log(times)) * rare if times > 1 else rare for word, times, rare in known}
     norm = math.sqrt(sum(value * value for value in values.values()))
     return {f"word {word}": LENGTH * value / norm for word, value in values.items()} if norm else {}
