@@ -265,7 +265,8 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 _counted_by_us = ["login_failed", "reauthenticate", "change_password"]  # by `accounts.lockout`; the next by `aaperture.lib.limits`
 _counted_by_us += ["login", "signup", "reset_password", "reset_password_from_key", "manage_email"]
 ACCOUNT_RATE_LIMITS = dict.fromkeys(_counted_by_us)  # left to allauth: one confirmation mail to an address in three minutes
-ACCOUNT_FORMS = {"change_password": "accounts.sign_in_forms.ChangePasswordForm", "signup": "accounts.sign_in_forms.SignupForm"}
+_forms = ("change_password", "signup", "login", "reset_password", "add_email")
+ACCOUNT_FORMS = {name: f"accounts.sign_in_forms.{name.title().replace('_', '')}Form" for name in _forms}
 MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 _mfa_forms = ("Authenticate", "Reauthenticate", "Activate_TOTP", "Authenticate_WebAuthn", "Reauthenticate_WebAuthn")
@@ -319,7 +320,8 @@ SECURITY_ALERT_EMAILS = env.words("SECURITY_ALERT_EMAILS")
 # --- Stripe and object storage (their apps come later; their names are fixed) ------------------------------------------
 STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY")
 STRIPE_WEBHOOK_SECRET = env.words("STRIPE_WEBHOOK_SECRET")
-STRIPE_API_BASE = env.text("STRIPE_API_BASE", "https://api.stripe.com")
+STRIPE_API = "https://api.stripe.com"
+STRIPE_API_BASE = env.text("STRIPE_API_BASE", STRIPE_API).rstrip("/")
 S3_BUCKET = env.text("S3_BUCKET")
 S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL")
 S3_ACCESS_KEY_ID = env.text("S3_ACCESS_KEY_ID")
@@ -361,6 +363,7 @@ SECURE_HSTS_PRELOAD = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 X_FRAME_OPTIONS = "DENY"
 _sign_in_origins = [openid_apps.origin(issuer) for issuer in (GOOGLE_ISSUER, OIDC_ISSUER) if issuer]
+_checkout = "https://checkout.stripe.com" if STRIPE_API_BASE == STRIPE_API else openid_apps.origin(STRIPE_API_BASE)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -371,14 +374,13 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "form-action": [SELF, *_sign_in_origins, "https://checkout.stripe.com"],
+        "form-action": [SELF, *_sign_in_origins, _checkout],
         "frame-ancestors": [NONE],
         "report-uri": "/csp-report/",
         "report-to": "csp",  # named in `SecurityHeadersMiddleware`
         **({"upgrade-insecure-requests": True} if HTTPS else {}),
     }
 }
-
 
 # --- refuse to start with a wrong configuration ----------------------------------------------------------------------
 if PRODUCTION:

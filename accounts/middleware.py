@@ -9,6 +9,7 @@ from csp.constants import HEADER
 from csp.middleware import CheckableLazyObject, CSPMiddleware
 from csp.utils import build_policy
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth import middleware as auth_middleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -17,6 +18,7 @@ from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 
 from aaperture.lib import logs
+from accounts import ended_sessions
 from accounts.http import UserRequest
 from accounts.sessions import asking
 from audit.services import record, record_after
@@ -24,7 +26,14 @@ from audit.services import record, record_after
 Handler = Callable[[HttpRequest], HttpResponse]
 # what a page sends by itself is not being there
 POLLING = frozenset(
-    {"integrations:processing_status", "settings_privacy_export_status", "console_keys", "console_monitoring", "csp_report"}
+    {
+        "billing:thanks_status",
+        "integrations:processing_status",
+        "settings_privacy_export_status",
+        "console_keys",
+        "console_monitoring",
+        "csp_report",
+    }
 )
 PLACE_OF_NONCE = "{nonce}"
 NEVER_CACHED = "max-age=0, no-cache, no-store, must-revalidate, private"
@@ -154,11 +163,20 @@ class SessionLifetimeMiddleware:
 
     def process_view(self, request: HttpRequest, _view: object, _args: object, _kwargs: object) -> None:
         match = request.resolver_match
-        if not request.user.is_authenticated or (match and match.view_name in POLLING):
+        polling = match and match.view_name in POLLING
+        if not request.user.is_authenticated and not polling:
+            self._say_why(request)
+        if not request.user.is_authenticated or polling:
             return
         now = int(time.time())
         if now - request.session.get("seen_at", 0) >= TOUCH_AFTER:
             request.session["seen_at"] = now
+
+    def _say_why(self, request: HttpRequest) -> None:
+        """Where somebody else ended the session of this cookie: the page that is shown now, most likely the sign-in page, says so."""
+        key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        if key and not request.session.session_key and hasattr(request, "_messages") and (words := ended_sessions.told(key)):
+            messages.info(request, words)
 
 
 def note_limit(get_response: Handler) -> Handler:

@@ -90,14 +90,24 @@ OPERATIONS = {
 
 # Django asks for these beside the matrix's own words; each follows the cell it belongs to.
 IMPLIED: dict[str, tuple[str, ...]] = {
-    "accounts.change_instancesettings": ("accounts.view_instancesettings", "operations.block_network"),
+    "accounts.change_instancesettings": (
+        "accounts.view_instancesettings", "operations.block_network",
+        "billing.view_contributionterms", "billing.add_contributionterms", "billing.change_contributionterms",
+        "billing.view_promocode", "billing.add_promocode", "billing.change_promocode",
+        "billing.view_promogrant", "billing.change_promogrant",
+    ),
     "integrations.view_run": ("integrations.view_runevent", "integrations.view_datasetrow"),
     "accounts.view_user": (
         "accounts.view_organization", "accounts.view_membership", "accounts.view_session", "accounts.view_apisession",
         "accounts.view_apikey", "accounts.view_coachlink", "operations.view_accessreview",
+        "billing.view_contribution", "billing.view_subscription", "billing.view_refund",
     ),
-    "operations.view_monitoring": ("tracker.view_opportunitycount", "audit.view_securityalert", "operations.view_blockednetwork"),
-    "operations.backup_restore": ("operations.rotate_keys",),  # administrators only
+    "operations.manage_alerts": ("billing.retry_stripeevent",),
+    "operations.view_monitoring": (
+        "tracker.view_opportunitycount", "audit.view_securityalert", "operations.view_blockednetwork",
+        "billing.view_stripeevent", "billing.view_difference",
+    ),
+    "operations.backup_restore": ("operations.rotate_keys", "billing.add_refund", "billing.end_subscription"),  # administrators only
 }  # fmt: skip
 
 

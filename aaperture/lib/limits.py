@@ -67,6 +67,8 @@ LIMITS = {
     "docs": PAGE,
     "console_figures": Limit(60),
     "console_keys": Limit(120),
+    "console_cleanups": Limit(120),
+    "console_backups": Limit(120),
     "console_monitoring": Limit(60),
     "metrics": Limit(60),
     "settings_studio_invite": Limit(20, 3600, WRITES),  # each sends a mail to an address that its owner did not give us
@@ -82,12 +84,18 @@ LIMITS = {
     "integrations:processing_status": Limit(120),
     "studio:contact_export": Limit(10),
     "studio:contact_import": Limit(10, 60, WRITES),
+    "billing:checkout": Limit(10, 60, WRITES),
+    "billing:stripe_webhook": Limit(100),
+    "billing:thanks_status": Limit(120),
+    "billing:promo": Limit(10, 60, WRITES),
     "tracker:export": Limit(10),
     "tracker:opportunity_move": Limit(60, 60, WRITES),
     # the API counts after authentication (`aaperture.lib.api.throttling`): by account or key, and a log-in by the name tried
     "api:login": Limit(5),
     "api:register": Limit(3),
     "api:keys_rotate": Limit(10),
+    "api:cleanups": Limit(30),
+    "api:backups": Limit(30),
 }
 # by the beginning of the name, the longest that fits, where a page has no limit of its own above
 FAMILIES = {
@@ -100,6 +108,7 @@ FAMILIES = {
     "site:": PAGE,
     "integrations:": PAGE,
     "studio:": PAGE,
+    "billing:": PAGE,
     "tracker:": PAGE,
     "admin:": Limit(60, 60, WRITES),
     "api:": API_LIMIT,

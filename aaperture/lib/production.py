@@ -80,9 +80,11 @@ def _check_integrations(env: Env, settings: Mapping[str, Any]) -> None:
                 env.fault(name, f"is missing (or list {integration} in DISABLED_INTEGRATIONS)")
             elif "SECRET" in name and (fault := weak_secret(value, least=16)):
                 env.fault(name, fault)
-    for name in ("GOOGLE_ISSUER", "GOOGLE_API_ROOT", "STRIPE_API_BASE"):
+    for name in ("GOOGLE_ISSUER", "GOOGLE_API_ROOT"):
         if urlsplit(settings[name]).scheme != "https":
             env.fault(name, "must be https://")
+    if settings["STRIPE_API_BASE"] != settings["STRIPE_API"]:
+        env.fault("STRIPE_API_BASE", "is for a sandbox: leave it empty")
 
 
 def _check_own_provider(env: Env, settings: Mapping[str, Any]) -> None:

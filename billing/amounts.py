@@ -1,0 +1,31 @@
+"""Amounts as people write and read them; inside they are whole cents."""
+
+from decimal import Decimal, InvalidOperation
+
+from django.utils.formats import number_format
+from django.utils.translation import get_language
+
+SYMBOLS = {"eur": "€", "gbp": "£", "usd": "$", "chf": "CHF"}
+
+
+def shown(cents: int, currency: str) -> str:
+    """ "€15", "€2.50"; in French "15 €", "2,50 €"."""
+    whole, rest = divmod(cents, 100)
+    number = number_format(whole if not rest else Decimal(cents) / 100, decimal_pos=2 if rest else 0, force_grouping=True)
+    symbol = SYMBOLS.get(currency, currency.upper())
+    if (get_language() or "").startswith("fr"):
+        return f"{number}\u00a0{symbol}"
+    return f"{symbol}\u00a0{number}" if symbol.isalpha() else f"{symbol}{number}"
+
+
+def cents_of(text: str) -> int | None:
+    """What somebody typed ("12", "12.50", "12,5"), in cents; None for anything else."""
+    cleaned = text.strip().replace("\u00a0", "").replace("\u202f", "").replace(" ", "").strip("€£$").replace(",", ".")
+    try:
+        value = Decimal(cleaned)
+    except InvalidOperation:
+        return None
+    cents = value * 100
+    if not value.is_finite() or not 0 <= value < 10**9 or cents != cents.to_integral_value():
+        return None
+    return int(cents)
