@@ -3,7 +3,6 @@
 from django.utils.translation import gettext_noop
 
 WORDS = (
-    gettext_noop("Email"),
     gettext_noop("Password"),
     gettext_noop("Password (again)"),
     gettext_noop("Current Password"),

@@ -15,6 +15,7 @@ from allauth.mfa.webauthn import forms as webauthn_forms
 from allauth.mfa.webauthn.internal import auth as webauthn
 from django import forms
 from django.contrib import messages
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import lockout, second_factor
@@ -22,7 +23,31 @@ from accounts.passkey_forms import CredentialField, refusing_nonsense
 from accounts.services import signing_in, users
 
 
-class SignupForm(account_forms.SignupForm):
+class _EMail:
+    """allauth writes "Email"; this site has one word for it."""
+
+    fields: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in {"email", "login"} & set(self.fields):
+            self.fields[name].label = _("E-mail")
+            self.fields[name].widget.attrs["placeholder"] = _("E-mail address")
+
+
+class LoginForm(_EMail, account_forms.LoginForm):
+    pass
+
+
+class ResetPasswordForm(_EMail, account_forms.ResetPasswordForm):
+    pass
+
+
+class AddEmailForm(_EMail, account_forms.AddEmailForm):
+    pass
+
+
+class SignupForm(_EMail, account_forms.SignupForm):
     def validate_unique_email(self, value: str) -> str:
         """Who was invited at this address has proved it by the link: somebody else's sign-up with it, never confirmed, makes room."""
         if get_adapter().is_email_verified(context.request, value):

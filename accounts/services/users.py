@@ -24,6 +24,7 @@ from accounts import protections
 from accounts import step_up as proof
 from accounts.models import Membership, Organization, User, canonical_email
 from accounts.protections import Refused
+from accounts.reset_links import FirstLinks
 from accounts.roles import STAFF, Role
 from accounts.services import sessions
 from accounts.services.studios import create_organization
@@ -117,7 +118,7 @@ def _new_account(actor: User, *, email: str, name: str, role: str, language: str
 
 def send_invitation(user: User) -> None:
     """The mail that lets somebody with an account made for them set its first password."""
-    kwargs = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
+    kwargs = {"uidb36": user_pk_to_url_str(user), "key": FirstLinks().make_token(user)}
     url = settings.PUBLIC_URL + reverse("account_reset_password_from_key", kwargs=kwargs)
     context = {"name": user.get_short_name(), "url": url}
     send_account_mail("account_made", to=user.email, language=user.language, context=context)

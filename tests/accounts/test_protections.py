@@ -1,6 +1,9 @@
 """What nobody may do to whose account, on every route of the console (R-089, R-095, R-096, R-105 … R-107)."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.core import mail
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
@@ -198,9 +201,13 @@ def test_an_account_made_by_staff_gets_a_link_and_chooses_its_own_password():
     letter = mail.outbox[-1]
     assert letter.to == ["lou@example.test"] and "Bonjour Lou" in letter.body
     path = next(word for word in letter.body.split() if "/accounts/password/reset/key/" in word).partition("8000")[2]
-    visitor = Client()
-    form = visitor.get(path, follow=True)
-    visitor.post(form.redirect_chain[-1][0], {"password1": PASSWORD, "password2": PASSWORD})
+    visitor, now = Client(), timezone.now()
+    with time_machine.travel(now + timedelta(days=7, minutes=1), tick=False):
+        assert visitor.get(path, follow=True).context["token_fail"]
+    with time_machine.travel(now + timedelta(days=6), tick=False):
+        form = visitor.get(path, follow=True)
+        visitor.post(form.redirect_chain[-1][0], {"password1": PASSWORD, "password2": PASSWORD})
+        assert Client().get(path, follow=True).context["token_fail"]  # it works once
     lou = User.objects.get(email="lou@example.test")
     assert lou.check_password(PASSWORD) and lou.role == "designer"
     assert lou.emailaddress_set.get().verified  # the mailed link proved the address

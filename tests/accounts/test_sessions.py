@@ -178,6 +178,28 @@ def test_a_password_change_ends_every_other_session_and_tells_the_owner(anna, ma
     assert Activity.objects.filter(action="password.changed").count() == Activity.objects.filter(action="session.ended").count() == 1
 
 
+@pytest.mark.parametrize(
+    ("who", "reason", "words"),
+    [
+        ("anna", "ended", "from another device"),
+        ("admin", "staff", "by an administrator"),
+        ("anna", "password_changed", "password was changed"),
+    ],
+)
+def test_a_browser_whose_session_somebody_ended_is_told_so_once(who, reason, words, django_capture_on_commit_callbacks):
+    anna, admin, browser = make_user(), make_user(role="admin"), Client()
+    browser.force_login(anna)
+    assert is_in(browser)
+    with django_capture_on_commit_callbacks(execute=True):
+        sessions.end_all(anna, actor={"anna": anna, "admin": admin}[who], reason=reason)
+    told = browser.get(PAGE, follow=True).content.decode()
+    assert words in told and 'name="login"' in told
+    assert words not in browser.get(PAGE, follow=True).content.decode()
+    stranger = Client()
+    stranger.cookies["sessionid"] = "0" * 32
+    assert "signed out" not in stranger.get(PAGE, follow=True).content.decode()
+
+
 def test_ending_all_of_a_persons_sessions_ends_nobody_elses(anna, client):
     other = make_user()
     client.force_login(other)

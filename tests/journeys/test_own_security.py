@@ -36,7 +36,7 @@ def later():
 
 def sign_in(page, live_server) -> None:
     page.goto(live_server.url + "/accounts/login/")
-    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
 

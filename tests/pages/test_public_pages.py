@@ -67,7 +67,7 @@ def test_a_refused_form_names_its_fields_and_links_to_them(page, axe, live_serve
     page.goto(live_server.url + "/accounts/signup/")
     page.get_by_role("button", name="Create my account").click()
     expect(page.locator(".form-errors")).to_be_focused()
-    described = page.get_by_label("Email").get_attribute("aria-describedby")
+    described = page.get_by_label("E-mail").get_attribute("aria-describedby")
     assert "This field is required" in page.locator(f"#{described.split()[-1]}").inner_text()
     assert axe() == []
 

@@ -134,7 +134,7 @@ def test_a_colleague_is_invited_signs_up_accepts_and_is_removed(page, live_serve
     nina = browser.new_context().new_page()
     nina.goto(live_server.url + link_in(mail.outbox[-1].body))
     nina.get_by_role("link", name="Create an account").click()
-    expect(nina.get_by_label("Email")).to_have_value("nina@example.test")
+    expect(nina.get_by_label("E-mail")).to_have_value("nina@example.test")
     nina.get_by_label("Your name").fill("Nina Bell")
     nina.get_by_label("Password", exact=True).fill(PASSWORD)
     nina.get_by_role("button", name="Create my account").click()
