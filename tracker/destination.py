@@ -158,9 +158,9 @@ class _Page:
         )
 
     def write(self) -> None:
-        Opportunity.objects.bulk_create(self.created.values())
+        known = {pk: opportunity for pk, opportunity in self.touched.items() if pk not in self.created}
         earlier: dict[UUID, list[Signal]] = defaultdict(list)
-        for signal in Signal.objects.filter(opportunity_id__in=[pk for pk in self.touched if pk not in self.created]):
+        for signal in Signal.objects.filter(opportunity_id__in=list(known)):
             earlier[signal.opportunity_id].append(signal)
         by_hand = stages_set_by_hand(self.touched.values())
         moves: list[StageMove] = []
@@ -170,7 +170,8 @@ class _Page:
             if move and pk not in self.created:
                 moves.append(move)
             opportunity.search_text = opportunity.build_search_text(" ".join(f"{s.subject} {s.sender}" for s in signals[-20:]))
-        Opportunity.objects.bulk_update(self.touched.values(), WRITTEN)
+        Opportunity.objects.bulk_create(self.created.values())
+        Opportunity.objects.bulk_update(known.values(), WRITTEN)
         Signal.objects.bulk_create(signal for signals in self.signals.values() for signal in signals)
         StageMove.objects.bulk_create(moves)
         if self.created:
