@@ -18,7 +18,7 @@ from accounts.models import User
 from audit.actions import ACTIONS
 from audit.models import Activity
 from audit.services import as_record
-from operations import key_api
+from operations import key_api, maintenance_api
 
 
 class NewestFirst(CursorPages):
@@ -70,4 +70,4 @@ class ActivityLogs(ApiView):
         return told | {"target_type": row.target_type, "target_id": row.target_id}
 
 
-urlpatterns = [path("v1/activity-logs", ActivityLogs.as_view(), name="activity_logs"), *key_api.urlpatterns]
+urlpatterns = [path("v1/activity-logs", ActivityLogs.as_view(), name="activity_logs"), *key_api.urlpatterns, *maintenance_api.urlpatterns]

@@ -1,12 +1,16 @@
 from django.urls import path
 
 from operations import views
+from operations.backups.pages import console_backups
+from operations.maintenance.pages import console_cleanups
 from operations.monitoring import health, metrics, page
 from operations.privacy import views as privacy
 
 urlpatterns = [
     path("console/figures", views.console_figures, name="console_figures"),
     path("console/keys", views.console_keys, name="console_keys"),
+    path("console/cleanups", console_cleanups, name="console_cleanups"),
+    path("console/backups", console_backups, name="console_backups"),
     path("console/monitoring", page.console_monitoring, name="console_monitoring"),
     path("health/live", health.health_live, name="health_live"),
     path("health/ready", health.health_ready, name="health_ready"),

@@ -28,7 +28,8 @@ def tell(last: Seal | None) -> list[str]:
         if known.last > number:
             heads.append_restore(address, _signed(number, head, given_up_to=known.last))
             told.append(address)
-    logger.warning("activity log restored", extra={"to": number, "places": len(told)})
+    if told:
+        logger.warning("activity log restored", extra={"to": number, "places": len(told)})
     return told
 
 

@@ -111,14 +111,17 @@ class Volumes:
 
     def __init__(self, where: Place, name: str) -> None:
         self.where, self.name, self.facts = where, name, list[dict[str, Any]]()
-        self._open, self._file, self._digest, self._size = ExitStack(), None, hashlib.sha256(), 0
+        self._open, self._digest, self._size = ExitStack(), hashlib.sha256(), 0
+        self._file: IO[bytes] | None = None
 
     def write(self, data: bytes) -> int:
         if self._file is None or self._size + len(data) > VOLUME:
             self.close()
-            self._file = self._open.enter_context(self.where.writing(f"{self.name}/{len(self.facts) + 1:04d}.sealed"))
+            file = self._file = self._open.enter_context(self.where.writing(f"{self.name}/{len(self.facts) + 1:04d}.sealed"))
             self._digest, self._size = hashlib.sha256(), 0
-        self._file.write(data)
+        else:
+            file = self._file
+        file.write(data)
         self._digest.update(data)
         self._size += len(data)
         return len(data)

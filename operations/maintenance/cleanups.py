@@ -67,4 +67,4 @@ def members(name: str) -> list[str]:
 
 def dry_run(name: str) -> dict[str, int]:
     """How many of what it would remove now. The vacuum counts dead rows."""
-    return {key: sweep.count() for key, (_words, sweep) in CLEANUPS[name].sweeps.items()}
+    return {key: sweep.look() for key, (_words, sweep) in CLEANUPS[name].sweeps.items()}

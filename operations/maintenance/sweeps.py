@@ -36,9 +36,9 @@ TEMPORARY_FOR = timedelta(days=1)
 
 
 class Sweep(NamedTuple):
-    """`count` looks, `remove` does it and says how many."""
+    """`look` counts what there is, `remove` does it and says how many."""
 
-    count: Callable[[], int]
+    look: Callable[[], int]
     remove: Callable[[], int]
 
 

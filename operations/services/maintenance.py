@@ -6,6 +6,7 @@ The row is the queue. Each sweep works in short transactions and may be done twi
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -97,7 +98,8 @@ def carry_out(run_id: UUID) -> CleanupRun | None:
 
 def _clean(name: str, run: CleanupRun) -> bool:
     """One cleanup, on record with its counts; what fails is told and keeps nothing else from being swept."""
-    counts, failed = {}, []
+    counts: dict[str, Any] = {}
+    failed = []
     for key, (_words, sweep) in CLEANUPS[name].sweeps.items():
         try:
             counts[key] = sweep.remove()

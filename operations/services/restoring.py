@@ -136,7 +136,7 @@ def _store_for(said: dict[str, Any], *, without_objects: bool) -> Bucket | None:
 
 def _refuse_unless_empty(store: Bucket | None) -> None:
     if found := target.filled():
-        raise CannotRestore(f"This instance is in use ({', '.join(found)} has rows). A backup is restored into an empty database only.")
+        raise CannotRestore(f"This instance is in use: rows stand in {', '.join(found)}. A backup is restored into an empty database only.")
     if store is not None and objects.is_foreign(store):
         raise CannotRestore(f"The bucket {store.bucket} holds objects already. Restore into an empty one, or say --without-objects.")
 

@@ -26,6 +26,7 @@ ENDS_ITSELF = ["/api/auth/logout", "/api/v1/sessions/{id}"]  # the run could end
 BEYOND_THE_DESCRIPTION = [
     "POST /api/auth/register", "POST /api/v1/users", "POST /api/v1/pipelines", "PATCH /api/v1/pipelines/{id}",
     "POST /api/v1/transformations", "PATCH /api/v1/transformations/{id}", "POST /api/v1/admin/keys/rotate",
+    "POST /api/v1/admin/backups",
 ]  # fmt: skip
 CONFIGURATION = """
 suppress-health-check = ["all"]

@@ -40,12 +40,12 @@ class Instance:
 
 
 @contextmanager
-def empty_instance(test_database: Any, **environment: str) -> Iterator[Instance]:
-    """Migrated as the tests' database is, and without a row."""
+def empty_instance(test_database: Any, *, migrated: bool = True, **environment: str) -> Iterator[Instance]:
+    """Migrated as the tests' database is, or not at all, and without a row."""
     name = f"{test_database.name}_restored"
     with psycopg.connect(test_database.owner_url, autocommit=True) as owner:
         test_database._drop(owner, name)
-        template = f"aaperture_template_{schema_digest()}"
+        template = f"aaperture_template_{schema_digest()}" if migrated else "template0"
         owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         try:
             yield Instance(name, test_database.application_url, test_database.owner_url, **environment)

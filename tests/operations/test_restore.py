@@ -16,6 +16,7 @@ from operations.models import Erasure
 from operations.services import erasures
 from tests.accounts.people import make_user
 from tests.audit.sealed import seal_all
+from tests.audit.test_kill import SET_UP
 from tests.integrations import leaks
 from tests.operations.instances import empty_instance
 from tests.operations.test_erasure import CANARY, person
@@ -41,6 +42,62 @@ def erase(user) -> None:
     erasure = Erasure.objects.create(account_id=user.pk, due_at=timezone.now() + Erasure.GRACE, status="waiting")
     with time_machine.travel(timezone.now() + timedelta(days=30.1), tick=True):
         assert erasures.finish(erasure.pk)
+
+
+DYING = """
+from django.db import connection
+from audit import grants
+from operations.backups import shelf, target
+from operations.services import restoring
+
+def attempt(point, *where):
+    connection.close()
+    child = os.fork()
+    if not child:
+        if point:
+            die_at(*point)
+        restoring.restore(shelf.shelf(), sys.argv[1])
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with target.as_owner():
+        print(status, grants.is_closed(), accounts())
+    try:
+        accounts()
+        print("open")
+    except Exception as error:
+        print(type(error.__cause__).__name__)
+
+def accounts():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM accounts_user")
+        return cursor.fetchone()[0]
+
+attempt((target, "_load", 12))
+attempt((restoring.erasures, "replay"))
+attempt((restoring, "verify", 1, True))
+attempt(None)
+attempt(None)
+"""
+
+
+def test_a_restore_that_dies_begins_anew_or_goes_on_and_opens_nothing_half_done(settings, test_database, tmp_path):
+    """Into a database without any table; killed while rows are loaded, before erasures are done again, and before it opens."""
+    names = {"BACKUPS": str(tmp_path / "shelf"), "BACKUP_KEY": KEY, "ERASURE_LEDGER": str(tmp_path / "ledger")}
+    for name, value in names.items():
+        setattr(settings, name, value)
+    user, other = make_user(), make_user()
+    record("user.updated", other, actor=other)
+    seal_all()
+    call_command("backup")
+    erase(user)
+    with empty_instance(test_database, migrated=False, **names) as restored:
+        done = restored.python("-c", SET_UP + DYING, shelf.whole(shelf.shelf())[-1])
+        closed = "InsufficientPrivilege"
+        assert done.stdout.splitlines() == [
+            "-9 False 0", closed, "-9 True 2", closed, "-9 True 1", closed, "0 False 1", "open", "1 False 1", "open"
+        ], done.stdout + done.stderr  # fmt: skip
+        assert "in use" in done.stderr, "not over an instance that is in use"
+        assert restored.rows("SELECT id FROM accounts_user") == [(other.pk,)]
 
 
 def test_an_older_backup_brings_everything_back_but_the_erased(places, store, test_database, monkeypatch):
