@@ -26,6 +26,7 @@ from accounts.models import ApiKey, CoachLink, Invitation, Membership, Organizat
 from accounts.services import api_keys, coaching, sessions
 from accounts.services.users import step_up
 from audit.services import record
+from billing import services as contributions
 from integrations import google
 from integrations.errors import OAuthUnavailable
 from integrations.models import Connection, Run
@@ -79,7 +80,8 @@ def ask(user: User, *, actor: User, request: HttpRequest) -> Erasure:
 
 
 def _close(user: User, *, actor: User, request: HttpRequest) -> None:
-    """What ends in the same instant: sessions, keys, coaching, invitations sent, runs, exports."""
+    """What ends in the same instant: sessions, keys, coaching, invitations sent, runs, exports; and what is to be paid no more."""
+    contributions.end_contributions(user)
     for key in ApiKey.objects.filter(user=user, revoked_at=None):
         api_keys.revoke(key, actor=actor, request=request)
     for link in CoachLink.objects.open().filter(Q(client=user) | Q(coach=user)):
@@ -93,11 +95,15 @@ def _close(user: User, *, actor: User, request: HttpRequest) -> None:
 
 
 def close_connections(erasure_id: UUID) -> bool:
-    """Withdraw every grant at Google, delete the tokens, tell the person; the rest of day 0, after the network may be asked."""
+    """End what is paid, withdraw every grant at Google, delete the tokens, tell the person: day 0, after the network may be asked.
+
+    What Stripe could not end for now, the contributions' own tick ends later.
+    """
     erasure = Erasure.objects.filter(pk=erasure_id, status=Status.REQUESTED).first()
     user = User.objects.filter(pk=erasure.account_id).first() if erasure else None
     if erasure is None or user is None:
         return False
+    contributions.end_at_stripe(user.pk)
     for connection in Connection.objects.visible_to(user).exclude(status=Connection.Status.REVOKED):
         _end_connection(connection, user)
     if not _tell(erasure, user) and timezone.now() - erasure.requested_at < TRY_MAIL_FOR:
