@@ -1,0 +1,62 @@
+"""Numbers without gaps: eight processes issue two hundred invoices side by side, and some of them change their mind."""
+
+import pytest
+
+from documents.models import Invoice
+from tests.accounts.people import make_user
+from tests.documents.papers import make_invoice, make_job
+from tests.integrations import processes
+
+ISSUE = """
+from django.db import IntegrityError, transaction
+from accounts.models import User
+from documents.models import Invoice, NumberSeries
+from documents.services import invoices, numbering
+if os.environ["GUARD"] == "off":
+    unlocked = NumberSeries.objects.all
+    NumberSeries.objects.select_for_update = unlocked
+class ChangedTheirMind(Exception):
+    pass
+anna = User.objects.get(name="Anna")
+mine = list(Invoice.objects.order_by("id"))[int(os.environ["FIRST"]) :: int(os.environ["PROCESSES"])]
+refused = 0
+for place, draft in enumerate(mine):
+    try:
+        if place % 5 == 1:
+            try:
+                with transaction.atomic():
+                    invoices.issue_invoice(draft, actor=anna)
+                    raise ChangedTheirMind
+            except ChangedTheirMind:
+                pass
+        invoices.issue_invoice(draft, actor=anna)
+    except IntegrityError:
+        refused += 1
+print(refused)
+"""
+
+
+def issue_side_by_side(count: int, *, workers: int, guard: str) -> list[int]:
+    project = make_job(make_user(name="Anna"))
+    anna = project.organization.memberships.get().user
+    for _ in range(count):
+        make_invoice(project, anna, issued=False)
+    settings = {"GUARD": guard, "PROCESSES": str(workers), "wait": max(2.5, workers * 0.6)}
+    started = [processes.start(ISSUE, FIRST=str(first), **settings)[0] for first in range(workers)]
+    return [int(printed) for printed in processes.outputs(started)]
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_two_hundred_invoices_have_two_hundred_numbers_in_a_row():
+    assert issue_side_by_side(200, workers=8, guard="on") == [0] * 8
+    issued = list(Invoice.objects.order_by("number").values_list("number", "issued_on"))
+    year = issued[0][1].year
+    assert [number for number, _on in issued] == [f"F-{year}-{place:04d}" for place in range(1, 201)]
+    assert [on for _number, on in issued] == sorted(on for _number, on in issued)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_without_the_lock_two_would_take_the_same_number():
+    assert sum(issue_side_by_side(60, workers=2, guard="off")) > 0
