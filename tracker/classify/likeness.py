@@ -9,7 +9,8 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
+from itertools import chain
 from operator import add
 from pathlib import Path
 
@@ -34,9 +35,21 @@ class Model:
     """What a feature says of a label: log of how much likelier it is there than anywhere, smoothed towards "no difference"."""
 
     labels: tuple[str, ...]
+    total: int
+    counts: dict[str, tuple[int, ...]]  # feature -> label, times seen, label, times seen…
     unseen: tuple[float, ...]  # per label, said by every feature that was never seen under it
-    rare: dict[str, tuple[Share, ...]]  # feature -> what more it says of the few labels it was seen under
-    common: dict[str, tuple[float, ...]]  # feature seen under many -> what more it says of each label
+    rare: dict[str, tuple[Share, ...]]  # features met so far, and what more they say of the few labels they were seen under
+    common: dict[str, tuple[float, ...]]  # those seen under many, and what more they say of each label
+
+    def meet(self, feature: str) -> None:
+        """Most features are never met, so what one says is reckoned when a mail has it."""
+        seen = self.counts[feature]
+        smoothed = SMOOTHING * sum(seen[1::2]) / self.total
+        more = {number: math.log((times + smoothed) / smoothed) for number, times in zip(seen[::2], seen[1::2], strict=True)}
+        if len(more) <= FEW:
+            self.rare[feature] = tuple(more.items())
+        else:
+            self.common[feature] = tuple(more.get(number, 0.0) for number in range(len(self.labels)))
 
 
 def features(sentence: str) -> set[str]:
@@ -71,26 +84,18 @@ def _labelled(line: str, label: str) -> Iterator[tuple[str, str]]:
 
 def learn(pairs: list[tuple[str, str]]) -> Model:
     labels = tuple(sorted({label for _, label in pairs}))
-    index = {label: number for number, label in enumerate(labels)}
-    by_label: list[Counter[str]] = [Counter() for _ in labels]
+    texts: dict[str, list[str]] = {label: [] for label in labels}
     for text, label in pairs:
-        by_label[index[label]].update(features(text))
-    totals = [found.total() for found in by_label]
+        texts[label].append(text)
+    counts: dict[str, tuple[int, ...]] = {}
+    totals = []
+    for number, label in enumerate(labels):
+        found = Counter(chain.from_iterable(map(features, texts[label])))
+        totals.append(found.total())
+        for feature, times in found.items():
+            counts[feature] = (*counts.get(feature, ()), number, times)
     unseen = tuple(math.log(SMOOTHING / (total + SMOOTHING)) for total in totals)
-    counts: dict[str, tuple[tuple[int, int], ...]] = {}
-    for number, found in enumerate(by_label):
-        for feature, count in found.items():
-            counts[feature] = (*counts.get(feature, ()), (number, count))
-
-    @cache  # most features were seen once: they share a few rows
-    def shares(of: tuple[tuple[int, int], ...]) -> tuple[Share, ...]:
-        smoothed = SMOOTHING * sum(count for _, count in of) / sum(totals)
-        return tuple((number, math.log((count + smoothed) / smoothed)) for number, count in of)
-
-    rare = {feature: shares(of) for feature, of in counts.items() if len(of) <= FEW}
-    wide = {feature: dict(shares(of)) for feature, of in counts.items() if len(of) > FEW}
-    common = {feature: tuple(row.get(number, 0.0) for number in range(len(labels))) for feature, row in wide.items()}
-    return Model(labels, unseen, rare, common)
+    return Model(labels, sum(totals), counts, unseen, {}, {})
 
 
 @once
@@ -106,11 +111,14 @@ def likeness(sentence: str) -> dict[str, float]:
     words = features(sentence)
     if len(sentence.split()) < MIN_WORDS:
         return {}
-    rare = [known.rare[word] for word in words if word in known.rare]
-    common = [known.common[word] for word in words if word in known.common]
-    if not rare and not common:
+    met = words & known.counts.keys()
+    if not met:
         return {}
-    sums = [(len(rare) + len(common)) * value for value in known.unseen]
+    for feature in met.difference(known.rare).difference(known.common):
+        known.meet(feature)
+    rare = [known.rare[feature] for feature in met if feature in known.rare]
+    common = [known.common[feature] for feature in met if feature in known.common]
+    sums = [len(met) * value for value in known.unseen]
     if common:
         sums = list(map(add, sums, map(sum, zip(*common, strict=True))))
     for row in rare:

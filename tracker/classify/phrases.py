@@ -175,10 +175,11 @@ def tables() -> Tables:
     needed = []
     bit = 1
     for index, phrase in enumerate(phrases):
-        for anchor in anchors_of(phrase.source, phrase.words):
+        required = required_of(phrase.source, phrase.words)
+        for anchor in max(required, key=_rarity, default=[]):
             filed.setdefault(anchor, []).append(index)
         of_phrase = 0
-        for anchors in required_of(phrase.source, phrase.words):
+        for anchors in required:
             for anchor in anchors:
                 parts[anchor] = parts.get(anchor, 0) | bit
             of_phrase |= bit
