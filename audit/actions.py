@@ -97,6 +97,7 @@ ACTIONS: dict[str, str] = {
     "opportunity.created": "Opportunity created",
     "opportunity.updated": "Opportunity changed",
     "opportunity.moved": "Opportunity moved",
+    "opportunity.converted": "Opportunity made a project",
     "opportunity.merged": "Opportunities merged",
     "opportunity.deleted": "Opportunity deleted",
     "signal.deleted": "Signal deleted",

@@ -24,7 +24,7 @@ SHOWN_ROWS = 12
 
 # what a column may fill; "name" is split at its last space
 FIELDS = {
-    "kind": gettext_lazy("Kind"),
+    "kind": gettext_lazy("Person or company"),
     "given_name": gettext_lazy("First name"),
     "family_name": gettext_lazy("Last name"),
     "name": gettext_lazy("Whole name"),
@@ -42,7 +42,7 @@ FIELDS = {
 }
 # how other programs head their columns, in English and French: our own export, Google Contacts, Outlook, Apple, and what people write
 HEADINGS = {
-    "kind": "kind|type",
+    "kind": "kind|type|person or company|personne ou entreprise",
     "given_name": "first name|given name|prenom",
     "family_name": "last name|family name|surname|nom|nom de famille",
     "name": "name|full name|display name|file as|nom complet|contact|client",

@@ -15,7 +15,7 @@ class ContactFilterForm(forms.Form):
     """What may narrow the list of contacts; all of it lives in the address."""
 
     q = forms.CharField(label=_("Search"), max_length=200, required=False, widget=forms.SearchInput)
-    kind = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("Persons and companies")), *Contact.Kind.choices])
+    kind = forms.ChoiceField(label=_("Who"), required=False, choices=[("", _("Persons and companies")), *Contact.Kind.choices])
     language = forms.ChoiceField(label=_("Language"), required=False)
     order = forms.ChoiceField(label=_("Order"), required=False, choices=[("", _("By name")), ("newest", _("Newest first"))])
 
@@ -93,7 +93,7 @@ class ProjectFilterForm(forms.Form):
     q = forms.CharField(label=_("Search"), max_length=200, required=False, widget=forms.SearchInput)
     status = forms.ChoiceField(
         label=_("Status"), required=False,
-        choices=[("", _("Under way")), ("all", _("All")), *Project.Status.choices],
+        choices=[("", _("Under way")), ("all", _("All projects")), *Project.Status.choices],
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

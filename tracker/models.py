@@ -125,6 +125,7 @@ class Opportunity(models.Model):
     group_key = models.CharField(max_length=200, blank=True, editable=False)
     search_text = models.TextField(blank=True, editable=False)
     merged_into = models.ForeignKey("self", models.CASCADE, null=True, editable=False, related_name="merged_from")
+    project = models.ForeignKey("studio.Project", models.SET_NULL, null=True, editable=False, related_name="opportunities")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = OpportunityQuerySet.as_manager()

@@ -120,10 +120,11 @@ def merge_opportunities(kept: Opportunity, other: Opportunity, *, actor: User, r
     for name in FILLED_BY_MERGE:
         if not getattr(kept, name):
             setattr(kept, name, getattr(other, name))
+    kept.project_id = kept.project_id or other.project_id
     # the history is one now, so the newest move by hand counts, whichever of the two it was made on
     kept.stage_set_manually_at = max(filter(None, [kept.stage_set_manually_at, other.stage_set_manually_at]), default=None)
     _replay(kept)
-    _save(kept, fields=[*WRITTEN, "notes", "stage_set_manually_at"])
+    _save(kept, fields=[*WRITTEN, "notes", "project", "stage_set_manually_at"])
     record("opportunity.merged", kept, actor=actor, request=request, other_id=str(other.pk))
     return kept
 

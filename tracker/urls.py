@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tracker.views import board, coach, export, opportunities
+from tracker.views import board, coach, conversion, export, opportunities
 
 app_name = "tracker"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("opportunities/<uuid:pk>/edit/", opportunities.opportunity_edit, name="opportunity_edit"),
     path("opportunities/<uuid:pk>/move/", board.opportunity_move, name="opportunity_move"),
     path("opportunities/<uuid:pk>/done/", opportunities.task_done, name="task_done"),
+    path("opportunities/<uuid:pk>/convert/", conversion.opportunity_convert, name="opportunity_convert"),
     path("opportunities/<uuid:pk>/merge/", opportunities.opportunity_merge, name="opportunity_merge"),
     path("opportunities/<uuid:pk>/delete/", opportunities.opportunity_delete, name="opportunity_delete"),
     path("coach/clients", coach.clients, name="coach_clients"),

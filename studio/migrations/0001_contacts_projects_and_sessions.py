@@ -71,7 +71,10 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("person", "Person"), ("company", "Company")], default="person", max_length=8, verbose_name="kind"
+                        choices=[("person", "Person"), ("company", "Company")],
+                        default="person",
+                        max_length=8,
+                        verbose_name="person or company",
                     ),
                 ),
                 ("given_name", models.CharField(blank=True, max_length=100, verbose_name="first name")),

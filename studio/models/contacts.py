@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from aaperture.lib.search import searchable
 from aaperture.lib.uuid7 import uuid7
@@ -34,12 +35,12 @@ class Contact(models.Model):
     """A person or a company. Of a company, the person's name says whom to write to there."""
 
     class Kind(models.TextChoices):
-        PERSON = "person", _("Person")
-        COMPANY = "company", _("Company")
+        PERSON = "person", pgettext_lazy("contact", "Person")
+        COMPANY = "company", pgettext_lazy("contact", "Company")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey("accounts.Organization", models.CASCADE, related_name="contacts")
-    kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.PERSON)
+    kind = models.CharField(_("person or company"), max_length=8, choices=Kind, default=Kind.PERSON)
     given_name = models.CharField(_("first name"), max_length=100, blank=True)
     family_name = models.CharField(_("last name"), max_length=100, blank=True)
     company_name = models.CharField(_("company"), max_length=200, blank=True)

@@ -7,6 +7,7 @@ from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from aaperture.lib.search import searchable
 from aaperture.lib.uuid7 import uuid7
@@ -24,13 +25,13 @@ class ProjectQuerySet(SearchableQuerySet):
 
 class Project(models.Model):
     class Status(models.TextChoices):
-        DRAFT = "draft", _("Draft")
-        OPEN = "open", _("Open")
-        BOOKED = "booked", _("Booked")
-        IN_PRODUCTION = "in_production", _("In production")
-        DELIVERED = "delivered", _("Delivered")
-        CLOSED = "closed", _("Closed")
-        CANCELLED = "cancelled", _("Cancelled")
+        DRAFT = "draft", pgettext_lazy("project", "Draft")
+        OPEN = "open", pgettext_lazy("project", "Open")
+        BOOKED = "booked", pgettext_lazy("project", "Booked")
+        IN_PRODUCTION = "in_production", pgettext_lazy("project", "In production")
+        DELIVERED = "delivered", pgettext_lazy("project", "Delivered")
+        CLOSED = "closed", pgettext_lazy("project", "Closed")
+        CANCELLED = "cancelled", pgettext_lazy("project", "Cancelled")
 
     UNDER_WAY = (Status.DRAFT, Status.OPEN, Status.BOOKED, Status.IN_PRODUCTION, Status.DELIVERED)
 

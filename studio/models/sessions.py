@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from aaperture.lib.search import searchable
 from aaperture.lib.uuid7 import uuid7
@@ -43,12 +44,12 @@ class PhotoSessionQuerySet(SearchableQuerySet):
 
 
 class Status(models.TextChoices):
-    REQUESTED = "requested", _("Requested")
-    TENTATIVE = "tentative", _("On hold")
-    CONFIRMED = "confirmed", _("Confirmed")
-    COMPLETED = "completed", _("Completed")
-    CANCELLED = "cancelled", _("Cancelled")
-    NO_SHOW = "no_show", _("No-show")
+    REQUESTED = "requested", pgettext_lazy("session", "Requested")
+    TENTATIVE = "tentative", pgettext_lazy("session", "On hold")
+    CONFIRMED = "confirmed", pgettext_lazy("session", "Confirmed")
+    COMPLETED = "completed", pgettext_lazy("session", "Completed")
+    CANCELLED = "cancelled", pgettext_lazy("session", "Cancelled")
+    NO_SHOW = "no_show", pgettext_lazy("session", "No-show")
 
 
 class PhotoSession(models.Model):
@@ -57,18 +58,18 @@ class PhotoSession(models.Model):
     Status = Status
 
     class Type(models.TextChoices):
-        WEDDING = "wedding", _("Wedding")
-        COUPLE = "couple", _("Couple")
-        FAMILY = "family", _("Family")
-        NEWBORN = "newborn", _("Newborn")
-        PORTRAIT = "portrait", _("Portrait")
-        CORPORATE = "corporate", _("Corporate")
-        EVENT = "event", _("Event")
-        PRODUCT = "product", _("Product")
-        REAL_ESTATE = "real_estate", _("Property")
-        REPORTAGE = "reportage", _("Reportage")
-        MEETING = "meeting", _("Meeting")
-        OTHER = "other", _("Other")
+        WEDDING = "wedding", pgettext_lazy("session", "Wedding")
+        COUPLE = "couple", pgettext_lazy("session", "Couple")
+        FAMILY = "family", pgettext_lazy("session", "Family")
+        NEWBORN = "newborn", pgettext_lazy("session", "Newborn")
+        PORTRAIT = "portrait", pgettext_lazy("session", "Portrait")
+        CORPORATE = "corporate", pgettext_lazy("session", "Corporate")
+        EVENT = "event", pgettext_lazy("session", "Event")
+        PRODUCT = "product", pgettext_lazy("session", "Product")
+        REAL_ESTATE = "real_estate", pgettext_lazy("session", "Property")
+        REPORTAGE = "reportage", pgettext_lazy("session", "Reportage")
+        MEETING = "meeting", pgettext_lazy("session", "Meeting")
+        OTHER = "other", pgettext_lazy("session", "Other")
 
     TIME_TAKING = (Status.TENTATIVE, Status.CONFIRMED)
 

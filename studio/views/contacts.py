@@ -145,8 +145,8 @@ def contact_export(request: UserRequest) -> StreamingHttpResponse:
 
 def _header() -> list[str]:
     return [
-        _("Kind"), _("First name"), _("Last name"), _("Company"), _("E-mail"), _("Phone"), _("Language"), _("Street"), _("Postcode"),
-        _("City"), _("Country"), _("VAT number"), _("Company number"), _("Notes"),
+        _("Person or company"), _("First name"), _("Last name"), _("Company"), _("E-mail"), _("Phone"), _("Language"), _("Street"),
+        _("Postcode"), _("City"), _("Country"), _("VAT number"), _("Company number"), _("Notes"),
     ]  # fmt: skip
 
 

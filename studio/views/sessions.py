@@ -121,19 +121,20 @@ def session_add(request: UserRequest, pk: UUID) -> HttpResponse:
     project, _mine = found(request, Project.objects.select_related("contact"), pk, "sessions.edit")
     initial = {"day": request.GET["day"][:10]} if request.GET.get("day") else {}
     form = SessionForm(request.POST or None, organization=project.organization_id, user=request.user, initial=initial)
-    taken = None
+    clash = None
     if request.method == "POST" and form.is_valid():
         try:
             session = sessions.book_session(project, fields=form.values(), actor=request.user, request=request)
         except TimeTaken as error:
-            taken = _taken(error, project.organization_id)
+            clash = taken(error, project.organization_id)
         else:
             messages.success(request, _("The session is planned."))
             return redirect("studio:session_detail", pk=session.pk)
-    return render(request, "studio/session_form.html", {"form": form, "project": project, "taken": taken}, status=409 if taken else 200)
+    return render(request, "studio/session_form.html", {"form": form, "project": project, "taken": clash}, status=409 if clash else 200)
 
 
-def _taken(error: TimeTaken, organization_id: Any) -> dict[str, Any]:
+def taken(error: TimeTaken, organization_id: Any) -> dict[str, Any]:
+    """For the template `studio/_taken.html`."""
     own = error.other is not None and error.other.organization_id == organization_id
     return {"words": taken_words(error, organization_id), "other": error.other if own else None}
 
@@ -149,7 +150,7 @@ def session_edit(request: UserRequest, pk: UUID) -> HttpResponse:
             seen = form.cleaned_data["version"]
             sessions.change_session(session, fields=form.values(), actor=request.user, request=request, version=seen)
         except TimeTaken as error:
-            context["taken"] = _taken(error, session.organization_id)
+            context["taken"] = taken(error, session.organization_id)
         except ChangedMeanwhile:
             context["changed"] = True
         else:

@@ -1,12 +1,14 @@
 """What every page must be: reachable, complete, inside its width, without an accessibility fault, in every look."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 SIZES = (1280, 390)
 SCHEMES = ("light", "dark")
+LOOKS = tuple((width, scheme) for width in SIZES for scheme in SCHEMES)
+TWO_LOOKS = ((1280, "light"), (390, "dark"))  # for pages made of the same parts as others that are looked at in all four
 LANGUAGES = ("en", "fr")
 PICTURES = os.environ.get("PICTURES", "")  # a folder: keep a picture of every page looked at
 
@@ -27,9 +29,16 @@ def speak(page: Any, url: str, language: str) -> None:
 
 
 def look_at(
-    page: Any, axe: Callable[..., list[Any]], url: str, *, status: int = 200, known: frozenset[str] = frozenset(), **options: Any
+    page: Any,
+    axe: Callable[..., list[Any]],
+    url: str,
+    *,
+    status: int = 200,
+    known: frozenset[str] = frozenset(),
+    looks: Sequence[tuple[int, str]] = LOOKS,
+    **options: Any,
 ) -> list[str]:
-    """Open `url` and look at it in both sizes and both colour schemes; returns faults.
+    """Open `url` and look at it in both sizes and both colour schemes, or in those of `looks`; returns faults.
 
     It is loaded once: size and colours are matters of style sheets, which follow as they do for somebody who turns
     their phone. `known` names accessibility rules to pass over; `options` go to axe.
@@ -41,14 +50,13 @@ def look_at(
     response = page.goto(url)
     if response.status != status:
         faults.append(f"{name}: answered {response.status}")
-    for width in SIZES:
+    for width, scheme in looks:
         page.set_viewport_size({"width": width, "height": 844})
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            seen = f"{name} at {width} px, {scheme}"
-            if sticking := _overflow(page):
-                faults.append(f"{seen}: too wide because of {sticking}")
-            faults += [f"{seen}: {rule} {elements}" for rule, _impact, elements in axe(**options) if rule not in known]
-            if PICTURES:
-                page.screenshot(path=Path(PICTURES) / f"{name}-{width}-{scheme}.png", full_page=True)
+        page.emulate_media(color_scheme=scheme)
+        seen = f"{name} at {width} px, {scheme}"
+        if sticking := _overflow(page):
+            faults.append(f"{seen}: too wide because of {sticking}")
+        faults += [f"{seen}: {rule} {elements}" for rule, _impact, elements in axe(**options) if rule not in known]
+        if PICTURES:
+            page.screenshot(path=Path(PICTURES) / f"{name}-{width}-{scheme}.png", full_page=True)
     return faults
