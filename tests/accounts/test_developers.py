@@ -14,9 +14,9 @@ from accounts.protections import Refused
 from accounts.receivers import make_dev_user
 from accounts.services import developers
 from audit.models import Activity
+from tests import processes
 from tests.accounts.people import PASSWORD, make_user, step_up
 from tests.api.caller import with_key, with_token
-from tests.integrations import processes
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/accounts/instancesettings/developers/"
@@ -173,7 +173,7 @@ print(developers.admitted())
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_notice_the_end_at_once_one_records_it():
     InstanceSettings.objects.create(dev_role_until=timezone.now() - timedelta(seconds=1))
-    assert processes.outputs(processes.start(NOTICE, times=4, wait=8)) == ["False"] * 4
+    assert processes.outputs(processes.start(NOTICE, times=4)) == ["False"] * 4
     assert Activity.objects.filter(action="dev_role.production_disabled").count() == 1
 
 

@@ -16,9 +16,9 @@ from aaperture.lib.redaction import redact_text
 from accounts.models import Invitation, Membership, User
 from accounts.services import invitations, studios
 from audit.models import Activity
+from tests import processes
 from tests.accounts.people import PASSWORD, make_user
 from tests.accounts.studios import Role, browser_of, link_in, make_studio, place
-from tests.integrations import processes
 
 pytestmark = pytest.mark.django_db
 INVITE = reverse("settings_studio_invite")
@@ -379,8 +379,8 @@ invitations.lock_studio = lambda pk: Organization.objects.get(pk=pk)
 def two_accept(code: str) -> list[str]:
     studio, people = make_studio(anna="owner")
     row = invitations.invite(studio, email=NEW, role=Role.ASSISTANT, actor=people["anna"])
-    started = [processes.start(code, INVITATION=str(row.pk), PERSON=str(make_user().pk))[0] for _ in range(2)]
-    printed = sorted(processes.outputs(started))
+    each = [{"PERSON": str(make_user().pk)} for _ in range(2)]
+    printed = sorted(processes.outputs(processes.start(code, each=each, INVITATION=str(row.pk))))
     assert Membership.objects.current().filter(organization=studio, role=Role.ASSISTANT).count() == printed.count("joined")
     return printed
 

@@ -13,8 +13,8 @@ from accounts.models import ApiKey, Session, User
 from accounts.protections import ADMIN_PASSWORD, DEVELOPER_ON_ADMIN, Refused, require_another_admin
 from accounts.services import api_keys, users
 from audit.models import Activity
+from tests import processes
 from tests.accounts.people import PASSWORD, make_user, step_up
-from tests.integrations import processes
 
 pytestmark = pytest.mark.django_db
 USERS = "/admin/accounts/user/"
@@ -311,9 +311,8 @@ def test_of_two_administrators_who_remove_each_other_at_once_one_stays(lock, wha
     one, two = make_user(role="admin"), make_user(role="admin")
     code = DEMOTE.replace("{what}", what)
     pairs = [(one, two), (two, one)]
-    common = {"LOCK": lock, "MEETING": str(tmp_path)}
-    started = [process for a, b in pairs for process in processes.start(code, ME=str(a.pk), OTHER=str(b.pk), **common)]
-    said = sorted(processes.outputs(started))
+    each = [{"ME": str(a.pk), "OTHER": str(b.pk)} for a, b in pairs]
+    said = sorted(processes.outputs(processes.start(code, each=each, LOCK=lock, MEETING=str(tmp_path))))
     left = User.objects.filter(role="admin", is_active=True).count()
     if lock == "on":
         assert said == ["done", "forbidden"] and left == 1

@@ -10,9 +10,9 @@ from accounts.models import Invitation, Membership, User
 from accounts.services import invitations, studios
 from accounts.studio_roles import MANAGES, ROLES_BY_OPERATION, STUDIO_OPERATIONS, invitable, may, require
 from audit.models import Activity
+from tests import processes
 from tests.accounts.people import PASSWORD, make_user
 from tests.accounts.studios import Role, browser_of, make_studio, place
-from tests.integrations import processes
 
 pytestmark = pytest.mark.django_db
 ROLES = Role.values
@@ -311,8 +311,8 @@ studios.lock_studio = lambda pk: Organization.objects.get(pk=pk)
 
 def two_owners_leave(code: str) -> list[str]:
     studio, people = make_studio(anna="owner", ben="owner")
-    started = [processes.start(code, PLACE=str(place(studio, user).pk))[0] for user in people.values()]
-    return sorted(processes.outputs(started))
+    each = [{"PLACE": str(place(studio, user).pk)} for user in people.values()]
+    return sorted(processes.outputs(processes.start(code, each=each)))
 
 
 @pytest.mark.slow

@@ -3,11 +3,8 @@
 import os
 import signal
 import smtplib
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -25,12 +22,12 @@ from audit.detectors import Severity
 from audit.models import Activity, AlertNote, SecurityAlert
 from audit.services import COLUMNS, record
 from sandbox.server import SandboxServer
+from tests import processes
 from tests.accounts.people import make_user
 from tests.audit.test_detectors import ATTACKER, failed_sign_ins
 from tests.process import eventually
 
 pytestmark = pytest.mark.django_db
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -216,9 +213,7 @@ def test_a_line_that_breaks_while_sending_is_not_tried_twice(monkeypatch, mailou
 # --- processes of their own ----------------------------------------------------------------------------------------------------
 
 SET_UP = """
-import os, signal, sys
-import django
-django.setup()
+import os, signal
 from audit.alerts import mail
 from audit.alerts.detection import detect
 
@@ -227,9 +222,9 @@ def die(*args, **kwargs):
 """
 
 
-def start(code: str, **environment: str) -> subprocess.Popen:
-    environment = os.environ | {"SECURITY_ALERT_EMAILS": "security@example.test"} | environment
-    return subprocess.Popen([sys.executable, "-c", SET_UP + code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+def start(code: str, **environment: str) -> processes.Process:
+    (process,) = processes.start(SET_UP + code, SECURITY_ALERT_EMAILS="security@example.test", **environment)
+    return process
 
 
 @pytest.fixture(scope="module")
@@ -254,11 +249,11 @@ def detect_in_two_processes() -> int:
     failed_sign_ins(60)
     with psycopg.connect(os.environ["MIGRATION_DATABASE_URL"]) as owner:
         owner.execute("LOCK TABLE audit_securityalert IN SHARE ROW EXCLUSIVE MODE")
-        processes = [start("detect()") for _ in range(2)]
+        detecting = [start("detect()") for _ in range(2)]
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'audit_securityalert'::regclass"
         assert eventually(lambda: owner.execute(waiting).fetchone()[0] == 2, within=60)
         owner.rollback()
-    assert [process.wait(60) for process in processes] == [0, 0]
+    assert [process.wait(60) for process in detecting] == [0, 0]
     return SecurityAlert.objects.count()
 
 

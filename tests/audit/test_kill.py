@@ -1,12 +1,9 @@
 """kill -9 in the middle of sealing, of telling the heads and of archiving, in processes of their own: each goes on and ends right."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from datetime import date
-from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -15,17 +12,15 @@ from audit.models import Activity, AuditArchive, AuditSeal, SealLeaves
 from audit.seal import archives, heads, retention
 from audit.seal.verification import verify
 from audit.services import record
+from tests import processes
 from tests.accounts.people import make_user
 from tests.audit.sealed import make_old_activity, seal_all
 from tests.audit.test_retention import MONTH, day
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SET_UP = """
-import os, signal, sys
-import django
-django.setup()
+import os, signal
 from datetime import datetime
 from audit.seal import archive_records, archives, heads, places, retention, rows, sealing
 
@@ -47,17 +42,9 @@ def die_at(module, name, call=1, after=False):
 
 
 def run(code: str, **environment: str) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", SET_UP + code],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
-    return done.returncode
+    (process,) = processes.start(SET_UP + code, **environment)
+    assert process.wait(60) in {0, -signal.SIGKILL}, process.errors
+    return process.returncode
 
 
 def test_a_sealer_killed_anywhere_is_followed_by_one_that_goes_on():
@@ -86,10 +73,7 @@ def test_a_sealer_killed_at_any_moment():
         for _ in range(400):
             record("user.updated", user)
     for moment in (0.0, 0.004, 0.015, 0.04, 0.1):
-        child = subprocess.Popen(
-            [sys.executable, "-c", f"{SET_UP}sealing.BATCH = 2\nprint('ready', flush=True)\nsealing.seal_pending()"],
-            cwd=ROOT, env=os.environ.copy(), stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        (child,) = processes.start(f"{SET_UP}sealing.BATCH = 2\nprint('ready', flush=True)\nsealing.seal_pending()")
         assert child.stdout.readline() == "ready\n"
         try:
             child.wait(moment)

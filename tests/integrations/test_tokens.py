@@ -14,8 +14,8 @@ from integrations.errors import NotConnected, OAuthUnavailable
 from integrations.models import Connection
 from integrations.services import tokens
 from integrations.services.connections import check_connection
+from tests import processes
 from tests.accounts.people import make_user
-from tests.integrations import processes
 from vault.services import destroy_key, opened, person
 
 ASK = """

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from datetime import timedelta
 
@@ -16,7 +15,8 @@ from audit.models import Activity
 from integrations import engine
 from integrations.models import Connection, Run
 from integrations.services import pipelines
-from tests.integrations import leaks, processes
+from tests import processes
+from tests.integrations import leaks
 from tests.integrations.found import stored_ids
 from tests.integrations.scans import calls, fill, scan, wanted_ids
 
@@ -59,9 +59,9 @@ def queued(mailbox: Connection) -> Run:
     return pipelines.queue_run(mailbox.pipelines.get(), trigger=Run.Trigger.MANUAL)[0]
 
 
-def working(run: Run, *, until: int = 50) -> subprocess.Popen[str]:
+def working(run: Run, *, until: int = 50) -> processes.Process:
     """A worker that executes `run` and has committed at least `until` messages."""
-    (worker,) = processes.start(EXECUTE, wait=0, RUN=str(run.pk))
+    (worker,) = processes.start(EXECUTE, RUN=str(run.pk))
     end = time.monotonic() + 30
     while Run.objects.get(pk=run.pk).counts.get("read", 0) < until:
         assert worker.poll() is None and time.monotonic() < end
@@ -69,13 +69,13 @@ def working(run: Run, *, until: int = 50) -> subprocess.Popen[str]:
     return worker
 
 
-def kill(worker: subprocess.Popen[str]) -> str:
+def kill(worker: processes.Process) -> str:
     """kill -9; what it had written to its log."""
     worker.kill()
     return "".join(worker.communicate(timeout=10))
 
 
-def put_to_sleep(worker: subprocess.Popen[str]) -> None:
+def put_to_sleep(worker: processes.Process) -> None:
     """Stop it between two transactions: stopped inside one, it would keep its locks until PostgreSQL ends its session."""
     for _ in range(200):
         os.kill(worker.pid, signal.SIGSTOP)

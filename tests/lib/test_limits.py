@@ -10,8 +10,8 @@ from django.urls import get_resolver, reverse
 
 from aaperture.lib.limits import API_LIMIT, FAMILIES, LIMITS, Key, count, limit_of, take
 from audit.models import Activity
+from tests import processes
 from tests.accounts.people import make_user
-from tests.integrations import processes
 from tests.urlconf import every_url
 
 pytestmark = pytest.mark.django_db

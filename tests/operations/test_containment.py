@@ -1,10 +1,6 @@
 """Containment: blocked networks are refused on every channel, people's ways in are ended (R-200)."""
 
-import os
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import time_machine
@@ -25,12 +21,12 @@ from integrations.models import Connection
 from operations.containment import blocklist
 from operations.models import BlockedNetwork
 from operations.services import containment
+from tests import processes
 from tests.accounts.people import make_user, step_up
 from tests.api.caller import with_key
 
 ATTACKER, NEIGHBOUR, ELSEWHERE = "203.0.113.66", "203.0.113.67", "198.51.100.7"
 ADD = "/admin/operations/blockednetwork/add/"
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -186,14 +182,13 @@ def test_the_tick_publishes_the_table_and_forgets_blocks_long_over(admin):
 @pytest.mark.slow
 def test_another_process_refuses_within_seconds():
     code = (
-        "import django, sys; django.setup()\n"
-        "import time\nfrom operations.containment import blocklist\n"
+        "from operations.containment import blocklist\n"
         f"assert not blocklist.is_blocked('{ATTACKER}')\nprint('ready', flush=True)\nend = time.monotonic() + 20\n"
         f"while not blocklist.is_blocked('{ATTACKER}') and time.monotonic() < end: time.sleep(0.1)\n"
         f"print(blocklist.is_blocked('{ATTACKER}'), flush=True)"
     )
     admin = make_user(role=Role.ADMIN)
-    other = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=os.environ.copy(), stdout=subprocess.PIPE, text=True)
+    (other,) = processes.start(code)
     try:
         assert other.stdout.readline() == "ready\n"
         containment.block_network(ATTACKER, hours=1, reason="Guesses passwords", actor=admin, request=request_of(admin))

@@ -4,10 +4,7 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import time_machine
@@ -30,6 +27,7 @@ from integrations.models import Connection
 from operations.models import DataExport, Erasure
 from operations.privacy import ledger
 from operations.services import erasures, exports
+from tests import processes
 from tests.accounts.people import PASSWORD, add_totp, make_user, step_up
 from tests.audit.sealed import seal_all
 from tests.integrations import leaks
@@ -38,7 +36,6 @@ from vault import services as vault
 from vault.errors import SealedDataError
 from vault.models import DataKey
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = "/settings/privacy/erase/"
 CANARY = "canary-camille-7f3a"
 
@@ -399,9 +396,7 @@ def test_an_owner_of_nothing_else_is_refused_by_the_service_too(rf):
 # --- processes that die ------------------------------------------------------------------------------------------------
 
 SET_UP = """
-import os, signal, sys
-import django
-django.setup()
+import os, signal
 from uuid import UUID
 import time_machine
 from django.utils import timezone
@@ -431,11 +426,8 @@ LATE = [
 
 
 def run(code: str, **environment: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SET_UP + code], cwd=ROOT, env=os.environ | environment,
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    (process,) = processes.start(SET_UP + code, **environment)
+    assert process.wait(60) == -signal.SIGKILL, process.errors
 
 
 @pytest.mark.slow

@@ -3,13 +3,9 @@
 import csv
 import io
 import json
-import os
 import signal
-import subprocess
-import sys
 import zipfile
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import time_machine
@@ -25,11 +21,11 @@ from operations.data_classification import tables
 from operations.models import DataExport, ExportChunk
 from operations.privacy import archive, own_data
 from operations.services import exports
+from tests import processes
 from tests.accounts.people import add_totp, make_user, step_up
 from tests.tracker.boards import fill_board, make_opportunity
 from vault.errors import SealedDataError
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = "/settings/privacy/"
 
 
@@ -196,9 +192,7 @@ def test_asking_twice_makes_one(web):
 # --- processes that die ------------------------------------------------------------------------------------------------
 
 SET_UP = """
-import os, signal, sys
-import django
-django.setup()
+import os, signal
 from uuid import UUID
 from operations.privacy import archive
 from operations.services import exports
@@ -222,10 +216,8 @@ def test_a_builder_killed_anywhere_is_followed_by_one_that_ends_right(transactio
     for point in ("'_keep', 1", "'_keep', 3", "'_progress', 9", "'_finish', 1", "'_tell', 1"):
         export = DataExport.objects.create(user=User.objects.get(pk=user.pk))
         code = f"{SET_UP}\ndie_at(exports, {point})\nexports.build(UUID('{export.pk}'))"
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == -signal.SIGKILL, (point, done.stderr)
+        (process,) = processes.start(code)
+        assert process.wait(60) == -signal.SIGKILL, (point, process.errors)
         export.refresh_from_db()
         if point != "'_tell', 1":
             assert export.status == "building" and exports.due() == [], "its lease still runs"

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from operations import key_usage
 from operations.key_usage import Step, key_uses, latest_rotation, next_step
 from operations.services import key_rotation
 from operations.tasks import resume_key_rotations, rotate_keys
+from tests import processes
 from tests.accounts.people import make_user, step_up
 from tests.api.caller import with_key, with_token
 from tests.audit.sealed import seal_all
@@ -212,8 +211,6 @@ def test_two_processes_do_not_rotate_at_once(settings, rings):
 
 
 SLOW = """
-import django; django.setup()
-import time
 from operations.services import key_rotation
 from vault import rotation
 rotation.rewrap_all.__kwdefaults__["size"] = 5
@@ -227,8 +224,7 @@ key_rotation.carry_out(asked.pk, progress=lambda done, total: (print(done, total
 def test_a_killed_rotation_is_found_by_the_clock_and_ends_with_one_record(settings, rings):
     sealed = people(60)
     before = DataKey.objects.count()
-    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "aaperture.settings", "ENCRYPTION_KEYS": rings["both"]}
-    process = subprocess.Popen([sys.executable, "-c", SLOW], stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT)
+    (process,) = processes.start(SLOW, ENCRYPTION_KEYS=rings["both"])
     for _ in range(4):
         assert process.stdout.readline()
     process.kill()

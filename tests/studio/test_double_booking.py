@@ -10,8 +10,8 @@ from django.utils import timezone
 from audit.models import Activity
 from studio.models import PhotoSession, TimelineEntry
 from studio.services import sessions
+from tests import processes
 from tests.accounts.people import make_user
-from tests.integrations import processes
 from tests.studio.trade import DAY, make_project, make_session, studio_of
 
 HOUR = timedelta(hours=1)

@@ -1,16 +1,13 @@
 """How signals become opportunities: grouping, moving, and never a body (DESIGN §5)."""
 
 import itertools
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
 from audit.models import Activity
+from tests import processes
 from tests.accounts.people import make_user
 from tests.tracker.mailboxes import MORNING, mail, make_run, store
 from tracker import services
@@ -199,13 +196,10 @@ def test_two_mailboxes_reading_the_same_story_at_once_make_one_opportunity():
     owner = make_user()
     runs = [make_run(owner) for _ in range(4)]
     script = (
-        "import sys, django; django.setup(); from tests.tracker.mailboxes import mail, store; from integrations.models import Run;"
-        "run = Run.objects.get(pk=sys.argv[1]);"
+        "from tests.tracker.mailboxes import mail, store; from integrations.models import Run;"
+        "run = Run.objects.get(pk=os.environ['RUN']);"
         "[store(run, mail('application_confirmation', id=f'x{n}', thread_id=f'x{n}', reply_references=(), company=f'C{n}', role='R'))"
         " for n in range(20)]"
     )
-    root = Path(__file__).resolve().parents[2]
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "aaperture.settings"}
-    started = [subprocess.Popen([sys.executable, "-c", script, str(run.pk)], cwd=root, env=environment) for run in runs]
-    assert [process.wait(120) for process in started] == [0] * 4
+    processes.outputs(processes.start(script, each=[{"RUN": str(run.pk)} for run in runs]))
     assert Signal.objects.count() == 80 and Opportunity.objects.count() == 20

@@ -15,6 +15,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from aaperture.lib.env import parse_key_ring
+from tests import processes
 from tests.process import eventually
 from vault import ring, rotation, services
 from vault.models import DataKey, KeySalt
@@ -226,17 +227,17 @@ def test_a_key_is_not_retired_while_a_transaction_is_making_something_by_it(sett
 # --- real processes ----------------------------------------------------------------------------------------------------
 
 TRAFFIC = """
-import django; django.setup()
-import json, select, sys, time, uuid
+import json, select, uuid
 from vault import services
 from vault.services import open_sealed, person, seal
 mine, failed, done = {}, [], 0
-print("ready", flush=True)
 end = time.monotonic() + 60
 while time.monotonic() < end and not done:
     try:
         owner = uuid.uuid4()
         mine[owner] = seal(owner.bytes, person(owner), "t|c|1")
+        if len(mine) == 5:
+            print("ready", flush=True)
         services.opened.forget()  # as if a minute had gone by
         for known, value in list(mine.items())[-20:]:
             assert open_sealed(value, person(known), "t|c|1") == known.bytes
@@ -245,16 +246,13 @@ while time.monotonic() < end and not done:
     done = bool(select.select([sys.stdin], [], [], 0)[0])
 print(json.dumps({"failed": failed, "sealed": {str(owner): value.hex() for owner, value in mine.items()}}), flush=True)
 """
-ROTATE = "import django; django.setup(); from vault import rotation; print(sum(rotation.rewrap_all(size={size})), flush=True)"
-SLOW = (
-    "import django; django.setup(); import time; from vault import rotation\n"
-    "for done in rotation.rewrap_all(size=5): print(done, flush=True); time.sleep(0.2)"
-)
+ROTATE = "from vault import rotation; print(sum(rotation.rewrap_all(size={size})), flush=True)"
+SLOW = "from vault import rotation\nfor done in rotation.rewrap_all(size=5): print(done, flush=True); time.sleep(0.2)"
 
 
-def start(script: str, keys: str) -> subprocess.Popen:
-    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "aaperture.settings", "ENCRYPTION_KEYS": keys}
-    return subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT)
+def start(script: str, keys: str) -> processes.Process:
+    (process,) = processes.start(script, ENCRYPTION_KEYS=keys)
+    return process
 
 
 @pytest.mark.slow

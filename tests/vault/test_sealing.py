@@ -1,16 +1,14 @@
 """What is sealed stays sealed: R-021 … R-027, R-032."""
 
 import os
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import transaction
 
+from tests import processes
 from vault import ring, services
 from vault.errors import SealedDataError
 from vault.models import DataKey, KeySalt
@@ -143,15 +141,8 @@ def test_no_key_is_shown_by_repr():
 @pytest.mark.django_db(transaction=True)
 def test_ten_processes_that_need_a_new_key_at_once_agree_on_one():
     owner = uuid.uuid4()
-    script = (
-        "import django; django.setup(); import sys, uuid; from vault.services import person, seal;"
-        f"print(seal(b'x', person(uuid.UUID('{owner}')), 't|c|1').hex())"
-    )
-    command = [sys.executable, "-c", script]
-    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "aaperture.settings"}
-    root = Path(__file__).resolve().parents[2]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, cwd=root) for _ in range(10)]
-    sealed = [process.communicate(timeout=60)[0].strip() for process in running]
+    script = f"import uuid; from vault.services import person, seal;print(seal(b'x', person(uuid.UUID('{owner}')), 't|c|1').hex())"
+    sealed = processes.outputs(processes.start(script, times=10))
     assert DataKey.objects.filter(owner_id=owner).count() == 1
     services.opened.forget()
     assert all(open_sealed(bytes.fromhex(value), person(owner), "t|c|1") == b"x" for value in sealed)
