@@ -186,6 +186,47 @@ def _empty_caches(request: pytest.FixtureRequest) -> None:
             caches[alias].clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_chain_of_middleware(django_test_environment: None) -> None:
+    """All clients of the tests share one chain of middleware, as a server's requests do, until a setting changes.
+
+    Each would build its own, and whitenoise look for every static file anew.
+    """
+    from django.core.signals import setting_changed
+    from django.test.client import ClientHandler
+
+    load = ClientHandler.load_middleware
+    parts = ("_view_middleware", "_template_response_middleware", "_exception_middleware", "_middleware_chain")
+    kept: dict[str, Any] = {}
+
+    def load_middleware(handler: ClientHandler, is_async: bool = False) -> None:
+        if not kept:
+            load(handler, is_async)
+            kept.update({name: getattr(handler, name) for name in parts})
+        vars(handler).update(kept)
+
+    def forget(**_change: Any) -> None:
+        kept.clear()
+
+    ClientHandler.load_middleware = load_middleware
+    setting_changed.connect(forget, weak=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords(django_test_environment: None) -> None:
+    """bcrypt at its lowest cost; a test about what a password costs takes `twelve_rounds`."""
+    from accounts.passwords import BCryptSHA256TwelveRounds
+
+    BCryptSHA256TwelveRounds.rounds = 4
+
+
+@pytest.fixture
+def twelve_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    from accounts.passwords import BCryptSHA256TwelveRounds
+
+    monkeypatch.setattr(BCryptSHA256TwelveRounds, "rounds", 12)
+
+
 # --- browser -----------------------------------------------------------------------------------------------------------
 
 

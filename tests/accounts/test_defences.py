@@ -112,6 +112,7 @@ def test_the_way_to_https_has_its_headers_too(settings):
     assert response.headers["X-Frame-Options"] == "DENY" and "Permissions-Policy" in response.headers
 
 
+@pytest.mark.usefixtures("twelve_rounds")
 def test_signing_up_takes_as_long_for_a_taken_address_as_for_a_free_one(client):
     def seconds(email: str) -> float:
         began = time.process_time()

@@ -262,6 +262,7 @@ def people(anna):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("twelve_rounds")
 def test_the_page_says_the_same_to_everybody_in_the_same_time(people, settings):
     settings.ENVIRONMENT = "production"
     said, took = set(), {}
@@ -289,6 +290,7 @@ def refused(email, password, address):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("twelve_rounds")
 def test_the_api_log_in_refuses_everybody_alike_in_the_same_time(people, settings):
     settings.ENVIRONMENT = "production"
     people["unverified"] = ("unverified@example.test", PASSWORD)
@@ -297,6 +299,7 @@ def test_the_api_log_in_refuses_everybody_alike_in_the_same_time(people, setting
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("twelve_rounds")
 def test_the_api_log_in_takes_its_time_over_a_locked_name_too_without_working(anna):
     wrong = [refused("anna@example.test", "Wrong-Horse-7", "203.0.113.1")[1] for _ in range(5)]
     worked, took = refused("anna@example.test", PASSWORD, "203.0.113.1")

@@ -102,7 +102,7 @@ def test_what_a_password_must_be(client, sandbox, password, accepted):
     assert User.objects.exists() is accepted
 
 
-def test_passwords_are_stored_by_bcrypt_sha256_with_twelve_rounds_and_their_own_salt():
+def test_passwords_are_stored_by_bcrypt_sha256_with_twelve_rounds_and_their_own_salt(twelve_rounds):
     first, second = make_user(password=PASSWORD), make_user(password=PASSWORD)
     assert first.password.startswith("bcrypt_sha256$$2b$12$") and first.password != second.password
 
