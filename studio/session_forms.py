@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization, User
 from accounts.studio_roles import ROLES_BY_OPERATION
@@ -38,9 +39,9 @@ class SessionForm(forms.Form):
         label=_("Title"), max_length=200, required=False, help_text=_("Without one it is called like its project.")
     )  # fmt: skip
     day = forms.DateField(label=_("Day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-    start = forms.TimeField(label=_("From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    start = forms.TimeField(label=pgettext_lazy("time of day", "From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
     end = forms.TimeField(
-        label=_("Until"),
+        label=pgettext_lazy("time of day", "Until"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text=_("An end before the beginning is the next day’s."),
     )
