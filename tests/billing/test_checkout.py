@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from billing.models import Checkout, Contribution, ContributionTerms, PromoCode, StripeEvent, Subscription
 from billing.services import checkouts, is_premium, monthly
+from tests import processes
 from tests.accounts.people import make_user
 from tests.billing.till import Till, post
-from tests.integrations import processes
 
 pytestmark = pytest.mark.django_db
 BEGIN = """

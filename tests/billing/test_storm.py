@@ -8,9 +8,9 @@ from django.db.models import Count
 
 from audit.models import Activity
 from billing.models import Checkout, Contribution, StripeEvent, Subscription
+from tests import processes
 from tests.accounts.people import make_user
 from tests.billing.till import Till, signed
-from tests.integrations import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -103,12 +103,12 @@ def test_a_storm_of_events_leaves_what_stripe_says_and_each_thing_once(till, hap
     chance = random.Random(6)
     deliveries = [signed(event) for event in happenings for _ in range(chance.randint(1, 20))]
     shares = [[(body.decode(), header) for body, header in deliveries[n::4]] for n in range(4)]
-    workers = []
+    each = []
     for n, share in enumerate(shares):
         file = tmp_path / f"{n}.json"
         file.write_text(json.dumps(share))
-        workers += processes.start(STORM, wait=4, SEED=str(n), DELIVERIES=str(file))
-        workers += processes.start(KILLED, wait=4, DELIVERIES=str(file), WRITES=str(n + 1))
+        each += [{"DO": STORM, "SEED": str(n), "DELIVERIES": str(file)}, {"DO": KILLED, "DELIVERIES": str(file), "WRITES": str(n + 1)}]
+    workers = processes.start('exec(os.environ["DO"])', each=each)
     for worker in workers:
         worker.communicate(timeout=120)
     assert sorted({worker.returncode for worker in workers}) == [-9, 0]
@@ -134,8 +134,6 @@ def slowly(*arguments, **options):
     time.sleep(0.4)
     write(*arguments, **options)
 Contribution.save = slowly
-while time.time() < float(sys.argv[1]) + 1:
-    time.sleep(0.001)
 applying.apply(found)
 """
 

@@ -3,9 +3,9 @@
 import pytest
 
 from documents.models import Invoice
+from tests import processes
 from tests.accounts.people import make_user
 from tests.documents.papers import make_invoice, make_job
-from tests.integrations import processes
 
 ISSUE = """
 from django.db import IntegrityError, transaction
@@ -41,8 +41,8 @@ def issue_side_by_side(count: int, *, workers: int, guard: str) -> list[int]:
     anna = project.organization.memberships.get().user
     for _ in range(count):
         make_invoice(project, anna, issued=False)
-    settings = {"GUARD": guard, "PROCESSES": str(workers), "wait": max(2.5, workers * 0.6)}
-    started = [processes.start(ISSUE, FIRST=str(first), **settings)[0] for first in range(workers)]
+    each = [{"FIRST": str(first)} for first in range(workers)]
+    started = processes.start(ISSUE, each=each, GUARD=guard, PROCESSES=str(workers))
     return [int(printed) for printed in processes.outputs(started)]
 
 

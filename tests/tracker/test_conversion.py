@@ -7,9 +7,9 @@ from django.utils import timezone
 from accounts.models import User
 from audit.models import Activity
 from studio.models import Contact, PhotoSession, Project, TimelineEntry
+from tests import processes
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of, make_studio
-from tests.integrations import processes
 from tests.studio.trade import make_contact, make_project, make_session, studio_of
 from tests.tracker.boards import make_opportunity
 from tracker import services
