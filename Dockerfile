@@ -37,7 +37,8 @@ RUN AAPERTURE_STATE=/tmp/build DATABASE_URL=postgresql:///none REDIS_URL=unix://
     && python -m compileall -q . \
     && addgroup -S -g 10001 aaperture \
     && adduser -S -D -H -u 10001 -G aaperture aaperture \
-    && install -d -o 10001 -g 10001 -m 700 /var/lib/aaperture /var/lib/aaperture/audit
+    && install -d -o 10001 -g 10001 -m 700 /var/lib/aaperture \
+        /var/lib/aaperture/audit /var/lib/aaperture/backups /var/lib/aaperture/erasures
 USER 10001:10001
 
 EXPOSE 8000

@@ -51,6 +51,7 @@ certificate() { # name of the service: a certificate of our own little authority
 
 secret secret_key password
 secret encryption_keys key_ring
+secret backup_key password
 for name in postgres_password owner_password application_password valkey_password; do secret "$name" password; done
 secret database_url database_url
 secret migration_database_url migration_database_url

@@ -155,17 +155,18 @@ def test_database_and_cache_are_reached_by_the_application_only() -> None:
         assert SERVICES[name]["networks"] == ["data"]
     assert set(SERVICES["nginx"]["networks"]) & set(SERVICES["web"]["networks"]) == {"front"}
     on_data = {name for name, service in SERVICES.items() if "data" in service["networks"]}
-    assert on_data == {"web", "worker", "runs", "clock", "migrate", "postgres", "valkey"}
+    assert on_data == {"web", "worker", "runs", "clock", "migrate", "restore", "postgres", "valkey"}
 
 
-def test_secrets_come_as_files_and_only_the_migration_gets_the_owners() -> None:
+def test_secrets_come_as_files_and_only_migration_and_restore_get_the_owners() -> None:
     for name, service in SERVICES.items():
         environment = service.get("environment", {})
         assert not [key for key in environment if re.search(r"SECRET_KEY$|ENCRYPTION_KEYS$|PASSWORD$|DATABASE_URL$|REDIS_URL$", key)], name
         for key, value in environment.items():
             if key.endswith("_FILE"):
                 assert value.removeprefix("/run/secrets/") in service["secrets"], f"{name}: {key}"
-        assert ("migration_database_url" in service.get("secrets", [])) == (name == "migrate")
+        assert ("migration_database_url" in service.get("secrets", [])) == (name in {"migrate", "restore"})
+    assert SERVICES["restore"]["profiles"] == ["restore"], "it runs when somebody says so only"
     assert set(COMPOSE["secrets"]) >= {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
 
 
@@ -206,6 +207,7 @@ def test_every_secret_of_the_compose_file_is_made(deploy: Path) -> None:
 def test_the_made_secrets_are_ones_that_production_accepts(deploy: Path) -> None:
     secrets = deploy / "secrets"
     assert weak_secret((secrets / "secret_key").read_text().strip()) == ""
+    assert weak_secret((secrets / "backup_key").read_text().strip()) == ""
     keys, fault = parse_key_ring((secrets / "encryption_keys").read_text().strip())
     assert (len(keys), fault) == (1, "")
     assert "sslmode=verify-full" in (secrets / "database_url").read_text()

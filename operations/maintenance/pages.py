@@ -104,7 +104,7 @@ def schedule_page(request: HttpRequest, name: str, *, label: Any, back: str) -> 
             return redirect(back)
     context = {
         **console.each_context(request), "title": gettext("Schedule: %(what)s") % {"what": label}, "form": form, "button": _("Save"),
-        "question": _("Times of day in UTC, separated by commas. Leave it empty to run it by hand only."), "back": back,
+        "back": back,
     }  # fmt: skip
     return TemplateResponse(request, "admin/operation.html", context)
 

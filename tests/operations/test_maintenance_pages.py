@@ -50,7 +50,7 @@ def test_a_cleanup_says_what_would_go_before_it_is_run():
 def test_a_schedule_is_edited_there():
     web = signed_in()
     page = f"{CLEANUPS}?schedule=cleanup.all"
-    assert "Times of day" in web.get(page).content.decode()
+    assert "only by hand" in web.get(page).content.decode()
     assert "Write times as" in web.post(page, {"schedule": "noon"}).content.decode()
     assert web.post(page, {"schedule": "05:00"}).url == CLEANUPS
     assert web.post(f"{BACKUPS}?schedule=backup", {"schedule": "01:00,13:00"}).url == BACKUPS
