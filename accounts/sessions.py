@@ -3,7 +3,6 @@
 Deleting a row ends its session at once: nothing is kept anywhere else.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,9 +12,10 @@ from typing import Any, NamedTuple
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
-from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, transaction
 from django.utils import timezone
+
+from aaperture.lib.prepared import Prepared
 
 LONGEST_AGENT = 400
 _asked: ContextVar[Any] = ContextVar("session_asked_for_its_person", default=None)
@@ -46,6 +46,16 @@ class Origin(NamedTuple):
     created_at: datetime
 
 
+def _live(key: str, now: datetime) -> Any:
+    """The session, with its person in the same query and without what is sealed."""
+    from accounts.models import Session
+
+    return Session.objects.select_related("user").defer("address", "agent").filter(session_key=key, expire_date__gt=now)
+
+
+_live_session = Prepared(_live, "key", datetime(2000, 1, 1, tzinfo=UTC))  # asked on every request
+
+
 class SessionStore(DatabaseStore):
     _origin: Origin | None = None
     person: Any = None
@@ -58,13 +68,8 @@ class SessionStore(DatabaseStore):
 
     def _get_session_from_db(self) -> Any:
         """Django's, with the person in the same query and without what is sealed."""
-        rows: Any = self.model.objects
-        rows = rows.select_related("user").defer("address", "agent")
-        try:
-            row = rows.get(session_key=self.session_key, expire_date__gt=timezone.now())
-        except (self.model.DoesNotExist, SuspiciousOperation) as error:
-            if isinstance(error, SuspiciousOperation):
-                logging.getLogger(f"django.security.{type(error).__name__}").warning(str(error))
+        row = _live_session.first(self.session_key, timezone.now())
+        if row is None:
             self._session_key = None
             return None
         self.person = row.user
