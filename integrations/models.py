@@ -324,7 +324,7 @@ class DatasetRow(models.Model):
 
     class Meta:
         verbose_name = _("row of a dataset")
-        verbose_name_plural = _("datasets")
+        verbose_name_plural = _("rows of datasets")
         ordering = ["-stored_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["pipeline", "item_id"], name="integrations_one_row_per_item")]
         indexes = [

@@ -36,7 +36,7 @@ class ConnectionAdmin(ConsoleModelAdmin):
     """Those of the instance are made, readdressed and withdrawn here; a member's own is theirs alone."""
 
     page = "pages.connectors"
-    list_display = ["created_at", "provider", "name", "kind", "state", "fault", "last_synced_at"]
+    list_display = ["created_at", "provider", "name", "kind", "state", "fault"]
     list_display_links = ["created_at"]
     list_filter = ["provider", "status"]
     fields = ["id", "provider", "name", "kind", "state", "fault", "expires_at", "last_synced_at", "created_at"]

@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "row of a dataset",
-                "verbose_name_plural": "datasets",
+                "verbose_name_plural": "rows of datasets",
                 "ordering": ["-stored_at", "-id"],
                 "indexes": [
                     models.Index(fields=["owner", "-stored_at", "-id"], name="integrations_dataset_newest"),
