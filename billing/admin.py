@@ -292,7 +292,7 @@ def _by_month() -> dict[str, dict[date, int]]:
     kept = Contribution.objects.received().filter(paid_at__date__gte=first).exclude(status=Contribution.Status.LOST)
     rows = kept.annotate(month=TruncMonth("paid_at")).order_by().values_list("currency", "month")
     totals: dict[str, dict[date, int]] = {}
-    for currency, month, cents in rows.annotate(Sum(F("amount") - F("amount_refunded"))):
+    for currency, month, cents in rows.annotate(total=Sum(F("amount") - F("amount_refunded"))):
         totals.setdefault(currency, {})[month.date()] = cents
     return totals
 

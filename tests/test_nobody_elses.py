@@ -21,6 +21,7 @@ from accounts.models import CoachLink, Consent, Invitation, Membership, User
 from accounts.roles import Role
 from accounts.services import invitations, studios
 from accounts.sessions import SessionStore
+from billing.models import Contribution
 from operations.models import DataExport
 from studio.models import ContactImport
 from studio.services import timeline
@@ -69,6 +70,10 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
     run = make_run(owner, email="second@example.test")
     store(run, mail())
     signal = owner.opportunities.exclude(pk=things.opportunity.pk).get().signals.get()  # type: ignore[union-attr]
+    contribution = Contribution.objects.create(
+        user=owner, rhythm="once", payment_intent="pi_owners", amount=500, worth=500, currency="eur", status="paid",
+        paid_at=timezone.now(), read_at=timezone.now(),
+    )  # fmt: skip
     studio = studios.current_organization(owner)
     colleague = make_user(email="colleague@example.test")
     member = Membership.objects.create(organization=studio, user=colleague, role=Membership.Role.ASSISTANT)
@@ -101,6 +106,7 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
         "studio:session_add": {"pk": project.pk},
         "studio:session_": {"pk": session.pk},
         "studio:": {"pk": project.pk},
+        "billing:receipt": {"pk": contribution.pk},
         "tracker:coach_client": {"pk": owner.pk},
         "tracker:signal_": {"pk": signal.pk},
         "tracker:": {"pk": things.opportunity.pk},  # type: ignore[union-attr]
