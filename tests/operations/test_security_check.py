@@ -24,6 +24,7 @@ from tests.accounts.people import make_user
 
 pytestmark = pytest.mark.django_db
 CANARY = "canary-Value-of-a-secret"
+STRONG = "q8-Zr71uKxY-2"  # not-a-secret: for a test
 
 
 def found(*only: str) -> dict[str, Finding]:
@@ -82,7 +83,7 @@ def test_each_setting_turns_its_check(settings):
         "https": {"HTTPS": True, "SECURE_SSL_REDIRECT": True, "SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True,
                   "SECURE_HSTS_SECONDS": 31536000},
         "secrets-strong": {"SECRET_KEY": "c4Vd0wq8ZrT1uKxY7mNs2bHfLpGj5eRaQ9tWiOzX"},  # not-a-secret: for a test
-        "passwords-changed": {"REDIS_URL": "rediss://:q8-Zr71uKxY-2@cache/0"},
+        "passwords-changed": {"REDIS_URL": f"rediss://:{STRONG}@cache/0"},
     }  # fmt: skip
     bad = {
         "cors": {"CORS_ORIGINS": ["null"]}, "hosts": {"ALLOWED_HOSTS": ["*"]}, "proxies": {"TRUSTED_PROXIES": []},
@@ -91,9 +92,7 @@ def test_each_setting_turns_its_check(settings):
         "https": {"SESSION_COOKIE_SECURE": False}, "secrets-strong": {"SECRET_KEY": "change-me"},
         "passwords-changed": {"DATABASE_URL": "postgresql://app:password@db/app?sslmode=require"},
     }  # fmt: skip
-    settings.DATABASE_URL = settings.MIGRATION_DATABASE_URL = (
-        "postgresql://app:q8Zr71uKxY-2@db/app?sslmode=require"  # not-a-secret: a test's
-    )
+    settings.DATABASE_URL = settings.MIGRATION_DATABASE_URL = f"postgresql://app:{STRONG}@db/app?sslmode=require"
     for values in good.values():
         for name, value in values.items():
             setattr(settings, name, value)
