@@ -65,6 +65,6 @@ def convert(
         sessions.book_session(project, fields=session, actor=actor, request=request)
     opportunity.project = project
     opportunity.save(update_fields=["project"])
-    details = {"project_id": str(project.pk), "session": bool(session)}
+    details: dict[str, Any] = {"project_id": str(project.pk), "session": bool(session)}
     record("opportunity.converted", opportunity, actor=actor, request=request, organization_id=organization.pk, **details)
     return project

@@ -91,7 +91,7 @@ def uses_of(row: Model) -> list[Use]:
             continue
         if count := _count(row, relation):
             fate = FATES.get(relation.on_delete, "stays")
-            found.append(Use(capfirst(str(relation.related_model._meta.verbose_name_plural)), count, fate))  # type: ignore[union-attr]
+            found.append(Use(capfirst(str(relation.related_model._meta.verbose_name_plural)), count, fate))
     return found
 
 

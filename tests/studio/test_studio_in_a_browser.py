@@ -1,17 +1,21 @@
 """The pages of contacts, projects and sessions in a browser: sound in every look, usable on the shoot day."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from accounts.models import User
-from studio.services import imports, timeline
+from studio.models import Contact, PhotoSession, Project
+from studio.services import contacts, imports, timeline
 from tests.accounts.people import make_user
 from tests.accounts.studios import make_studio
 from tests.pages.look import TWO_LOOKS, look_at
 from tests.studio.trade import make_contact, make_project, make_session, many_contacts
+from tests.tracker.boards import make_opportunity
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG = "Mariage de Marie-Charlotte de la Tour-Maubourg et Jean-Baptiste à Saint-Rémy-lès-Chevreuse"
@@ -66,3 +70,69 @@ def test_empty_pages_are_sound(page, axe, live_server, login, transactional_db):
     names = ("contact_list", "project_list", "session_month", "session_agenda", "session_choose_project")
     paths = [reverse(f"studio:{name}") + "?empty" for name in names]
     assert [fault for path in paths for fault in look_at(page, axe, live_server.url + path, looks=TWO_LOOKS)] == []
+
+
+def test_from_a_won_opportunity_to_the_shoot_day_on_a_phone(page, axe, live_server, login, transactional_db):
+    anna = make_user(name="Anna", language="en")
+    won = make_opportunity(anna, stage="won", role="Mariage au domaine", contact_name="Jeanne Faure", contact_email="jeanne@faure.example")
+    login(anna)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(live_server.url + reverse("tracker:opportunity_detail", args=[won.pk]))
+    page.get_by_role("link", name="Make it a project").click()
+    expect(page.get_by_label("First name")).to_have_value("Jeanne")
+    page.get_by_label("Day").fill("2027-06-12")
+    page.get_by_label("From").fill("14:00")
+    page.get_by_label(re.compile("^Until")).fill("23:00")
+    page.get_by_label("Status").select_option("confirmed")
+    page.get_by_label(re.compile("^Place")).fill("Domaine des Vignes")
+    assert axe() == []
+    page.get_by_role("button", name="Make it a project").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Mariage au domaine")
+    expect(page.locator(".timeline")).to_contain_text("Begun from a won opportunity")
+
+    contact = Contact.objects.get()
+    contacts.edit_contact(contact, fields={"phone": "+33 6 12 34 56 78"}, actor=anna)
+    page.get_by_role("link", name="June 12, 2027, 2 p.m.–11 p.m.").click()
+    expect(page.get_by_role("link", name="+33 6 12 34 56 78")).to_have_attribute("href", "tel:+33612345678")
+    expect(page.get_by_role("link", name="Google Maps")).to_have_attribute("href", re.compile("query=Domaine%20des%20Vignes$"))
+    expect(page.locator(".session-times")).to_be_in_viewport()
+    page.get_by_role("link", name="Sessions").click()
+    expect(page.locator("td", has_text="Saturday 12 June")).to_contain_text("Mariage au domaine · Confirmed · Domaine des Vignes")
+    expect(page.locator("td", has_text="Sunday 13 June")).to_be_hidden()
+    page.get_by_role("link", name="Month after").click()
+    expect(page.get_by_role("heading", name="July 2027")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"month=2027-07"))
+
+    page.goto(live_server.url + reverse("studio:session_add", args=[Project.objects.get().pk]) + "?day=2027-06-12")
+    page.get_by_label("From").fill("20:00")
+    page.get_by_label("Until", exact=True).fill("01:00")
+    page.get_by_role("button", name="Plan the session").click()
+    told = page.get_by_role("alert").filter(has_text="Anna photographs")
+    expect(told).to_contain_text("on June 12, 2027 from 2 p.m. to 11 p.m.")
+    page.get_by_label("Status").select_option("requested")
+    page.get_by_role("button", name="Plan the session").click()
+    expect(page.locator("#messages")).to_contain_text("The session is planned.")
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.locator("#messages")).to_contain_text("settle the other session first")
+    assert sorted(PhotoSession.objects.values_list("status", flat=True)) == ["confirmed", "requested"]
+    page.problems[:] = [problem for problem in page.problems if "409" not in problem[1]]  # said by the browser's console, and wanted
+
+
+def test_contacts_are_brought_from_a_file_found_while_typing_and_taken_back(page, live_server, login, transactional_db):
+    login(make_user(name="Anna", language="fr"))
+    page.goto(live_server.url + reverse("studio:contact_list"))
+    page.get_by_role("link", name="Importer un fichier").click()
+    page.get_by_label("Fichier CSV").set_input_files({"name": "contacts.csv", "mimeType": "text/csv", "buffer": FILE.encode()})
+    page.get_by_role("button", name="Regarder le fichier").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 nouveaux contacts dans ce fichier")
+    page.get_by_role("button", name="Importer 2 contacts").click()
+    expect(page.locator("#messages")).to_contain_text("2 contacts importés.")
+    page.get_by_role("searchbox").press_sequentially("fau")
+    expect(page.locator("#contacts tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"/contacts/\?q=fau$"))
+    expect(page.locator("#found")).to_have_text("1 contact")
+    page.goto(live_server.url + reverse("studio:contact_import"))
+    page.get_by_role("link", name="Annuler").last.click()
+    page.get_by_role("button", name="Annuler l’importation").click()
+    expect(page.locator("#messages")).to_contain_text("2 contacts sont repartis.")
+    assert not Contact.objects.exists()
