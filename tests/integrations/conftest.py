@@ -96,6 +96,7 @@ def feed(feed_server: tuple[Feed, safe_http.Reach], monkeypatch: pytest.MonkeyPa
     """A source of records with nothing on it, which the SSRF-safe client may reach for once."""
     one, reach = feed_server
     monkeypatch.setattr(safe_http, "REACH", reach)
+    one.pause = 0.0
     one.pages.clear()
     one.statuses.clear()
     one.asked.clear()

@@ -3,6 +3,7 @@
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,11 +23,15 @@ from aaperture.lib import safe_http
 
 @dataclass
 class Feed:
-    """`pages` by path with query; what is asked for and is not there is 404. `statuses` are given out first, one a request."""
+    """`pages` by path with query; what is asked for and is not there is 404. `statuses` are given out first, one a request.
+
+    With `pause` an answer comes byte by byte, so many seconds apart.
+    """
 
     url: str
     pages: dict[str, Any] = field(default_factory=dict)
     statuses: list[int] = field(default_factory=list)
+    pause: float = 0.0
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
 
@@ -63,7 +68,15 @@ def serving(folder: Path) -> Iterator[tuple[Feed, safe_http.Reach]]:
             if status in (301, 302):
                 self.send_header("Location", "/elsewhere")
             self.end_headers()
-            self.wfile.write(body)
+            try:
+                self._send(body)
+            except OSError:
+                self.close_connection = True  # whoever asked has had enough
+
+        def _send(self, body: bytes) -> None:
+            for start in range(0, len(body), 1 if feed.pause else len(body) or 1):
+                self.wfile.write(body[start : start + 1] if feed.pause else body)
+                time.sleep(feed.pause)
 
         def log_message(self, *_args: Any) -> None:
             """Nothing."""

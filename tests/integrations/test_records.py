@@ -1,5 +1,6 @@
 """Records of any JSON source: told by staff, read batch by batch, filtered and mapped, kept as a dataset."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -149,6 +150,16 @@ def test_a_source_that_misbehaves_ends_the_run_with_a_reason(feed, source, desig
     assert source.status == ("error" if reason == "feed_access_refused" else "active")
     assert not feed.asked or all("/elsewhere" not in path for path, _headers in feed.asked)
     assert SECRET not in str(list(Activity.objects.values_list("details", flat=True)))
+
+
+def test_an_answer_without_end_is_given_up(feed, source, designer, monkeypatch):
+    feed.pages["/feed"] = b" " * (safe_http.LONGEST_ANSWER + 1)
+    assert connections.check_connection(source, actor=designer) == "feed_unreachable"
+    feed.pages["/feed"], feed.pause = b" " * 1000, 0.02
+    monkeypatch.setattr(safe_http, "WHOLE", 0.1)
+    before = time.monotonic()
+    assert connections.check_connection(source, actor=designer) == "feed_unreachable"
+    assert time.monotonic() - before < 15  # twenty seconds by itself
 
 
 def test_a_hiccup_is_waited_for(feed, source, designer, monkeypatch):
