@@ -100,6 +100,7 @@ WRONG = [
     ("GOOGLE_ISSUER", "http://accounts.example.test"),
     ("OIDC_ISSUER", "http://id.example.test"),
     ("OIDC_CLIENT_SECRET", "short"),
+    ("METRICS_TOKEN", "prometheus"),
     ("ENVIRONMENT", "prod"),
     ("TRUSTED_PROXIES", "not-a-network"),
     ("ALLOW_UNENCRYPTED", "everything"),

@@ -26,6 +26,8 @@ def check_production(env: Env, settings: Mapping[str, Any]) -> None:
         env.fault("ENCRYPTION_KEYS", "is missing")
     if (settings["BACKUPS"] or settings["BACKUP_KEY"]) and (fault := weak_secret(settings["BACKUP_KEY"])):
         env.fault("BACKUP_KEY", fault)
+    if settings["METRICS_TOKEN"] and (fault := weak_secret(settings["METRICS_TOKEN"])):
+        env.fault("METRICS_TOKEN", fault)
     public = urlsplit(settings["PUBLIC_URL"])
     if public.scheme != "https" or not public.hostname:
         env.fault("PUBLIC_URL", "must be the https:// address of this instance")
