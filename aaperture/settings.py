@@ -118,6 +118,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(STATE / "beat") if LOCAL else "/tmp/aapertur
 INSTALLED_APPS = [
     "operations",
     "tracker",
+    "mailing",
     "documents",
     "studio",
     "integrations",

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MailingConfig(AppConfig):
+    name = "mailing"
+    verbose_name = _("E-mail")
+
+    def ready(self) -> None:
+        from mailing import timeline  # noqa: F401  registers the kinds of line

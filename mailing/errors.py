@@ -1,0 +1,31 @@
+"""Why a mail did not go out, as codes in the table, and in words that say what to do. Never with credentials."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+WORDS: dict[str, Any] = {
+    "connect": _("The mail server does not answer. Check its name and port; we keep trying."),
+    "address_refused": _("The mail server’s address is not a public one. Enter the name your provider gives."),
+    "tls": _("The mail server’s certificate is not valid for its name, or it offers no encryption. Check the name and the port."),
+    "auth": _("The mail server refuses the user name or the password. Enter them again, then send what is on hold."),
+    "greeting": _("The mail server turns us away for now. We keep trying."),
+    "sender": _("The mail server does not let you send from this address. Check the address under “Sending account”."),
+    "recipient": _("The recipient’s address was refused. Check it with your client, correct the contact, and send again."),
+    "recipient_later": _("The recipient’s server asks to come back later. We keep trying."),
+    "content": _("The message was refused by the mail server. Send it in other words, or without the attachment."),
+    "content_later": _("The mail server asks to come back later. We keep trying."),
+    "dropped": _("The connection broke after the message was handed over: it may have arrived. Ask your client or look for its "
+                 "Message-ID in your provider’s log, then say whether it did."),
+    "lost": _("We were interrupted while the message was handed over: it may have arrived. Ask your client or look for its "
+              "Message-ID in your provider’s log, then say whether it did."),
+    "gave_up": _("The mail server did not take it within a day. Check the server and the address, then send again."),
+    "text_gone": _("This message was written by hand and interrupted; we do not keep such texts. Write it again."),
+    "template": _("The template has a placeholder that has no value here. Correct the template, then send again."),
+    "document": _("The document cannot go out as it is: it lacks something, or is no longer open. Look at it, then send again."),
+    "unwritable": _("The address or the subject holds a character that no e-mail can. Correct it, then send again."),
+}  # fmt: skip
+
+
+def in_words(code: str) -> str:
+    return str(WORDS.get(code, "")) or code

@@ -1,0 +1,7 @@
+"""E-mail to clients: templates, from which server, and what is due when. No body is ever stored."""
+
+from mailing.models.emails import ScheduledEmail, ScheduledEmailQuerySet
+from mailing.models.sending_accounts import SendingAccount
+from mailing.models.templates import EmailTemplate, TemplateVersion
+
+__all__ = ["EmailTemplate", "ScheduledEmail", "ScheduledEmailQuerySet", "SendingAccount", "TemplateVersion"]

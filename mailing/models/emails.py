@@ -1,0 +1,107 @@
+"""One e-mail to one person: who, when, with which template, and what became of it. Never what it says."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from aaperture.lib.uuid7 import uuid7
+from mailing.models.templates import TemplateVersion
+from studio.models.owned import OwnedQuerySet
+
+
+class Status(models.TextChoices):
+    SCHEDULED = "scheduled", _("Scheduled")
+    HELD = "held", _("On hold")
+    SENDING = "sending", _("Being sent")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Failed")
+    UNKNOWN = "unknown", _("In doubt")
+    CANCELLED = "cancelled", _("Cancelled")
+    SKIPPED = "skipped", _("Not needed any more")
+
+
+class ScheduledEmailQuerySet(OwnedQuerySet):
+    def due(self, now: datetime) -> Self:
+        """Waiting, and nobody works on it; what somebody began and never finished is due again when its lease has run out."""
+        return self.filter(status=Status.SCHEDULED, due_at__lte=now).filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
+
+    def left_behind(self, now: datetime) -> Self:
+        """Whose sender was lost between the beginning of DATA and the answer."""
+        return self.filter(status=Status.SENDING, claimed_until__lt=now)
+
+    def waiting(self) -> Self:
+        return self.filter(status__in=(Status.SCHEDULED, Status.HELD))
+
+    def need_somebody(self) -> Self:
+        return self.filter(status__in=(Status.FAILED, Status.UNKNOWN, Status.HELD))
+
+    def for_lists(self) -> Self:
+        return self.select_related("contact", "quote", "contract", "invoice", "project", "template_version__template").defer(
+            "contact__phone", "contact__search_text", "contact__notes", "quote__content", "contract__content", "contract__text",
+            "invoice__content", "template_version__text",
+        )  # fmt: skip
+
+
+class ScheduledEmail(models.Model):
+    """`send_at` is when it was asked for, `due_at` when it is tried next. `claim` names the sender that holds the lease."""
+
+    Status = Status
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey("accounts.Organization", models.CASCADE, related_name="emails")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    template_version = models.ForeignKey(TemplateVersion, models.PROTECT, null=True, related_name="+")  # null: free text, never kept
+    contact = models.ForeignKey("studio.Contact", models.SET_NULL, null=True, related_name="emails")
+    project = models.ForeignKey("studio.Project", models.SET_NULL, null=True, related_name="emails")
+    quote = models.ForeignKey("documents.Quote", models.SET_NULL, null=True, related_name="emails")
+    contract = models.ForeignKey("documents.Contract", models.SET_NULL, null=True, related_name="emails")
+    invoice = models.ForeignKey("documents.Invoice", models.SET_NULL, null=True, related_name="emails")
+    kind = models.CharField(max_length=10)  # of `EmailTemplate.Kind`
+    occurrence = models.CharField(max_length=60, blank=True)  # of a series: at most one e-mail each
+    recipient = models.EmailField(max_length=254)
+    subject = models.CharField(max_length=250, blank=True)
+    attach = models.BooleanField(default=True)  # the document as PDF
+    status = models.CharField(max_length=10, choices=Status, default=Status.SCHEDULED)
+    send_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    claim = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    message_id = models.CharField(max_length=120, unique=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=40, blank=True)  # a code of `mailing.errors`
+    error_reply = models.CharField(max_length=200, blank=True)  # what the server said, redacted
+    sent_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)  # when the sent document was told so
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ScheduledEmailQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("e-mail")
+        verbose_name_plural = _("e-mails")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "occurrence"], condition=~Q(occurrence=""), name="mailing_once_an_occurrence")
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(status="scheduled"), name="mailing_due"),
+            models.Index(fields=["claimed_until"], condition=Q(status="sending"), name="mailing_sending"),
+            models.Index(fields=["sent_at"], condition=Q(status="sent", settled_at=None), name="mailing_unsettled"),
+            models.Index(fields=["organization", "-send_at", "-id"], name="mailing_list"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject or self.kind
+
+    @property
+    def document(self) -> Any:
+        """The quote, contract or invoice it goes out with, or None."""
+        return self.quote or self.contract or self.invoice
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status in {Status.SCHEDULED, Status.HELD}

@@ -1,0 +1,190 @@
+"""From a row to a mail in memory: the values of its placeholders, its document made ready, its link, its attachment."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from email.utils import parseaddr
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from documents.models import Contract, Invoice, Quote
+from documents.printing import Writing, as_pdf
+from documents.services import contracts, links, quotes
+from documents.services.errors import NotPossible
+from mailing.mime import Address, Attachment, Mail
+from mailing.models import ScheduledEmail, SendingAccount
+from mailing.placeholders import Filled, Wanting, compiled, filled, names_in
+from mailing.sending.smtp import Server, instance_server
+from studio.models import PhotoSession
+
+Status = ScheduledEmail.Status
+RELATED = (
+    "organization", "project", "contact", "template_version__template", "quote", "contract", "invoice",
+)  # fmt: skip
+
+
+class NotNeeded(Exception):
+    """The reason for the mail is gone: the invoice is paid, the quote answered."""
+
+
+class CannotPrepare(Exception):
+    """`code` is of `mailing.errors`."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Through which server, under which name."""
+
+    server: Server
+    address: Address
+    reply_to: Address | None = None
+
+
+def load(ids: Sequence[UUID]) -> list[ScheduledEmail]:
+    rows = ScheduledEmail.objects.filter(pk__in=ids).select_related(*RELATED)
+    return sorted(rows, key=lambda row: row.due_at)
+
+
+class Preparation:
+    """What a batch of mails has in common, each read once."""
+
+    def __init__(self, emails: Iterable[ScheduledEmail]) -> None:
+        self.emails = list(emails)
+        self._senders: dict[UUID, Sender] = {}
+
+    @cached_property
+    def accounts(self) -> dict[UUID, SendingAccount]:
+        organizations = {email.organization_id for email in self.emails}
+        return {account.pk: account for account in SendingAccount.objects.filter(pk__in=organizations, is_enabled=True)}
+
+    @cached_property
+    def balances(self) -> dict[UUID, Invoice]:
+        ids = {email.invoice_id for email in self.emails if email.invoice_id}
+        return {invoice.pk: invoice for invoice in Invoice.objects.with_balance().filter(pk__in=ids).defer("content")}
+
+    @cached_property
+    def sessions(self) -> dict[Any, PhotoSession]:
+        """The next session of each project."""
+        projects = {email.project_id for email in self.emails if email.project_id}
+        coming = PhotoSession.objects.filter(project__in=projects, ends_at__gte=timezone.now()).expected().order_by("-starts_at")
+        return {session.project_id: session for session in coming}
+
+    def sender_of(self, email: ScheduledEmail) -> Sender:
+        if email.organization_id not in self._senders:
+            self._senders[email.organization_id] = _sender(self.accounts.get(email.organization_id), email)
+        return self._senders[email.organization_id]
+
+    def mail(self, email: ScheduledEmail, *, text: Filled | None = None) -> Mail:
+        """Raises NotNeeded, CannotPrepare. `text` is a free text, which only the request it was written in has."""
+        self._require_reason(email)
+        document = self._ready(email)
+        words = text or self._words(email, document)
+        email.subject = words.subject[:250]  # lists name it by what it said; stored when it is sent
+        sender = self.sender_of(email)
+        return Mail(
+            sender=sender.address,
+            reply_to=sender.reply_to,
+            to=Address(email.recipient, email.contact.name[:100] if email.contact else ""),
+            subject=words.subject,
+            text=words.text,
+            html=words.html,
+            message_id=email.message_id,
+            date=timezone.localtime(),
+            attachments=(_attachment(document),) if document and email.attach else (),
+        )
+
+    def _require_reason(self, email: ScheduledEmail) -> None:
+        if email.kind == "reminder" or email.invoice_id:
+            invoice = self.balances.get(email.invoice_id) if email.invoice_id else None
+            if invoice is None or invoice.status == Invoice.Status.CANCELLED or (email.kind == "reminder" and invoice.balance <= 0):
+                raise NotNeeded
+        if email.quote and email.quote.state not in {Quote.Status.DRAFT, Quote.Status.SENT}:
+            raise NotNeeded
+        if email.contract and email.contract.state not in {Contract.Status.DRAFT, Contract.Status.SENT}:
+            raise NotNeeded
+        if email.kind != "message" and email.document is None:
+            raise NotNeeded
+
+    def _ready(self, email: ScheduledEmail) -> Quote | Contract | Invoice | None:
+        """The document with its number and content. A quote or contract gets them now; an invoice was issued before."""
+        try:
+            if email.quote:
+                return quotes.make_ready(email.quote, actor=None)
+            if email.contract:
+                return contracts.make_ready(email.contract, actor=None)
+        except NotPossible:
+            raise CannotPrepare("document") from None
+        if email.invoice and email.invoice.is_draft:
+            raise CannotPrepare("document")
+        return email.invoice
+
+    def _words(self, email: ScheduledEmail, document: Quote | Contract | Invoice | None) -> Filled:
+        version = email.template_version
+        if version is None:
+            raise CannotPrepare("text_gone")
+        template = compiled(version.pk, version.subject, version.text)
+        values = self.values(email, document)
+        if document and "link" in names_in(version.text):
+            _link, token = links.make_link(document, actor=None)
+            values["link"] = f"{settings.PUBLIC_URL}/p/{token}"
+        try:
+            return filled(template, values)
+        except Wanting:
+            raise CannotPrepare("template") from None
+
+    def values(self, email: ScheduledEmail, document: Quote | Contract | Invoice | None) -> dict[str, str]:
+        """Everything but the link; a placeholder that has no value here is absent."""
+        language = email.template_version.template.language if email.template_version else "en"
+        values = {"studio.name": email.organization.name}
+        if email.contact:
+            values |= {"client.name": email.contact.name, "client.first_name": email.contact.greeting_name}
+        if email.project:
+            values["project.title"] = email.project.title
+            if session := self.sessions.get(email.project_id):
+                writing = Writing({"language": language, "currency": "EUR"})
+                start = session.local_start
+                values |= {
+                    "session.date": writing.day(start.date().isoformat()),
+                    "session.time": f"{start:%H:%M}",
+                    "session.place": session.place,
+                }
+        if document:
+            values |= _about(document, self.balances, language)
+        return values
+
+
+def _about(document: Quote | Contract | Invoice, balances: dict[UUID, Invoice], language: str) -> dict[str, str]:
+    if isinstance(document, Contract):
+        return {"contract.number": document.number, "contract.title": document.subject}
+    writing = Writing({"language": language, "currency": document.currency})
+    if isinstance(document, Quote):
+        valid_until = writing.day(document.valid_until.isoformat()) if document.valid_until else ""
+        return {"quote.number": document.number, "quote.total": writing.money(document.gross), "quote.valid_until": valid_until}
+    return {
+        "invoice.number": document.number,
+        "invoice.total": writing.money(document.gross),
+        "invoice.due_on": writing.day(document.due_on.isoformat()) if document.due_on else "",
+        "invoice.balance": writing.money(balances[document.pk].balance),
+    }
+
+
+def _attachment(document: Quote | Contract | Invoice) -> Attachment:
+    return Attachment(f"{document.number}.pdf", "application/pdf", as_pdf(document.content or {}))
+
+
+def _sender(account: SendingAccount | None, email: ScheduledEmail) -> Sender:
+    name = email.organization.name[:100]
+    if account:
+        server = Server(account.host, account.port, account.security, account.username, account.password or "", own=True)
+        return Sender(server, Address(account.from_email, account.from_name or name))
+    _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    identity = getattr(email.organization, "identity", None)
+    reply_to = Address(identity.email, name) if identity and identity.email else None
+    return Sender(instance_server(), Address(address, name), reply_to)

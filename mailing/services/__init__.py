@@ -1,0 +1,1 @@
+"""What people do with e-mails and templates: each in one transaction with its activity record."""
