@@ -1,12 +1,13 @@
 """What apps to the left show on pages of this one: URL names, fetched with `hx-get` when the page is there.
 
 An app registers its own in a module that its `AppConfig.ready` imports: `register("project", "documents:project_panel")`. The URL
-takes the contact's or project's id as its one argument and answers a fragment, which replaces its place holder.
+takes the contact's, project's or session's id as its one argument and answers a fragment, which replaces its place holder. One
+for "search" takes no argument but `?q=`, and answers nothing where nothing fits.
 """
 
 from django.urls import NoReverseMatch, reverse
 
-PLACES = ("contact", "project", "session")
+PLACES = ("contact", "project", "session", "search")
 _PANELS: dict[str, list[str]] = {place: [] for place in PLACES}
 
 
@@ -16,11 +17,11 @@ def register(place: str, url_name: str) -> None:
         _PANELS[place].append(url_name)
 
 
-def urls_of(place: str, pk: object) -> list[str]:
+def urls_of(place: str, *args: object) -> list[str]:
     found = []
     for name in _PANELS[place]:
         try:
-            found.append(reverse(name, args=[pk]))
+            found.append(reverse(name, args=args))
         except NoReverseMatch:
             continue
     return found

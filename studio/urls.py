@@ -1,9 +1,10 @@
 from django.urls import path
 
-from studio.views import calendar, contacts, imports, projects, sessions
+from studio.views import calendar, contacts, imports, projects, search, sessions
 
 app_name = "studio"
 urlpatterns = [
+    path("search/", search.search, name="search"),
     path("contacts/", contacts.contact_list, name="contact_list"),
     path("contacts/add/", contacts.contact_add, name="contact_add"),
     path("contacts/export.csv", contacts.contact_export, name="contact_export"),

@@ -1,11 +1,12 @@
 from django.urls import path
 
-from tracker.views import board, coach, conversion, export, opportunities
+from tracker.views import board, coach, conversion, export, opportunities, search
 
 app_name = "tracker"
 urlpatterns = [
     path("opportunities/", board.board, name="board"),
     path("opportunities/export.csv", export.export, name="export"),
+    path("opportunities/found/", search.found, name="search_panel"),
     path("opportunities/add/", opportunities.opportunity_add, name="opportunity_add"),
     path("opportunities/<uuid:pk>/", opportunities.opportunity_detail, name="opportunity_detail"),
     path("opportunities/<uuid:pk>/edit/", opportunities.opportunity_edit, name="opportunity_edit"),

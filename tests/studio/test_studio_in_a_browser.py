@@ -52,7 +52,13 @@ def full(transactional_db):
     of_one = [f"{noun}_{verb}" for noun in one for verb in ("detail", "edit", "delete")]
     paths = [reverse(f"studio:{name}") for name in plain]
     paths += [reverse(f"studio:{name}", args=[one[name.split("_")[0]]]) for name in of_one]
-    paths += [preview, undo, reverse("studio:project_client", args=[project.pk]), reverse("studio:contact_list") + "?q=nobody-like-that"]
+    paths += [
+        reverse("studio:search") + "?q=ma",
+        preview,
+        undo,
+        reverse("studio:project_client", args=[project.pk]),
+        reverse("studio:contact_list") + "?q=nobody-like-that",
+    ]
     return anna, session, paths
 
 
@@ -67,7 +73,7 @@ def test_pages_of_a_studio_at_work_are_sound(page, axe, live_server, login, full
 @pytest.mark.slow
 def test_empty_pages_are_sound(page, axe, live_server, login, transactional_db):
     login(make_user(language="fr"))
-    names = ("contact_list", "project_list", "session_month", "session_agenda", "session_choose_project")
+    names = ("contact_list", "project_list", "session_month", "session_agenda", "session_choose_project", "search")
     paths = [reverse(f"studio:{name}") + "?empty" for name in names]
     assert [fault for path in paths for fault in look_at(page, axe, live_server.url + path, looks=TWO_LOOKS)] == []
 

@@ -17,6 +17,7 @@ from studio.timeline import Kind, register
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of, make_studio
 from tests.studio.trade import DAY, make_contact, make_project, make_session, many_contacts
+from tests.tracker.boards import make_opportunity
 
 pytestmark = pytest.mark.django_db
 CLAIRE = {
@@ -273,7 +274,8 @@ def test_no_page_asks_more_of_the_database_with_ten_thousand_contacts(morel):
     web = browser_of(people["anna"])
     web.get(url("contact_list"))
     pages = [
-        url("contact_list"), url("contact_list") + "?q=nom99", url("contact_list") + "?page=150", url("contact_detail", contacts[0].pk),
+        url("contact_list"), url("contact_list") + "?q=nom99", url("contact_list") + "?page=150", url("search") + "?q=nom99",
+        url("contact_detail", contacts[0].pk),
         url("contact_delete", contacts[0].pk), url("contact_import"), url("project_list"), url("project_add"),
         url("project_detail", project.pk),
         url("project_delete", project.pk), url("session_month"), url("session_agenda"), url("session_detail", session.pk),
@@ -288,3 +290,23 @@ def test_no_page_asks_more_of_the_database_with_ten_thousand_contacts(morel):
         counts[page] = len(queries)
     print(counts)
     assert max(counts.values()) <= MOST_QUERIES, counts
+
+
+def test_one_box_finds_contacts_projects_sessions_and_opportunities(morel):
+    studio, people = morel
+    project = make_project(studio, contact=make_contact(studio, city="Saint-Étienne"))
+    make_session(project, people["anna"], title="Repérage étang")
+    make_contact(studios.current_organization(make_user()), family_name="Faure-Stranger")
+    make_opportunity(people["anna"], role="Reportage étoiles", contact_name="x")
+    web = browser_of(people["anna"])
+    page = web.get(url("search"), {"q": "fau"})
+    assert {name: [str(row) for row in rows] for name, rows in page.context["found"].items()} == {
+        "contacts": ["Claire Faure"], "projects": ["Mariage Claire & Marc"], "sessions": ["Repérage étang"],
+    }  # fmt: skip
+    panel = reverse("tracker:search_panel")
+    assert f'hx-get="{panel}?q=fau"' in page.text and web.get(panel, {"q": "fau"}).text.strip() == ""
+    assert "Reportage étoiles" in web.get(panel, {"q": "etoi"}).text
+    rows = web.get(url("search"), {"q": "etan"}, headers={"HX-Request": "true", "HX-Target": "results"})
+    assert "Repérage étang" in rows.text and "<html" not in rows.text
+    assert "nothing fits" in web.get(url("search"), {"q": "zzz"}).text and not web.get(url("search")).context["found"]
+    assert browser_of(people["dora"]).get(url("search"), {"q": "fau"}).context["found"]["sessions"] == []
