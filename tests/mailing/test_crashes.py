@@ -1,0 +1,84 @@
+"""Workers side by side, and workers killed at any moment: nothing is lost, nothing goes out twice, what is in doubt says so."""
+
+import collections
+import random
+import time
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from mailing.models import ScheduledEmail
+from mailing.sending import batch
+from mailing.services import emails
+from tests import processes
+from tests.accounts.people import make_user
+from tests.mailing.post import contacts_named, mail_server, make_template
+from tests.studio.trade import studio_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+SEND = """
+import os
+from django.conf import settings
+from mailing.sending import batch
+settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_SSL, settings.EMAIL_USE_TLS = "127.0.0.1", int(os.environ["SMTP"]), False, False
+settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+if os.environ.get("GUARD") == "off":
+    from mailing.models import ScheduledEmail
+    from mailing.sending import claims, marks
+    ScheduledEmail.objects.select_for_update = lambda **_options: ScheduledEmail.objects.all()
+    marks.Marks._begin = lambda self, ids: set(ids)
+    claims.claim_due = batch.claim_due = lambda limit=200: (None, list(
+        ScheduledEmail.objects.filter(status="scheduled").order_by("due_at").values_list("pk", flat=True)[:limit]))
+batch.send_due(seconds=float(os.environ.get("SECONDS", "20")))
+"""
+
+
+def mails(count):
+    anna = make_user(name="Anna")
+    organization = studio_of(anna)
+    targets = contacts_named(organization, [f"client{n}" for n in range(count)])
+    emails.schedule_emails(organization, template=make_template(organization, anna), targets=targets, actor=anna)
+
+
+def arrived(told):
+    return collections.Counter(to for to, _message in told.taken)
+
+
+def test_workers_side_by_side_send_each_mail_once():
+    mails(400)
+    with mail_server() as (told, port):
+        processes.outputs(processes.start(SEND, times=3, SMTP=str(port)))
+        assert ScheduledEmail.objects.filter(status="sent").count() == 400
+        assert set(arrived(told).values()) == {1} and len(told.taken) == 400
+
+
+def test_without_claims_and_marks_side_by_side_they_would_send_twice():
+    mails(60)
+    with mail_server() as (told, port):
+        processes.outputs(processes.start(SEND, times=2, SMTP=str(port), GUARD="off", SECONDS="0.5"))
+        assert max(arrived(told).values()) > 1
+
+
+def test_workers_killed_twenty_times_lose_nothing_and_send_nothing_twice():
+    mails(1500)
+    chance = random.Random(7)
+    with mail_server() as (told, port):
+        for _ in range(20):
+            [worker] = processes.start(SEND, SMTP=str(port))
+            taken = len(told.taken)
+            end = time.monotonic() + 20
+            while len(told.taken) < taken + chance.randint(1, 90) and worker.poll() is None and time.monotonic() < end:
+                time.sleep(0.002)
+            worker.kill()
+            worker.wait(10)
+            ScheduledEmail.objects.filter(claimed_until__gt=timezone.now()).update(claimed_until=timezone.now() - timedelta(seconds=1))
+        processes.outputs(processes.start(SEND, SMTP=str(port)))
+        batch.give_up_left_behind()
+        sent = set(ScheduledEmail.objects.filter(status="sent").values_list("recipient", flat=True))
+        doubtful = {row.recipient: row for row in ScheduledEmail.objects.filter(status="unknown")}
+        assert len(sent) + len(doubtful) == 1500
+        assert set(arrived(told).values()) == {1}
+        assert sent <= set(arrived(told)) <= sent | set(doubtful)
+        assert len(doubtful) <= 20 * batch.CONNECTIONS and all(row.message_id and row.error == "lost" for row in doubtful.values())
