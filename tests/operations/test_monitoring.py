@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from celery.signals import after_task_publish, beat_init, heartbeat_sent, worker_shutdown
 from django.db import DatabaseError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from redis.exceptions import ConnectionError as ValkeyGone
 
+from aaperture import celery as celery_app
 from aaperture.lib import heartbeats
 from aaperture.lib.limits import Limit, limit_of
 from accounts.roles import ROLE_PERMISSIONS, Role
@@ -125,6 +127,28 @@ def test_workers_and_clock_are_heard_until_they_fall_silent():
     assert "celery@old" not in {one.name for one in heartbeats.heard()}, "after a day nobody misses it"
     heartbeats.end("worker", "celery@b", ("celery",))
     assert "celery@b" not in {one.name for one in heartbeats.heard()}
+
+
+def test_celerys_own_signals_are_what_says_so():
+    """As a worker and a clock send them."""
+
+    class Worker:
+        hostname = "celery@here"
+
+    worker = Worker()
+    worker.eventer = worker
+    heartbeat_sent.send(sender=worker)
+    (heard,) = heartbeats.heard()
+    assert (heard.kind, heard.name, heard.queues) == ("worker", "celery@here", ("celery",))
+    worker_shutdown.send(sender=worker)
+    after_task_publish.send(sender="some.task")
+    assert heartbeats.heard() == [], "not every process that sends a task is the clock"
+    beat_init.send(sender=None)
+    try:
+        after_task_publish.send(sender="some.task")
+        assert [one.kind for one in heartbeats.heard()] == ["clock"]
+    finally:
+        after_task_publish.disconnect(celery_app._tell_that_the_clock_ticks)
 
 
 def test_a_part_that_cannot_be_measured_hides_no_other(monkeypatch):
