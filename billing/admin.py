@@ -15,7 +15,8 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,9 +26,9 @@ from aaperture.lib.console import ConsoleModelAdmin, ReadOnlyAdmin, console
 from aaperture.lib.nudge import nudge
 from accounts.models import User
 from accounts.services.users import step_up
-from billing.amounts import shown
+from billing.amounts import shown, typed
 from billing.forms import AmountField
-from billing.models import Contribution, ContributionTerms, Difference, PromoCode, PromoGrant, Refund, StripeEvent, Subscription
+from billing.models import Contribution, ContributionTerms, Difference, PromoCode, PromoGrant, StripeEvent, Subscription
 from billing.services import events, monthly, promos, refunds, terms
 from billing.tasks import apply_event, end_subscription, send_refund
 from billing.wording import TONES
@@ -48,21 +49,6 @@ class RefundForm(forms.Form):
     amount = AmountField(label=_("Amount"))
 
 
-class RefundInline(admin.TabularInline):
-    model = Refund
-    fields = ("requested_at", "sum", "status", "requested_by", "error")
-    readonly_fields = fields
-    extra = 0
-    can_delete = False
-
-    @admin.display(description=_("amount"))
-    def sum(self, row: Refund) -> str:
-        return shown(row.amount, row.contribution.currency)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Contribution, site=console)
 class ContributionAdmin(BigListMixin, ReadOnlyAdmin):
     page = "pages.users"
@@ -73,9 +59,8 @@ class ContributionAdmin(BigListMixin, ReadOnlyAdmin):
     list_select_related = ["user"]
     fields = [
         "id", "user", "sum", "before_discounts", "rhythm", "state", "back", "paid_at", "period_end", "payment_intent", "invoice_id",
-        "session_id", "created_at",
+        "session_id", "created_at", "given_back",
     ]  # fmt: skip
-    inlines = [RefundInline]
 
     @admin.display(description=_("amount"), ordering="amount")
     def sum(self, row: Contribution) -> str:
@@ -92,6 +77,12 @@ class ContributionAdmin(BigListMixin, ReadOnlyAdmin):
     @admin.display(description=_("status"), ordering="status")
     def state(self, row: Contribution) -> str:
         return badge(row)
+
+    @admin.display(description=_("refunds"))
+    def given_back(self, row: Contribution) -> str:
+        lines = ((date_format(one.requested_at, "SHORT_DATETIME_FORMAT"), shown(one.amount, row.currency), badge(one), one.error)
+                 for one in row.refunds.order_by("requested_at"))  # fmt: skip
+        return format_html_join(mark_safe("<br>"), "{}: {} {} {}", lines) or "–"  # nosec B308 B703 - a constant
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.refund_view)
@@ -114,7 +105,7 @@ class ContributionAdmin(BigListMixin, ReadOnlyAdmin):
         if not refunds.can_be_refunded(row):
             raise Http404
         step_up(request)
-        form = RefundForm(request.POST or None, initial={"amount": f"{row.left / 100:.2f}"})
+        form = RefundForm(request.POST or None, initial={"amount": typed(row.left)})
         back = reverse("admin:billing_contribution_change", args=[row.pk])
         if request.method == "POST" and form.is_valid():
             try:

@@ -18,6 +18,11 @@ def shown(cents: int, currency: str) -> str:
     return f"{symbol}\u00a0{number}" if symbol.isalpha() else f"{symbol}{number}"
 
 
+def typed(cents: int) -> str:
+    """As somebody would write it in a form: "15.00", in French "15,00"."""
+    return str(number_format(Decimal(cents) / 100, decimal_pos=2))
+
+
 def cents_of(text: str) -> int | None:
     """What somebody typed ("12", "12.50", "12,5"), in cents; None for anything else."""
     cleaned = text.strip().replace("\u00a0", "").replace("\u202f", "").replace(" ", "").strip("€£$").replace(",", ".")

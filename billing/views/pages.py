@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.http import UserRequest
 from accounts.models import InstanceSettings
 from billing import gateway
-from billing.amounts import shown
+from billing.amounts import shown, typed
 from billing.forms import ContributeForm, MonthlyAmountForm, PromoForm
 from billing.models import Contribution, ContributionTerms, PromoGrant
 from billing.models.contributions import Rhythm
@@ -41,7 +41,7 @@ def page_of(request: UserRequest, **given: Any) -> dict[str, Any]:
         "form": form, "rhythm": rhythm, "suggestions": form.suggestions(rhythm), "enabled": gateway.is_enabled(),
         "limits": {"least": shown(terms.minimum, terms.currency), "most": shown(terms.maximum, terms.currency)},
         "monthly": current, "monthly_amount": shown(current.amount, current.currency) if current else "",
-        "monthly_form": MonthlyAmountForm(initial={"amount": f"{current.amount / 100:.2f}"}) if current else None,
+        "monthly_form": MonthlyAmountForm(initial={"amount": typed(current.amount)}) if current else None,
         "tone": TONES.get(current.status, "") if current else "", "promo_form": PromoForm(), "page": page,
         "rows": [line_of(row) for row in page], "premium": _premium(request, terms), **given,
     }  # fmt: skip

@@ -53,7 +53,7 @@ async def pay_page(request: Request) -> Response:
         except StripeError:
             pass  # it is open no more: the page says so
     context = {"session": session, "item": session["_item"], "declined": declined}
-    return render(request, "stripe_pay.html", context, status=402 if declined else 200)
+    return render(request, "stripe_pay.html", context)
 
 
 async def home(request: Request) -> Response:

@@ -70,7 +70,7 @@ def test_who_contributes_monthly_changes_it_instead(till, web, member):
     assert web.post("/contribute/monthly/change/", {"amount": "0.10"}).status_code == 400
     assert web.post("/contribute/monthly/change/", {"amount": "7,50"}).status_code == 302
     page = web.get("/contribute/").content.decode()
-    assert "€7.50 a month" in page and "charged next on" in page
+    assert "€7.50 a month" in page and "The next charge is on" in page
     assert web.get("/contribute/monthly/cancel/").status_code == 200
     web.post("/contribute/monthly/cancel/")
     assert "nothing more is charged" in web.get("/contribute/").content.decode() and Subscription.objects.get().ends_at_period_end
