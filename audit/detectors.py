@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from audit.actions import ACTIONS
+
 
 class Severity(TextChoices):
     LOW = "low", _("low")
@@ -55,6 +57,7 @@ KINDS: dict[str, Any] = {
     "mass_export": _("Mass export"),
     "chain_broken": _("The activity log is not what was sealed"),
     "secrets_overdue": _("Secrets older than they may be"),
+    "backups_failing": _("Backups fail"),
 }
 
 
@@ -64,7 +67,7 @@ def kinds() -> list[tuple[str, Any]]:
 
 
 class Detector(NamedTuple):
-    """`steps`: from how many on how severe, rising. A `weight` names the number in details that is added up instead of rows.
+    """`steps`: from how many on how severe, rising. `weight`: numbers in details, the first that is there is added up instead of rows.
 
     Siblings tell of the same attack from another side: what stands in one's alert opens no second one.
     """
@@ -75,7 +78,7 @@ class Detector(NamedTuple):
     window: timedelta
     steps: tuple[tuple[int, Severity], ...]
     where: Mapping[str, Any] = {}
-    weight: str = ""
+    weight: tuple[str, ...] = ()
     siblings: tuple[str, ...] = ()
     cool_down: timedelta = timedelta(minutes=15)  # after one was resolved, before the same may open another
     at_once: bool = False  # looked for when it is recorded, not at the next tick
@@ -89,24 +92,30 @@ QUARTER, HOUR, DAY = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1
 MEDIUM, HIGH, CRITICAL = Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
 AT_ONCE: dict[str, Any] = {"cool_down": timedelta(0), "at_once": True}  # every single one is news
 
+COPIES = ("data.exported", "data.export_requested")  # of all that there is about one person: counted by person, not by row
+EXPORTS = tuple(action for action in ACTIONS if action.endswith(".exported") and action not in COPIES)
+
 # of one family the address goes first and starts no later than the account: one attacker, one alert
 DETECTORS = (
     Detector(
         "failed_logins_address", ("user.login.failed",), By.ADDRESS, QUARTER, ((10, MEDIUM), (50, HIGH)),
-        siblings=("failed_logins_account",),
+        siblings=("failed_logins_account", "rate_limits"),
     ),
     Detector(
         "failed_logins_account", ("user.login.failed",), By.ACCOUNT, QUARTER, ((10, MEDIUM), (50, HIGH)),
-        siblings=("failed_logins_address",),
+        siblings=("failed_logins_address", "rate_limits"),
     ),
     Detector(
         "failed_logins_everywhere", ("user.login.failed",), By.INSTANCE, QUARTER, ((200, HIGH), (2000, CRITICAL)),
-        siblings=("failed_logins_address", "failed_logins_account"),
+        siblings=("failed_logins_address", "failed_logins_account", "rate_limits"),
     ),
     Detector("locked_accounts", ("account.locked",), By.NETWORK, HOUR, ((5, HIGH), (20, CRITICAL))),
     Detector("csrf_failures", ("csrf.failed",), By.ADDRESS, QUARTER, ((10, MEDIUM), (50, HIGH))),
     Detector("refused_flows", ("oauth.state_refused",), By.ADDRESS, QUARTER, ((10, MEDIUM), (50, HIGH))),
-    Detector("rate_limits", ("rate_limit.exceeded",), By.ADDRESS, QUARTER, ((30, MEDIUM), (300, HIGH)), siblings=("rate_limits_account",)),
+    Detector(
+        "rate_limits", ("rate_limit.exceeded",), By.ADDRESS, QUARTER, ((30, MEDIUM), (300, HIGH)),
+        siblings=("rate_limits_account", "failed_logins_address"),  # a flood of sign-ins meets the limits too
+    ),
     Detector(
         "rate_limits_account", ("rate_limit.exceeded",), By.ACTOR, QUARTER, ((30, MEDIUM), (300, HIGH)), siblings=("rate_limits",)
     ),
@@ -119,7 +128,9 @@ DETECTORS = (
     Detector("new_admin", ("user.created",), By.TARGET, DAY, ((1, HIGH),), where={"details__role": "admin"}, **AT_ONCE),
     Detector("developers_admitted", ("dev_role.production_enabled",), By.INSTANCE, DAY, ((1, HIGH),), **AT_ONCE),
     Detector("second_factors_removed", ("second_factor.removed",), By.INSTANCE, HOUR, ((5, HIGH),)),
-    Detector("mass_export", ("opportunities.exported", "contacts.exported"), By.ACTOR, HOUR, ((2000, MEDIUM), (10_000, HIGH)), weight="count"),
+    Detector("mass_export", EXPORTS, By.ACTOR, HOUR, ((2000, MEDIUM), (10_000, HIGH)), weight=("count", "rows")),
+    Detector("backups_failing", ("backup.failed",), By.INSTANCE, 3 * DAY, ((1, MEDIUM), (3, HIGH))),
+    Detector("mass_export", COPIES, By.ACTOR, HOUR, ((10, MEDIUM), (50, HIGH))),
 )  # fmt: skip
 REPORTED_COOL_DOWN = HOUR  # for what is reported by those who noticed, instead of being counted
 ACTIONS_AT_ONCE = frozenset(action for detector in DETECTORS if detector.at_once for action in detector.actions)

@@ -1,4 +1,7 @@
-"""Records what a request was refused, after the view has ended, in a transaction of its own (so no rollback eats it)."""
+"""Records what a request was refused, and what it showed staff of other people.
+
+After the view has ended, in a transaction of its own, so that no rollback eats it.
+"""
 
 import logging
 import re
@@ -9,6 +12,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from aaperture.lib.input_validator import suspicion, texts_in
+from audit.reads import note_read
 from audit.services import record, record_after
 from vault.errors import SealedDataError
 
@@ -21,6 +25,7 @@ class ActivityMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        note_read(request, response)
         for action, target, details in getattr(request, "activity_after", []):
             try:
                 record(action, target, request=request, **details)
@@ -32,6 +37,9 @@ class ActivityMiddleware:
         if isinstance(exception, PermissionDenied):
             match = request.resolver_match
             record_after(request, "permission.denied", method=request.method, view=match.view_name if match else "")
+        elif isinstance(exception, SealedDataError):
+            match = request.resolver_match
+            record_after(request, "sealed_data.failed", method=request.method, view=match.view_name if match else "")
 
 
 class InputMiddleware:

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import DatabaseError, transaction
 from django.db.models import BigIntegerField, Count, Max, Min, QuerySet, Sum
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
 from aaperture.lib.client_address import canonical
@@ -83,7 +83,9 @@ def _rows(detector: Detector, since: datetime) -> QuerySet[Activity]:
 
 
 def _measure(detector: Detector) -> Any:
-    return Sum(Cast(KT(f"details__{detector.weight}"), BigIntegerField())) if detector.weight else Count("id")
+    if not detector.weight:
+        return Count("id")
+    return Sum(Coalesce(*(Cast(KT(f"details__{name}"), BigIntegerField()) for name in detector.weight), 1))
 
 
 def _groups(detector: Detector, rows: QuerySet[Activity]) -> list[Group]:

@@ -20,6 +20,7 @@ from integrations.services.pipelines import SHIPPED
 from operations.services import access_reviews
 from tests.accounts.people import make_user, step_up
 from tests.accounts.test_roles import MATRIX, STAFF_ROLES, allowed
+from tests.audit.watching import watch
 
 pytestmark = pytest.mark.django_db
 OUTSIDERS = ["coach", "member"]
@@ -165,8 +166,10 @@ def test_every_operation_has_a_route():
 
 
 @pytest.mark.parametrize(("area", "operation", "role", "allow"), CELLS)
-def test_an_operation_on_the_console(things, area, operation, role, allow):
+def test_an_operation_on_the_console(things, area, operation, role, allow, monkeypatch):
+    unrecorded = watch(monkeypatch)
     response = asks(signed_in(role), ROUTES[area, operation][1](things))
+    assert not unrecorded
     if allow:
         assert succeeded(response), response.status_code
         errors = (response.context or {}).get("errors") if response.status_code == 200 else None

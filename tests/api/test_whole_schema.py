@@ -19,14 +19,16 @@ from accounts.api.documentation import description
 from tests.accounts.people import make_user
 from tests.api.caller import with_token
 from tests.api.things import someones_things
+from tests.audit.watching import watch
 
 SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "30"))
 ENDS_ITSELF = ["/api/auth/logout", "/api/v1/sessions/{id}"]  # the run could end the session it calls with; tested elsewhere
-# where more decides than a description can say: how strong a password is, whether an address is taken, whether an id exists
+# where more decides than a description can say: how strong a password is, whether an address is taken, whether an id exists,
+# which settings a provider asks for, whether a sample is of the kind that the steps are for
 BEYOND_THE_DESCRIPTION = [
     "POST /api/auth/register", "POST /api/v1/users", "POST /api/v1/pipelines", "PATCH /api/v1/pipelines/{id}",
     "POST /api/v1/transformations", "PATCH /api/v1/transformations/{id}", "POST /api/v1/admin/keys/rotate",
-    "POST /api/v1/admin/backups",
+    "POST /api/v1/admin/backups", "POST /api/v1/connections", "PATCH /api/v1/connections/{id}", "POST /api/v1/transformations/{id}/test",
 ]  # fmt: skip
 CONFIGURATION = """
 suppress-health-check = ["all"]
@@ -47,6 +49,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403",
 def test_no_answer_is_an_error_of_ours_or_undocumented(role, transactional_db, live_server, monkeypatch, tmp_path):
     monkeypatch.setattr(throttling, "API_LIMIT", Limit(1_000_000))
     description()
+    unrecorded = watch(monkeypatch)
     import_string(settings.PIPELINE_CLASSIFIER)(Mail("a@example.test", (), "Hello", "Hello", {}))  # its tables are read once
     user = make_user(role=role)
     someones_things(user)
@@ -59,4 +62,5 @@ def test_no_answer_is_an_error_of_ours_or_undocumented(role, transactional_db, l
         arguments += ["--exclude-path", path]
     environment = os.environ | {"NO_COLOR": "1"}
     done = subprocess.run([program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    assert not unrecorded, "written without a record"
     assert done.returncode == 0, done.stdout[-30_000:] + done.stderr[-2_000:]

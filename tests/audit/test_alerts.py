@@ -4,15 +4,17 @@ import os
 import signal
 import smtplib
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
 import time_machine
 from celery import current_app
+from django.core.cache import caches
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.mail.backends import locmem
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from accounts.roles import Role
@@ -166,6 +168,41 @@ def test_ten_thousand_failed_sign_ins_from_everywhere_open_one_alert_too(setting
     alert = SecurityAlert.objects.get()
     assert (alert.kind, alert.count, alert.severity) == ("failed_logins_everywhere", 10_000, "critical")
     assert len(mailoutbox) == 1
+
+
+def repeated(times: int, since: datetime) -> None:
+    """What has been refused since then, so many times more."""
+    columns = ", ".join(name for name in COLUMNS if name not in {"id", "recorded_at"})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO audit_activity (id, recorded_at, {columns})"
+            f" SELECT gen_random_uuid(), recorded_at + n * interval '1 ms', {columns} FROM audit_activity, generate_series(1, %s) AS n"
+            " WHERE recorded_at >= %s AND action IN ('user.login.failed', 'rate_limit.exceeded')",
+            [times, since],
+        )
+
+
+@pytest.mark.slow
+def test_a_flood_of_sign_ins_that_meets_every_limit_is_one_alert_and_one_mail_for_twenty_minutes(settings, mailoutbox):
+    """Each minute twenty real requests, at the page and at the API, as far as limits and locks let them, and each 24 times more."""
+    settings.SECURITY_ALERT_EMAILS = ["security@example.test"]
+    anna, flooder = make_user(email="anna@example.test"), Client(REMOTE_ADDR=ATTACKER)
+    for minute in range(20):
+        with time_machine.travel(timezone.now() + timedelta(minutes=minute), tick=True):
+            since = timezone.now()
+            caches["limits"].clear()  # Valkey's clock does not travel
+            for turn in range(10):
+                name = anna.email if turn % 2 else f"nobody{minute}-{turn}@example.test"
+                assert flooder.post("/accounts/login/", {"login": name, "password": "Wrong-Horse-7"}).status_code in {200, 429}
+                body = {"email": name, "password": "Wrong-Horse-7"}
+                assert flooder.post("/api/auth/login", body, content_type="application/json").status_code in {401, 429}
+            repeated(24, since)
+            detect()
+            mail.send_due()
+    actions = Activity.objects.filter(action__in=["user.login.failed", "rate_limit.exceeded"])
+    assert actions.count() == 10_000 and actions.filter(action="user.login.failed").count() > 1_000
+    alert = SecurityAlert.objects.get()
+    assert alert.severity == "high" and alert.notes.filter(what="mailed").count() == len(mailoutbox) == 1
 
 
 # --- mail servers that fail ---------------------------------------------------------------------------------------------------
