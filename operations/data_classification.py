@@ -33,6 +33,8 @@ RETENTIONS = {
     "export": "24 hours after it was built",
     "activity": "AUDIT_ONLINE_DAYS in the database and AUDIT_ARCHIVE_DAYS in the archive",
     "evidence": "as long as the instance: it proves what was there",
+    "log": "90 days, the newest of each pipeline longer",
+    "maintenance": "a year",
     "record": "as long as the instance: it shows that an obligation was met",
     "keys": "as long as anything they seal; a person's is destroyed at erasure",
     "instance": "as long as the instance",

@@ -54,7 +54,7 @@ def carry_on_erasures() -> None:
         nudge(carry_on_erasure, erasure_id)
 
 
-@shared_task(ignore_result=True)
+@shared_task(ignore_result=True, time_limit=24 * 3600)
 def make_backup(backup_id: str) -> None:
     with suppress(backups.BusyElsewhere):
         backups.carry_out(UUID(backup_id))
@@ -66,7 +66,7 @@ def resume_backups() -> None:
         nudge(make_backup, backup_id)
 
 
-@shared_task(ignore_result=True)
+@shared_task(ignore_result=True, time_limit=24 * 3600)
 def clean_up(run_id: str) -> None:
     with suppress(maintenance.BusyElsewhere):
         maintenance.carry_out(UUID(run_id))

@@ -128,7 +128,7 @@ class Bucket:
     def writing(self, name: str) -> Iterator[IO[bytes]]:
         """An upload in parts; only its end makes the object."""
         key = {"Bucket": self.bucket, "Key": self.prefix + name}
-        self._abandon(key["Key"])
+        self.abandon(key["Key"])
         upload = _Upload(self.client, key)
         try:
             yield upload  # type: ignore[misc]
@@ -157,11 +157,11 @@ class Bucket:
     def delete(self, name: str) -> None:
         self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
 
-    def _abandon(self, key: str) -> None:
-        """Parts that a killed process left are paid for until somebody gives them up."""
+    def abandon(self, key: str, *, below: bool = False) -> None:
+        """Parts that a killed process left are paid for until somebody gives them up: those of one object, or of all `below` a prefix."""
         for one in self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=key).get("Uploads", ()):
-            if one["Key"] == key:
-                self.client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=one["UploadId"])
+            if one["Key"] == key or below:
+                self.client.abort_multipart_upload(Bucket=self.bucket, Key=one["Key"], UploadId=one["UploadId"])
 
 
 class _Raw(io.RawIOBase):

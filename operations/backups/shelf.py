@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from django.conf import settings
 
-from audit.seal.places import FAILURES, Place, place
+from audit.seal.places import FAILURES, Bucket, Place, place
 from operations.backups import frames
 from operations.backups.frames import BackupDamaged
 
@@ -65,6 +65,16 @@ def whole(where: Place) -> list[str]:
 
 def unfinished(where: Place) -> list[str]:
     return sorted(name for name, files in _files(where).items() if MANIFEST not in files)
+
+
+def sweep_unfinished(where: Place) -> list[str]:
+    """Remove what killed processes left; only for who knows that none is at it."""
+    left = unfinished(where)
+    for name in left:
+        remove(where, name)
+    if isinstance(where, Bucket):
+        where.abandon(where.prefix, below=True)
+    return left
 
 
 def remove(where: Place, name: str) -> None:

@@ -85,8 +85,7 @@ def carry_out(backup_id: UUID, *, progress: Progress = lambda _done, _total: Non
             return Backup.objects.filter(pk=backup_id).first()
         try:
             where = shelf.shelf()
-            for name in shelf.unfinished(where):
-                shelf.remove(where, name)
+            shelf.sweep_unfinished(where)
             said = make(where, row.name, progress=_telling(row, progress))
         except FAILURES as error:  # not the message: it may name the store's account
             _fail(row, type(error).__name__)
@@ -241,9 +240,7 @@ def tidy() -> int:
         if not is_ours:
             return 0
         where = shelf.shelf()
-        left = shelf.unfinished(where)
-        for name in left:
-            shelf.remove(where, name)
+        left = shelf.sweep_unfinished(where)
         look_at_shelf()
         return len(left) + len(let_go(where))
 

@@ -1,38 +1,49 @@
-"""A second, empty instance beside the one of the tests: a database of its own, used by commands run as processes."""
+"""A second, empty instance beside the one of the tests: a database of its own, used by other processes."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
 
 from tests.database import schema_digest
+from tests.processes import Process
 
-ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120  # seconds
+# what is forked has a connection to the tests' own database in its hands
+ENTER = """
+from django.conf import settings
+from django.db import connection
+connection.settings_dict["NAME"] = settings.DATABASES["default"]["NAME"]
+"""
+MANAGE = "import sys\nfrom django.core.management import execute_from_command_line\nexecute_from_command_line(['manage.py', *sys.argv[1:]])"
+
+
+class Ended(NamedTuple):
+    returncode: int | None
+    stdout: str
+    stderr: str
 
 
 class Instance:
-    """`environment` is what a process needs to be this instance."""
+    """`environment` is what a process needs to be this instance; by default that of the tests themselves."""
 
-    def __init__(self, name: str, application_url: str, owner_url: str, **environment: str) -> None:
+    def __init__(self, test_database: Any, name: str = "", **environment: str) -> None:
         def url(base: str) -> str:
-            return urlsplit(base)._replace(path=f"/{name}").geturl()
+            return urlsplit(base)._replace(path=f"/{name or test_database.name}").geturl()
 
-        self.owner_url = url(owner_url)
-        self.environment = os.environ | {"DATABASE_URL": url(application_url), "MIGRATION_DATABASE_URL": self.owner_url} | environment
+        self.owner_url = url(test_database.owner_url)
+        self.environment = {"DATABASE_URL": url(test_database.application_url), "MIGRATION_DATABASE_URL": self.owner_url} | environment
 
-    def manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return self.python("manage.py", *arguments, **environment)
+    def manage(self, *arguments: str) -> Ended:
+        return self.run(MANAGE, *arguments)
 
-    def python(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        command, env = [sys.executable, *arguments], self.environment | environment
-        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    def run(self, code: str, *arguments: str) -> Ended:
+        process = Process(ENTER + code, *arguments, environment=self.environment)
+        printed, errors = process.communicate(PATIENCE)
+        return Ended(process.returncode, printed, errors)
 
     def rows(self, query: str, *parameters: Any) -> list[Any]:
         with psycopg.connect(self.owner_url) as connection:
@@ -48,6 +59,6 @@ def empty_instance(test_database: Any, *, migrated: bool = True, **environment: 
         template = f"aaperture_template_{schema_digest()}" if migrated else "template0"
         owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         try:
-            yield Instance(name, test_database.application_url, test_database.owner_url, **environment)
+            yield Instance(test_database, name, **environment)
         finally:
             test_database._drop(owner, name)

@@ -14,7 +14,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.roles import Role
-from audit.models import Activity
+from audit.alerts import detection
+from audit.models import Activity, SecurityAlert
 from audit.services import record
 from operations.backups import frames, objects, shelf, snapshot
 from operations.backups.frames import BackupDamaged, BackupKeyMissing, Sealer
@@ -146,7 +147,7 @@ def test_a_damaged_backup_is_found_before_anything_is_restored(tmp_path, monkeyp
             restoring.check(shelf.shelf(), second.name, progress=lambda *_said: None)
             pytest.fail(damage)
     with pytest.raises(CommandError, match=second.name):
-        call_command("backup", "--verify")
+        call_command("backup", "--verify", second.name)
     settings.BACKUP_KEY = KEY[:-1]
     with pytest.raises(CommandError, match="BACKUP_KEY"):
         call_command("backup", "--verify", first.name)
@@ -256,12 +257,12 @@ def test_the_list_is_what_lies_on_the_shelf(capsys):
 def test_killed_in_the_middle_it_is_never_taken_for_whole_and_the_next_one_is(test_database, settings, tmp_path):
     record("settings.changed")
     backup = backups.ask()
-    here = Instance(test_database.name, test_database.application_url, test_database.owner_url, BACKUPS=settings.BACKUPS, BACKUP_KEY=KEY)
+    here = Instance(test_database, BACKUPS=settings.BACKUPS, BACKUP_KEY=KEY)
     points = ["die_at(snapshot.Snapshot, 'copy', 20)", "die_at(shelf, 'write_manifest')"]
     for tries, point in enumerate(points, 1):
         code = f"{SET_UP}from operations.backups import shelf, snapshot\nfrom operations.services import backups\nshelf.VOLUME = 2000\n"
         code += f"import operations.backups.frames as frames\nframes.FRAME = 500\n{point}\nbackups.carry_out('{backup.pk}')"
-        assert here.python("-c", code).returncode == -signal.SIGKILL
+        assert here.run(code).returncode == -signal.SIGKILL
         backup.refresh_from_db()
         where = shelf.shelf()
         assert (backup.status, backup.attempts) == ("running", tries) and list((tmp_path / "shelf").rglob("0*.sealed*"))
@@ -271,6 +272,26 @@ def test_killed_in_the_middle_it_is_never_taken_for_whole_and_the_next_one_is(te
     assert done.is_whole and shelf.whole(where) == [done.name] and shelf.unfinished(where) == []
     assert Activity.objects.filter(action="backup.made").count() == 1
     restoring.check(where, done.name, progress=lambda *_said: None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_uploads_that_nobody_ended_are_given_up(store, settings):
+    settings.BACKUPS = "s3://backups/aaperture"
+    for key in ("aaperture/20261122T023000Z-1a2b3c4d/0001.sealed", "another/program"):
+        store.client.create_multipart_upload(Bucket="backups", Key=key)
+    name = made().name
+    assert store.unfinished() == ["backups/another/program"]
+    assert store.names() == [f"backups/aaperture/{name}/0001.sealed", f"backups/aaperture/{name}/manifest.sealed"]
+
+
+@pytest.mark.django_db
+def test_failures_raise_an_alert_and_three_of_them_a_mail():
+    for severity in ("medium", "medium", "high"):
+        row = Backup.objects.create(attempts=backups.MOST_ATTEMPTS)
+        backups.carry_out(row.pk)
+        detection.detect()
+        alert = SecurityAlert.objects.get()
+        assert (alert.kind, alert.severity) == ("backups_failing", severity)
 
 
 @pytest.mark.django_db

@@ -188,12 +188,12 @@ def test_the_clock_asks_for_what_is_due_once(settings, tmp_path):
 @pytest.mark.django_db
 def test_a_schedule_is_changed_on_record():
     admin = make_user(role=Role.ADMIN)
-    with time_machine.travel("2026-11-22T05:00Z", tick=False):
+    with time_machine.travel("2026-11-22T05:00Z"):
         job = maintenance.set_schedule("cleanup.all", "06:15, 03:30", actor=admin)
         assert f"{job.next_run_at:%d %H:%M}" == "22 06:15"
         assert maintenance.set_schedule("cleanup.all", "", actor=admin).next_run_at is None
-    changed = Activity.objects.filter(action="maintenance.scheduled").order_by("recorded_at", "id").first()
-    assert changed.details == {"job": "cleanup.all", "old": "", "new": "06:15, 03:30"} and changed.actor_id == admin.pk
+    changes = Activity.objects.filter(action="maintenance.scheduled", actor_id=admin.pk, details__job="cleanup.all")
+    assert set(changes.values_list("details__old", "details__new")) == {("", "06:15, 03:30"), ("06:15, 03:30", "")}
     for wrong in ("25:00", "noon", "03:30;04:00", "0" * 101):
         with pytest.raises(ValidationError):
             maintenance.set_schedule("cleanup.all", wrong, actor=admin)
@@ -222,10 +222,10 @@ def test_killed_between_two_batches_it_goes_on_with_the_next_tick(test_database)
     for number in range(5):
         Session.objects.create(session_key=f"old{number}", session_data="x", expire_date=ago(days=1))
     asked = maintenance.ask("cleanup.orphaned_data")
-    here = Instance(test_database.name, test_database.application_url, test_database.owner_url)
+    here = Instance(test_database)
     code = f"{SET_UP}from operations.maintenance import sweeps\nfrom operations.services import maintenance\nsweeps.BATCH = 2\n"
     code += f"from django.db.models import QuerySet\ndie_at(QuerySet, 'delete', 2)\nmaintenance.carry_out('{asked.pk}')"
-    assert here.python("-c", code).returncode == -signal.SIGKILL
+    assert here.run(code).returncode == -signal.SIGKILL
     asked.refresh_from_db()
     assert asked.status == "running" and Session.objects.count() == 3
     assert maintenance.open_runs() == [asked.pk]
