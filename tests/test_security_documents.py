@@ -169,6 +169,15 @@ def test_all_boundaries_are_drawn_and_explained():
 
 
 @pytest.mark.django_db
+def test_the_public_page_names_the_same_parties():
+    page = Client().get("/privacy/").content.decode()
+    table = page[page.index("Who else receives something") :]
+    for party in ("Google", "Google Gemini", "Stripe", "PostHog"):
+        assert f'<td class="primary">{party}</td>' in table and party in text("third_parties.md"), party
+    assert "Mail and storage providers" in table
+
+
+@pytest.mark.django_db
 def test_the_promises_to_reporters_stand_on_both_pages():
     policy = (ROOT / "SECURITY.md").read_text()
     for promise in ("0.1.x", "48 hours", "5 business days", "7 days", "30 days", "do not open a public issue", "credit you"):
