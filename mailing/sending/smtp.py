@@ -63,10 +63,19 @@ class Connection:
         return self._smtp is not None
 
     def envelope(self, sender: str, recipient: str) -> None:
-        """MAIL and RCPT. Raises NotSent."""
+        """MAIL and RCPT, in one go where the server can. Raises NotSent."""
         smtp = self._open()
-        self._command(lambda: smtp.mail(sender), "sender", smtp)
-        self._command(lambda: smtp.rcpt(recipient), "recipient", smtp)
+        first, second = f"MAIL FROM:{smtplib.quoteaddr(sender)}", f"RCPT TO:{smtplib.quoteaddr(recipient)}"
+        if not smtp.has_extn("pipelining"):
+            self._command(lambda: smtp.docmd(first), "sender", smtp)
+            self._command(lambda: smtp.docmd(second), "recipient", smtp)
+            return
+        code, reply = self._answer(lambda: _both(smtp, first, second), smtp)
+        further_code, further = self._answer(smtp.getreply, smtp) if code != 421 else (code, reply)
+        if code != 250:
+            raise self._refused("sender", code, reply, smtp)
+        if further_code not in {250, 251}:
+            raise self._refused("recipient", further_code, further, smtp)
 
     def data(self, message: bytes) -> None:
         """DATA, the message, and the answer. Raises NotSent, InDoubt."""
@@ -130,6 +139,14 @@ class Connection:
         known = {"sender": "greeting" if again else "sender", "recipient": "recipient_later" if again else "recipient"}
         name = known.get(what, "content_later" if again else "content")
         return NotSent(name, again=again, reply=_said(code, reply))
+
+
+def _both(smtp: smtplib.SMTP, first: str, second: str) -> tuple[int, bytes]:
+    """Two commands in one go (RFC 2920); the answer to the first."""
+    if "\n" in first + second or "\r" in first + second:
+        raise ValueError("a command is one line")
+    smtp.send(f"{first}\r\n{second}\r\n")
+    return smtp.getreply()
 
 
 def _connected(server: Server, timeout: float) -> smtplib.SMTP:
