@@ -305,9 +305,6 @@ class DatasetRowQuerySet(models.QuerySet):
     def visible_to(self, user: "User") -> Self:
         return self.filter(owner=user)
 
-    def of_the_instance(self) -> Self:
-        return self.filter(owner=None)
-
 
 class DatasetRow(models.Model):
     """One thing that a pipeline with the destination `dataset` keeps for its owner, a person or the instance."""

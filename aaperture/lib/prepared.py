@@ -6,7 +6,7 @@ with its person, on every request. What the ORM does with the answer stays the O
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.db import connections
 from django.db.models import QuerySet
@@ -40,7 +40,7 @@ class Prepared:
         compiler = copy.copy(made)
         compiler.connection = connections[compiler.using]  # this thread's
         compiler.as_sql = lambda *_args, **_kwargs: (text, tuple(values[place] for place in places))
-        return next(iter(ModelIterable(_Source(compiler))), None)
+        return next(iter(ModelIterable(cast("Any", _Source(compiler)))), None)
 
 
 class _Source:

@@ -26,13 +26,14 @@ def end_session(session: Session | ApiSession, *, actor: User | None, request: H
         record("session.ended", user, actor=actor, request=request, kind=kind, reason=reason, count=1)
 
 
-def _why(user: User, actor: User | None, reason: str) -> str:
+def _why(user: User | None, actor: User | None, reason: str) -> str:
     """What the browser that is signed out will be told; nothing by whoever closed their account in it."""
     if reason == "erasure":
         return ""
     if reason.startswith("password"):
         return ended_sessions.PASSWORD
-    return ended_sessions.ELSEWHERE if actor is not None and actor.pk == user.pk else ended_sessions.STAFF
+    own = user is not None and actor is not None and actor.pk == user.pk
+    return ended_sessions.ELSEWHERE if own else ended_sessions.STAFF
 
 
 @transaction.atomic

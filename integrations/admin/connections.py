@@ -40,7 +40,7 @@ class ConnectionAdmin(ConsoleModelAdmin):
     list_display_links = ["created_at"]
     list_filter = ["provider", "status"]
     fields = ["id", "provider", "name", "kind", "state", "fault", "expires_at", "last_synced_at", "created_at"]
-    readonly_fields = fields
+    readonly_fields = ["id", "provider", "name", "kind", "state", "fault", "expires_at", "last_synced_at", "created_at"]
     actions = ["test"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:

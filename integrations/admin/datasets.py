@@ -45,10 +45,10 @@ class DatasetRowAdmin(BigListMixin, ReadOnlyAdmin):
     list_filter = [PipelineFilter]
     list_select_related = ["pipeline"]
     fields = ["item_id", "pipeline", "stored_at", "seen_at", "whole"]
-    readonly_fields = fields
+    readonly_fields = ["item_id", "pipeline", "stored_at", "seen_at", "whole"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DatasetRow]:
-        return super().get_queryset(request).of_the_instance()
+        return super().get_queryset(request).filter(owner=None)
 
     @admin.display(description=_("fields"))
     def preview(self, row: DatasetRow) -> str:

@@ -64,7 +64,7 @@ def test_what_staff_named_is_kept_and_nothing_else(feed, source, designer):
     assert (done.counts["read"], done.counts["created"], done.counts["quarantined"]) == (3, 2, 2)
     assert done.counts["not_kept"] == {"filtered": 1} and RunEvent.objects.filter(run=done, code="quarantined").count() == 2
     assert feed.asked[0][1]["Authorization"] == f"Bearer {SECRET}"
-    assert DatasetRow.objects.of_the_instance().count() == 2
+    assert DatasetRow.objects.filter(owner=None).count() == 2 and not DatasetRow.objects.visible_to(designer).exists()
 
 
 def test_a_second_run_changes_what_has_changed_and_adds_what_is_new(feed, source, designer):
