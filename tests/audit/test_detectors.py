@@ -15,6 +15,7 @@ from aaperture.lib import limits
 from accounts.models import ApiSession
 from accounts.roles import Role
 from accounts.services import developers, tokens, users
+from audit.actions import ACTIONS
 from audit.alerts import detection, services
 from audit.alerts.detection import activity_behind, detect
 from audit.detectors import ACTIONS_AT_ONCE, DETECTORS, KINDS, RANKED, Severity
@@ -248,6 +249,21 @@ def test_exports_are_added_up():
     record("opportunities.exported", user, actor=user, request=request_from(), count=1)
     [alert] = detect()
     assert (alert.kind, alert.count, alert.severity) == ("mass_export", 2000, "medium")
+
+
+def test_exports_of_every_kind_are_added_up_and_copies_of_persons_counted():
+    user, other = make_user(), make_user()
+    record("dataset.exported", user, actor=user, request=request_from(), rows=1500)
+    record("access_review.exported", user, actor=user, request=request_from(), quarter="2026-4")
+    assert detect() == []
+    record("contacts.exported", user, actor=user, request=request_from(), count=499)
+    assert [(alert.kind, alert.count, alert.subject) for alert in detect()] == [("mass_export", 2000, str(user.pk))]
+    for _ in range(5):
+        record("data.export_requested", user, actor=other, request=request_from())
+        record("data.exported", user, actor=other, request=request_from(), size=10_000)
+    assert [(alert.kind, alert.count, alert.subject) for alert in detect()] == [("mass_export", 10, str(other.pk))]
+    named = {action for detector in DETECTORS if detector.kind == "mass_export" for action in detector.actions}
+    assert named >= {action for action in ACTIONS if "export" in action}
 
 
 def test_many_removed_second_factors_open_an_alert():

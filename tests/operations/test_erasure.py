@@ -1,5 +1,6 @@
 """Erasing an account: the plan, day 0, the way back until day 29, day 30, processes that die, and nothing left anywhere (R-184 … R-186)."""
 
+import gzip
 import json
 import os
 import re
@@ -20,7 +21,8 @@ from accounts.models import ApiKey, CoachLink, Consent, Invitation, Membership, 
 from accounts.protections import Refused
 from accounts.services import api_keys, invitations, studios, users
 from accounts.step_up import StepUpRequired
-from audit.models import Activity
+from audit.models import Activity, AuditSeal
+from audit.seal import archives, heads, places
 from audit.seal.verification import verify
 from integrations.errors import OAuthUnavailable
 from integrations.models import Connection
@@ -250,7 +252,11 @@ def test_on_day_29_the_link_is_not_valid_any_more(revoked, client):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.slow
-def test_nothing_of_the_person_is_left_and_the_log_still_verifies(revoked, ledger_folder, client, transactional_db, test_database):
+def test_nothing_of_the_person_is_left_and_the_log_still_verifies(
+    revoked, ledger_folder, client, transactional_db, test_database, store, settings
+):
+    """Tables, Valkey, logs, the ledger, and an object store with the heads and the archive of the activity log."""
+    settings.AUDIT_HEADS = "s3://evidence/aaperture"
     before = leaks.found(CANARY)
     user = person()
     other = make_user()
@@ -264,6 +270,8 @@ def test_nothing_of_the_person_is_left_and_the_log_still_verifies(revoked, ledge
     assert CANARY in row.agent
     client.post("/accounts/login/", {"login": user.email, "password": "wrong"})
     seal_all()
+    heads.publish()
+    archives.write(AuditSeal.objects.latest("number").month, places.place("s3://archive/aaperture"), now=timezone.now())
     studio = studios.current_organization(user)
     vault.seal(b"x", vault.organization(studio.pk), "x")
     erasure = asked_for(user)
@@ -285,7 +293,13 @@ def test_nothing_of_the_person_is_left_and_the_log_still_verifies(revoked, ledge
     assert list(ledger.entries()) == [user.pk]
     assert CANARY not in "".join(path.read_text() for path in ledger_folder.rglob("*") if path.is_file())
     seal_all()
-    assert verify().is_intact
+    heads.publish()
+    assert verify(heads=heads.addresses()).is_intact
+    objects = {name: store.read(name) for name in store.names()}
+    assert {name.partition("/")[0] for name in objects} == {"evidence", "archive"} and len(objects) >= 5
+    plain = {name: gzip.decompress(content) if name.endswith(".gz") else content for name, content in objects.items()}
+    assert str(user.pk).encode() in b"".join(plain.values()), "what they did is there, by an id that nobody can resolve"
+    assert not [name for name, content in plain.items() for spelling in leaks.spellings(CANARY) if spelling in content]
     assert other.opportunities.count() == 3 and User.objects.filter(pk=other.pk).exists()
 
 
