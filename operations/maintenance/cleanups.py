@@ -30,6 +30,7 @@ CLEANUPS: dict[str, Cleanup] = {
         "03:10,15:10",
         {
             "exports": (_("copies of data"), sweeps.export_files),
+            "contact_files": (_("files of contacts that nobody imported"), sweeps.contact_files),
             "attachments": (_("attachments"), sweeps.attachments),
             "backups": (_("backups"), sweeps.backup_leftovers),
         },

@@ -24,6 +24,7 @@ from operations.backups import objects, shelf
 from operations.maintenance.models import CleanupRun
 from operations.models import DataExport
 from operations.services import backups, exports
+from studio.models import ContactImport
 from vault import services as vault
 from vault.models import DataKey
 
@@ -107,6 +108,7 @@ def _backups_to_go() -> int:
 
 
 export_files = Sweep(lambda: _expired_exports().count(), exports.sweep)
+contact_files = _of(lambda: ContactImport.objects.abandoned(timezone.now()))
 attachments = Sweep(lambda: len(_old_attachments()), _delete_attachments)
 backup_leftovers = Sweep(_backups_to_go, backups.tidy)
 

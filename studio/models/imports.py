@@ -1,5 +1,8 @@
 """A file of contacts somebody brought, from its preview to its undoing."""
 
+from datetime import datetime, timedelta
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -9,6 +12,14 @@ from aaperture.lib.uuid7 import uuid7
 from studio.models.owned import OwnedQuerySet
 from vault.fields import SealedTextField
 from vault.services import Owner, organization
+
+WAITS = timedelta(days=1)
+
+
+class ContactImportQuerySet(OwnedQuerySet):
+    def abandoned(self, now: datetime) -> Self:
+        """Files whose preview nobody came back to within a day."""
+        return self.filter(status=ContactImport.Status.PREVIEW, created_at__lt=now - WAITS)
 
 
 class ContactImport(models.Model):
@@ -34,7 +45,7 @@ class ContactImport(models.Model):
     imported_at = models.DateTimeField(null=True)
     undone_at = models.DateTimeField(null=True)
 
-    objects = OwnedQuerySet.as_manager()
+    objects = ContactImportQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("import of contacts")

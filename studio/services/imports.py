@@ -1,7 +1,6 @@
 """Bringing contacts from a file: kept sealed while somebody looks at the preview, then written in one go, and undone in one go."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -16,7 +15,6 @@ from studio import columns
 from studio.columns import FIELDS, Row, Unreadable
 from studio.models import Contact, ContactImport
 
-WAITS = timedelta(days=1)  # a preview nobody came back to; the next visit to the page takes it away
 AT_ONCE = 500
 Status = ContactImport.Status
 
@@ -47,9 +45,8 @@ def receive(organization: Organization, data: bytes, *, actor: User) -> ContactI
 
 
 def forget_abandoned(organization: Organization) -> None:
-    """Files whose preview nobody came back to within a day."""
-    waiting = ContactImport.objects.for_organization(organization).filter(status=Status.PREVIEW)
-    waiting.filter(created_at__lt=timezone.now() - WAITS).delete()
+    """At the next visit to the page; the nightly cleanup of temporary files finds the others."""
+    ContactImport.objects.for_organization(organization).abandoned(timezone.now()).delete()
 
 
 def check(waiting: ContactImport) -> Checked:

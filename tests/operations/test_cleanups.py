@@ -108,7 +108,7 @@ def test_temporary_files_go(store, settings, tmp_path):
     with time_machine.travel(timezone.now() + timedelta(hours=25)):
         assert sweeps.attachments.remove() == 1
     assert store.names() == ["aaperture/quotes/1.pdf"]
-    assert run("cleanup.temp_files").counts == {"exports": 1, "attachments": 0, "backups": 1}
+    assert run("cleanup.temp_files").counts == {"exports": 1, "contact_files": 0, "attachments": 0, "backups": 1}
     assert DataExport.objects.filter(status="ready").count() == 1 and list(tmp_path.iterdir()) == []
 
 
@@ -153,7 +153,7 @@ def test_what_fails_is_on_record_and_stops_nothing_else(monkeypatch):
     broken = {**old.sweeps, "exports": (old.sweeps["exports"][0], sweeps.Sweep(fail, fail))}
     monkeypatch.setitem(CLEANUPS, "cleanup.temp_files", old._replace(sweeps=broken))
     done = maintenance.carry_out(maintenance.ask("cleanup.temp_files").pk)
-    assert done.status == "failed" and done.counts == {"attachments": 0, "backups": 0}
+    assert done.status == "failed" and done.counts == {"contact_files": 0, "attachments": 0, "backups": 0}
     assert Activity.objects.get(action="cleanup.failed").details == {"cleanup": "cleanup.temp_files", "sweeps": ["exports"]}
 
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.models import Activity
+from operations.maintenance import sweeps
 from studio import columns
 from studio.models import Contact, ContactImport
 from studio.services import contacts, imports
@@ -115,8 +116,12 @@ def test_a_preview_nobody_came_back_to_is_forgotten(anna):
     web = browser_of(anna)
     web.get(reverse("studio:contact_import"))
     assert ContactImport.objects.exists()
+    assert sweeps.contact_files.look() == 0
     ContactImport.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    other = imports.receive(studio_of(make_user()), FILE.encode(), actor=anna)
+    ContactImport.objects.filter(pk=other.pk).update(created_at=timezone.now() - timedelta(hours=25))
     web.get(reverse("studio:contact_import"))
-    assert not ContactImport.objects.exists()
+    assert ContactImport.objects.get() == other
+    assert sweeps.contact_files.remove() == 1 and not ContactImport.objects.exists()
     with pytest.raises(ContactImport.DoesNotExist):
         imports.carry_out(waiting, actor=anna)
