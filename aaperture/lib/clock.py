@@ -27,5 +27,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "maintenance": {"task": "operations.tasks.tick_maintenance", "schedule": 60.0, "options": {"expires": 60}},
     "contributions": {"task": "billing.tasks.tick", "schedule": 15.0, "options": {"expires": 15}},
     "reconciliation": {"task": "billing.tasks.reconcile", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
+    "mail": {"task": "mailing.tasks.send_due_emails", "schedule": 10.0, "options": {"expires": 10}},
     "expired-sessions": {"task": "accounts.tasks.clear_expired_sessions", "schedule": 3600.0},
 }
