@@ -27,7 +27,7 @@ OPEN = {
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key", "account_reset_password_from_key_done",
     "socialaccount_login_cancelled", "socialaccount_login_error", "socialaccount_signup", "openid_login", "openid_callback", "google_login",
     "site:privacy", "site:terms", "site:security", "site:security_txt", "health_live", "health_ready", "set_language", "admin:login",
-    "csp_report", "metrics", "docs", "schema", "invitation", "invitation_open", "invitation_decline",
+    "csp_report", "metrics", "docs", "schema", "invitation", "invitation_open", "invitation_decline", "billing:stripe_webhook",
 }  # fmt: skip
 
 
