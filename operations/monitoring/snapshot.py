@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -33,18 +33,27 @@ MEASURES: dict[Group, tuple[tuple[Measure, tuple[str, ...]], ...]] = {
     Group.CACHE: ((processes.valkey, tuple(name for name, gauge in GAUGES.items() if gauge.group == Group.CACHE)),),
     Group.DISK: ((stores.disks, ("disk_free_bytes", "disk_free_share")),),
 }
+# a database that is gone is waited for once, not by every measure in turn
+WITHOUT_DATABASE = frozenset({processes.broker, processes.processes, processes.valkey, stores.disks})
 FAILURES = (DatabaseError, RedisError, OSError, SealedDataError)
 
 
 def take(now: datetime | None = None) -> list[Reading]:
     """Every reading there is, in the order of the groups; the number of queries does not depend on what they find."""
-    now = now or timezone.now()
-    return [one for group in Group for measure, names in MEASURES.get(group, ()) for one in _measured(measure, names, now)]
+    now, found, is_there = now or timezone.now(), [], True
+    for group in Group:
+        for measure, names in MEASURES.get(group, ()):
+            if not is_there and measure not in WITHOUT_DATABASE:
+                found += _unknown(names)
+                continue
+            try:
+                found += list(measure(now))
+            except FAILURES as error:
+                logger.warning("not measured", extra={"measure": names[0], "error": type(error).__name__})
+                found += _unknown(names)
+                is_there = is_there and not isinstance(error, OperationalError)
+    return found
 
 
-def _measured(measure: Measure, names: tuple[str, ...], now: datetime) -> list[Reading]:
-    try:
-        return list(measure(now))
-    except FAILURES as error:
-        logger.warning("not measured", extra={"measure": names[0], "error": type(error).__name__})
-        return [reading(name, None) for name in names]
+def _unknown(names: tuple[str, ...]) -> list[Reading]:
+    return [reading(name, None) for name in names]

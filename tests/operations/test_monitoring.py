@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from celery.signals import after_task_publish, beat_init, heartbeat_sent, worker_shutdown
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, ProgrammingError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -161,6 +161,29 @@ def test_a_part_that_cannot_be_measured_hides_no_other(monkeypatch):
     for name in ("workers_alive", "clock_silent_seconds", "broker_messages", "cache_memory_share"):
         assert told[name] is State.UNKNOWN, name
     assert told["database_connections_share"] is State.OK and told["runs_lost"] is State.OK
+
+
+def test_a_database_that_is_gone_is_waited_for_once(monkeypatch):
+    asked = []
+
+    def gone(_now):
+        asked.append("database")
+        raise OperationalError("timeout expired")
+        yield
+
+    def refused(_now):
+        raise ProgrammingError
+        yield
+
+    measures = snapshot.MEASURES
+    monkeypatch.setattr(
+        snapshot, "MEASURES", {**measures, "work": ((gone, ("work_waiting",)),), "mail": ((gone, ("alert_mails_waiting",)),)}
+    )
+    told = states()
+    assert asked == ["database"] and told["alert_mails_waiting"] is told["runs_lost"] is told["seal_lag_seconds"] is State.UNKNOWN
+    assert told["cache_memory_share"] is State.OK, "Valkey and the disks are asked all the same"
+    monkeypatch.setattr(snapshot, "MEASURES", {**measures, "work": ((refused, ("work_waiting",)),)})
+    assert states()["runs_lost"] is State.OK, "what else goes wrong says nothing about the others"
 
 
 def test_every_measure_says_beforehand_what_it_measures():
