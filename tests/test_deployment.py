@@ -78,7 +78,7 @@ def test_the_health_check_asks_by_a_name_the_application_answers_to() -> None:
             super().do_GET()
 
     backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Noting)
-    threading.Thread(target=backend.serve_forever, daemon=True).start()
+    threading.Thread(target=backend.serve_forever, args=[0.01], daemon=True).start()
     _, _, code = json.loads(instructions("HEALTHCHECK")[0].partition("CMD ")[2])
     command = [sys.executable, "-c", code.replace("8000", str(backend.server_port))]
     done = subprocess.run(command, env={"PUBLIC_URL": "https://studio.example.test"}, capture_output=True, text=True, check=False)
@@ -263,7 +263,7 @@ def nginx(deploy: Path) -> Iterator[tuple[int, int, Path]]:
     if not binary:
         pytest.skip("nginx is not installed")
     backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    threading.Thread(target=backend.serve_forever, daemon=True).start()
+    threading.Thread(target=backend.serve_forever, args=[0.01], daemon=True).start()
     plain, tls, log = free_port(), free_port(), deploy / "access.log"
     text = (ROOT / "deploy/nginx.conf").read_text()
     for ours, here in (

@@ -78,7 +78,7 @@ def running(*people: oidc_provider_mock.User) -> Iterator[Provider]:
     application.wsgi_app = provider.wrap(application.wsgi_app)  # type: ignore[method-assign]
     server = make_server("127.0.0.1", 0, application, threaded=True)
     provider.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
     thread.start()
     yield provider
     server.shutdown()

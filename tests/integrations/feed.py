@@ -87,7 +87,7 @@ def serving(folder: Path) -> Iterator[tuple[Feed, safe_http.Reach]]:
     context.load_cert_chain(file)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     feed = Feed(f"https://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
     thread.start()
     try:
         yield feed, safe_http.Reach(loopback=True, ports=frozenset({urlsplit(feed.url).port}), authorities=str(file))

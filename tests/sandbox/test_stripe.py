@@ -46,7 +46,7 @@ def endpoint() -> Iterator[str]:
     Endpoint.received.clear()
     Endpoint.refused = 0
     server = HTTPServer(("127.0.0.1", 0), Endpoint)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/hook"
     server.shutdown()
     server.server_close()
