@@ -1,6 +1,7 @@
 """The trade: contacts, projects, photo sessions, and what happened to them. All of it belongs to an organization."""
 
 from studio.models.contacts import Contact, ContactQuerySet
+from studio.models.counts import StudioCount
 from studio.models.imports import ContactImport
 from studio.models.projects import Project, ProjectQuerySet
 from studio.models.sessions import PhotoSession, PhotoSessionQuerySet
@@ -14,6 +15,7 @@ __all__ = [
     "PhotoSessionQuerySet",
     "Project",
     "ProjectQuerySet",
+    "StudioCount",
     "TimelineEntry",
     "TimelineQuerySet",
 ]

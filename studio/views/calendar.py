@@ -22,7 +22,6 @@ DAY = timedelta(days=1)
 MARGIN = 14 * timedelta(hours=1)  # no clock on earth is further from UTC
 SMALL_HOURS = timedelta(hours=6)  # what ends before six belongs to the evening before
 FIRST_YEAR, LAST_YEAR = 2000, 2100
-MOST_A_DAY = 4
 
 
 def _month(text: str) -> date:
