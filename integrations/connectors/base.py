@@ -82,6 +82,11 @@ class Connector(ABC):
         """What is wrong with settings that staff gave, by setting."""
         return {}
 
+    @classmethod
+    def wants_secret(cls, values: Mapping[str, str]) -> bool:
+        """Whether these settings make use of the secret; one that nobody needs is not kept."""
+        return True
+
 
 class MailConnector(Connector):
     """A mailbox that somebody authorised by OAuth."""

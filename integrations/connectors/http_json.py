@@ -104,6 +104,10 @@ class HttpJsonConnector(RecordConnector):
             found["next"] = _("Say where the link is.")
         return found
 
+    @classmethod
+    def wants_secret(cls, values: Mapping[str, str]) -> bool:
+        return values["auth"] != NO_AUTH
+
     def check(self) -> str:
         """How many records the first page has; raises what reading would."""
         return str(len(self._items(self._page(Place()))))

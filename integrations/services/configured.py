@@ -49,7 +49,8 @@ def _subject(values: Mapping[str, str]) -> str:
 
 
 def _put(row: Connection, name: str, values: dict[str, str]) -> None:
-    row.name, row.secret = name.strip()[:LONGEST_NAME], values.get(SECRET) or None
+    wanted = CONNECTORS[row.provider].wants_secret(values)
+    row.name, row.secret = name.strip()[:LONGEST_NAME], (values.get(SECRET) or None) if wanted else None
     row.config = {key: value for key, value in values.items() if key != SECRET}
     row.provider_subject = _subject(values)
     row.status, row.error_code = Connection.Status.ACTIVE, ""

@@ -177,6 +177,7 @@ def test_the_secret_stays_with_the_host_it_was_given_for(feed, designer):
     with pytest.raises(Exception, match="Give the secret"):
         configured.change(source, "Jobs", source.config | {"url": "https://thief.example.com/"}, actor=designer)
     assert configured.change(source, "Posts", dict(source.config), actor=designer).secret == SECRET
+    assert configured.change(source, "Posts", source.config | {"auth": "none"}, actor=designer).secret is None
 
 
 def test_a_test_tells_what_is_wrong_and_heals_what_works_again(feed, source, designer):
