@@ -83,7 +83,11 @@ def names_in(*texts: str) -> set[str]:
 
 @lru_cache(maxsize=500)
 def compiled(version_id: UUID, subject: str, text: str) -> Compiled:
-    """`version_id` only keeps versions apart in the cache."""
+    """Of a stored version, which `version_id` names: kept for the next mail."""
+    return compile_text(subject, text)
+
+
+def compile_text(subject: str, text: str) -> Compiled:
     rich = nh3.clean(MARKDOWN.render(text), tags=TAGS, attributes={"a": {"href"}}, url_schemes={"https", "mailto"}, link_rel="noopener")
     linked = re.sub(r"\{\{\s*link\s*\}\}", '<a href="{{ link }}">{{ link }}</a>', rich)
     return Compiled(_pieces(subject), _pieces(text), _pieces(linked))

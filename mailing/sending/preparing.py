@@ -182,9 +182,12 @@ def _attachment(document: Quote | Contract | Invoice) -> Attachment:
 def _sender(account: SendingAccount | None, email: ScheduledEmail) -> Sender:
     name = email.organization.name[:100]
     if account:
-        server = Server(account.host, account.port, account.security, account.username, account.password or "", own=True)
-        return Sender(server, Address(account.from_email, account.from_name or name))
+        return Sender(own_server(account), Address(account.from_email, account.from_name or name))
     _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     identity = getattr(email.organization, "identity", None)
     reply_to = Address(identity.email, name) if identity and identity.email else None
     return Sender(instance_server(), Address(address, name), reply_to)
+
+
+def own_server(account: SendingAccount) -> Server:
+    return Server(account.host, account.port, account.security, account.username, account.password or "", own=True)

@@ -22,7 +22,8 @@ SEND = """
 import os
 from django.conf import settings
 from mailing.sending import batch
-settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_SSL, settings.EMAIL_USE_TLS = "127.0.0.1", int(os.environ["SMTP"]), False, False
+settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", int(os.environ["SMTP"])
+settings.EMAIL_USE_SSL = settings.EMAIL_USE_TLS = False
 settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
 if os.environ.get("GUARD") == "off":
     from mailing.models import ScheduledEmail

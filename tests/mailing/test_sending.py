@@ -15,7 +15,7 @@ from documents.models import Quote
 from documents.services import invoices, payments
 from mailing.models import ScheduledEmail
 from mailing.sending import batch, claims, marks, smtp
-from mailing.services import emails, templates
+from mailing.services import emails, free_text, templates
 from tests.accounts.people import make_user
 from tests.documents.papers import accepted_quote, make_invoice, make_job, make_quote
 from tests.mailing.post import contacts_named, mail_server, make_template, status_of, use_server
@@ -246,3 +246,33 @@ def test_a_worker_stops_in_time_for_the_next_tick(anna, server):
     schedule(anna, [f"client{n}" for n in range(5)])
     begun = time.monotonic()
     assert batch.send_due(seconds=0) == {} and time.monotonic() - begun < 5
+
+
+# --- written by hand ----------------------------------------------------------------------------------------------------------
+
+
+def send_by_hand(anna, contact, text="Un mot **secret** {{ client.name }}", **options):
+    return free_text.send_now(contact.organization, free_text.Written("Bonjour", text), contact=contact, actor=anna, **options)
+
+
+def test_a_message_written_by_hand_goes_out_at_once_and_is_kept_nowhere(anna, server):
+    [contact] = contacts_named(studio_of(anna), ["client"])
+    row = send_by_hand(anna, contact)
+    assert (row.status, row.template_version_id, row.attempts) == ("sent", None, 1)
+    assert "<strong>secret</strong> { { client.name }}" in parsed(server.taken[0][1]).get_body(["html"]).get_content()
+    server.recipients["client"] = "451 Later"
+    failed = send_by_hand(anna, contact)
+    assert (failed.status, failed.error) == ("failed", "recipient_later") and emails.retry_emails([failed], actor=anna) == 0
+    server.recipients.clear()
+    server.contents["client"] = "drop"
+    assert send_by_hand(anna, contact).status == "unknown"
+
+
+def test_a_message_by_hand_that_was_interrupted_is_not_sent_by_a_worker(anna, server):
+    [contact] = contacts_named(studio_of(anna), ["client"])
+    free_text._leased(
+        contact.organization, free_text.Written("a", "b"), contact=contact, document=None, attach=True, actor=anna, request=None
+    )
+    assert batch.send_due() == {}
+    ScheduledEmail.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert batch.send_due() == {"failed": 1} and ScheduledEmail.objects.get().error == "text_gone" and not server.taken
