@@ -28,6 +28,7 @@ class Unit(StrEnum):
     SECONDS = "seconds"
     BYTES = "bytes"
     SHARE = "share"  # 0 to 1
+    FLAG = "flag"  # 0 or 1
 
 
 class Group(TextChoices):
@@ -136,7 +137,7 @@ GAUGES = {gauge.name: gauge for gauge in (
         advice=_("The clock makes them every twelve hours; see whether it is alive, then the workers’ log."),
     ),
     Gauge(
-        "backups_configured", Group.BACKUPS, _("A place and a key for backups (1: yes)"), C, low=True, bad=0,
+        "backups_configured", Group.BACKUPS, _("A place and a key for backups"), Unit.FLAG, low=True, bad=0,
         advice=_("Set BACKUPS and BACKUP_KEY: without them a broken disk is the end of everything."),
     ),
     Gauge(
@@ -153,7 +154,7 @@ GAUGES = {gauge.name: gauge for gauge in (
         advice=_("Open Backups for the reason: place not reachable, no room, or no BACKUP_KEY."),
     ),
     Gauge("database_size_bytes", Group.DATABASE, _("Size"), B),
-    Gauge("database_connections", Group.DATABASE, _("Connections"), C),
+    Gauge("database_connections", Group.DATABASE, _("Open connections"), C),
     Gauge(
         "database_connections_share", Group.DATABASE, _("Of the connections it allows"), P, warn=0.7, bad=0.9,
         advice=_("Fewer processes or threads, or more max_connections. Look for connections that are idle in a transaction."),

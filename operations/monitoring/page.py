@@ -67,6 +67,8 @@ def told(gauge: Gauge, value: float | None) -> str:
         return "–"
     if gauge.unit is Unit.SECONDS:
         return _seconds(value)
+    if gauge.unit is Unit.FLAG:
+        return _("yes") if value else _("no")
     if gauge.unit is Unit.BYTES:
         return filesizeformat(value)
     return f"{number_format(100 * value, 1 if value < 0.1 else 0)} %" if gauge.unit is Unit.SHARE else number_format(value)
@@ -96,7 +98,7 @@ def _lines(readings: list[Reading]) -> Iterator[Line]:
             title = _part(one)
             value = _("%(count)s, the oldest for %(age)s") % {"count": number_format(count), "age": value} if count else "0"
         elif one.part:
-            title = f"{title}: {_part(one)}"
+            title = _("%(what)s: %(value)s") % {"what": title, "value": _part(one)}
         advice = NOT_MEASURED if one.state is State.UNKNOWN and not one.gauge.advice else one.gauge.advice
         is_judged = one.value is None or one.gauge.warn is not None or one.gauge.bad is not None
         yield Line(title[:1].upper() + title[1:], value, TONES[one.state], str(WORDS[one.state]) if is_judged else "", advice)
@@ -142,9 +144,9 @@ def monitoring_view(request: HttpRequest) -> HttpResponse:
 
 def _limits(gauge: Gauge) -> str:
     words = {State.WARN: _("watch: %(value)s"), State.BAD: _("act: %(value)s")}
-    sign = "≤" if gauge.low else "≥"
+    sign = "" if gauge.unit is Unit.FLAG else "≤ " if gauge.low else "≥ "
     found = [(State.WARN, gauge.warn), (State.BAD, gauge.bad)]
-    return " · ".join(words[state] % {"value": f"{sign} {told(gauge, value)}"} for state, value in found if value is not None)
+    return " · ".join(words[state] % {"value": f"{sign}{told(gauge, value)}"} for state, value in found if value is not None)
 
 
 @require_GET
