@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
 from django.http import HttpRequest
@@ -46,6 +46,10 @@ _chunks = (
 
 class UnknownAction(ValueError):
     """The action is not in `audit.actions.ACTIONS`."""
+
+
+class NotStored(DatabaseError):
+    """The database took the INSERT and stored no row."""
 
 
 def record(
@@ -239,6 +243,7 @@ def _insert(activities: list[Activity]) -> None:
     if database.queries_logged or database.execute_wrappers:  # somebody counts or wraps statements
         with database.cursor() as cursor:
             cursor.executemany(INSERT, rows) if len(rows) > 1 else cursor.execute(INSERT, rows[0])
+            _check_stored(cursor.rowcount, len(rows))
         return
     database.close_if_health_check_failed()
     database.ensure_connection()
@@ -260,6 +265,13 @@ def _insert_prepared(database: BaseDatabaseWrapper, rows: list[list[Any]]) -> No
             cursor.execute(INSERT, rows[0], prepare=True)
         else:
             cursor.executemany(INSERT, rows)
+    _check_stored(cursor.rowcount, len(rows))
+
+
+def _check_stored(stored: int, wanted: int) -> None:
+    """A trigger or rule of the tables' owner that swallows rows shall not go unnoticed. Raises NotStored."""
+    if stored != wanted:
+        raise NotStored(f"{stored} of {wanted} activities were stored")
 
 
 def make_partitions(*, months: int = 3) -> None:

@@ -10,13 +10,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import IO, Any
 
 from django.conf import settings
+from django.utils import timezone
 
-from audit.models import AuditSeal, SealLeaves
+from audit.models import AuditArchive, AuditSeal, SealLeaves
 from audit.seal import chain, rows
 from audit.seal.chain import Seal
 from audit.seal.findings import Kind, Report
@@ -151,6 +152,24 @@ def verify_in(where: Place, name: str, *, public_keys: Iterable[bytes] = (), pro
     except (*FAILURES, ValueError, KeyError, TypeError, EOFError, IndexError) as error:
         report.find(Kind.ARCHIVE_ALTERED, f"{name}: cannot be read ({type(error).__name__})")
     return report
+
+
+def check_there(records: Iterable[AuditArchive], report: Report, *, today: date | None = None) -> None:
+    """Whether the archive still has the manifest of every month that should be there; `verify` reads the rest of it."""
+    where, today = archive_place(), today or timezone.now().date()
+    if where is None:
+        return
+    for record in records:
+        name = name_of(record.month)
+        if record.month + timedelta(days=settings.AUDIT_ONLINE_DAYS + settings.AUDIT_ARCHIVE_DAYS) <= today:  # may be gone
+            continue
+        try:
+            if manifest_digest(manifest(where, name)) != bytes(record.manifest_hash):
+                report.find(Kind.ARCHIVE_ALTERED, f"{name}: its manifest is not the one that was put on record")
+        except FileNotFoundError:
+            report.find(Kind.ARCHIVE_MISSING, f"{name}: no manifest in the archive")
+        except (*FAILURES, ValueError) as error:
+            report.find(Kind.ARCHIVE_MISSING, f"{name}: cannot be read ({type(error).__name__})")
 
 
 def _check_manifest(said: dict[str, Any], report: Report, trusted: frozenset[bytes]) -> bool:

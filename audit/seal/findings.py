@@ -16,6 +16,7 @@ class Kind(StrEnum):
     TAIL_CUT = "tail cut"
     MONTH_MISSING = "month missing"
     TABLE_MISSING = "table missing"
+    TABLE_ALTERED = "table altered"
     SEAL_EDITED = "seal edited"
     SEAL_MISSING = "seal missing"
     SEAL_FORGED = "seal forged"
@@ -23,9 +24,11 @@ class Kind(StrEnum):
     HEAD_REPLACED = "head replaced"
     HEADS_ALTERED = "heads outside altered"
     HEADS_UNREADABLE = "heads outside cannot be read"
+    HEADS_LATE = "heads outside late"
     SEALING_LATE = "sealing late"
     ARCHIVE_FORGED = "archive record forged"
     ARCHIVE_ALTERED = "archive altered"
+    ARCHIVE_MISSING = "archive missing"
 
 
 @dataclass(frozen=True)

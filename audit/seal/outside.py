@@ -1,6 +1,9 @@
 """Heads that were written outside, held compactly beside the chain in the database."""
 
+from datetime import timedelta
 from hashlib import sha256
+
+from django.utils import timezone
 
 from audit.models import AuditSeal
 from audit.seal import chain, heads
@@ -9,6 +12,7 @@ from audit.seal.findings import Kind, Report
 from audit.seal.places import FAILURES
 
 HEAD = 32
+BEHIND = timedelta(hours=1)  # a place is told within seconds
 
 
 class Outside:
@@ -116,6 +120,16 @@ class Outside:
                 self.report.find(Kind.TAIL_CUT, f"the database ends at seal {last}, {self.address} goes on to seal {self.last}", last)
             else:
                 self._altered(f"it goes on to seal {self.last}, not signed by us; the database ends at seal {last}")
+        elif self.is_readable:
+            self._check_behind()
+
+    def _check_behind(self) -> None:
+        """Whether this place gets the heads at all: who keeps them from it can cut the tail later."""
+        first = AuditSeal.objects.filter(number__gt=self.last).order_by("number").values_list("number", "sealed_at").first()
+        if first and first[1] < timezone.now() - BEHIND:
+            self.report.find(
+                Kind.HEADS_LATE, f"made at {first[1]:%Y-%m-%d %H:%M}, and {self.address} has no head from this one on", first[0]
+            )
 
     def check_restores(self, vouched: set[bytes]) -> None:
         """Keys of the ring, and older ones that a seal of the ring stands on."""

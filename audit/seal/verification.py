@@ -13,7 +13,7 @@ from django.utils import timezone
 from psycopg import sql
 
 from audit.models import Activity, AuditArchive, AuditSeal
-from audit.seal import archive_records, chain, rows
+from audit.seal import archive_records, archives, chain, rows, tables
 from audit.seal.chain import Seal
 from audit.seal.diagnosis import Diagnosis
 from audit.seal.findings import Kind, Report
@@ -38,6 +38,7 @@ def verify(
     report = Report()
     if _tables_are_missing(report):
         return report
+    tables.check(report)
     trusted = frozenset(public_keys) or chain.trusted_keys()
     verifier = _Verifier(report, trusted, [Outside(address, trusted, report) for address in heads])
     verifier.run(first, last, progress)
@@ -203,6 +204,8 @@ class _Verifier:
             if place.first:
                 self.report.anchored[place.address] = (place.first, min(place.last, self.report.last_seal or 0))
         self.archived.check(self.report, self.vouched_keys, is_whole=is_whole)
+        if is_whole:
+            archives.check_there(self.archived.records.values(), self.report)
 
 
 def _just_before(mark: Mark) -> Mark:

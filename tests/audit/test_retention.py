@@ -5,12 +5,13 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from audit.models import Activity, AuditArchive, AuditSeal, SealLeaves
 from audit.seal import archive_records, archives, heads, retention
-from audit.seal.findings import Kind
+from audit.seal.findings import Kind, Report
 from audit.seal.verification import verify
 from audit.services import record
 from tests.audit.sealed import as_owner, make_old_activity, seal_all
@@ -174,6 +175,27 @@ def test_an_altered_archive_is_found(folder, test_database):
     with pytest.raises(CommandError):
         call_command("verify_audit", archive=str(place), public_key=[bytes(range(32))])
     call_command("verify_audit", archive=str(place))
+
+
+def test_an_archive_that_is_taken_away_or_replaced_is_missed(folder, test_database):
+    make_old_activity(test_database, MONTH)
+    retention.keep(now=day(40))
+    path = folder / "2025-03" / archives.MANIFEST
+    whole = path.read_text()
+
+    def kinds(today: date) -> list[Kind]:
+        report = Report()
+        archives.check_there(AuditArchive.objects.all(), report, today=today)
+        return [finding.kind for finding in report.findings]
+
+    summer, later = date(2025, 7, 1), date(2026, 5, 1)
+    assert kinds(summer) == []
+    path.write_text(json.dumps({**json.loads(whole), "made_at": "2025-04-02T00:00:00+00:00"}))
+    assert kinds(summer) == [Kind.ARCHIVE_ALTERED]
+    path.unlink()
+    assert kinds(summer) == [Kind.ARCHIVE_MISSING] and kinds(later) == []
+    with time_machine.travel(datetime(2025, 7, 1, tzinfo=UTC), tick=False):
+        assert Kind.ARCHIVE_MISSING in {finding.kind for finding in verify().findings}
 
 
 def test_a_month_that_somebody_detached_by_hand_stays_closed_to_the_application(test_database):

@@ -1,18 +1,21 @@
 """What the owner of the tables does to the log by SQL, and that `verify_audit` finds and names it (R-121)."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from io import StringIO
 
 import pytest
+import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from audit.models import Activity, AuditSeal
+from audit.models import Activity, AuditSeal, HeadTarget
 from audit.seal import chain, heads
 from audit.seal.chain import Seal
 from audit.seal.findings import Kind
 from audit.seal.verification import verify
+from audit.services import NotStored, record
 from tests.audit.sealed import as_owner, make_activity, make_old_activity, seal_all, sealed_rows
 from vault.services import destroy_key, person
 
@@ -262,6 +265,71 @@ def test_a_file_of_heads_that_is_gone(log, tmp_path):
     assert list(found(heads=[str(tmp_path)])) == [Kind.HEADS_UNREADABLE]
 
 
+QUIET = "CREATE TRIGGER quiet BEFORE INSERT ON audit_activity"
+SWALLOW = "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "named"),
+    [
+        (
+            f"{SWALLOW}; {QUIET} FOR EACH ROW WHEN (new.action = 'role.changed') EXECUTE FUNCTION swallow()",
+            "DROP TRIGGER quiet ON audit_activity; DROP FUNCTION swallow()",
+            "trigger quiet on audit_activity",
+        ),
+        (
+            "CREATE RULE quiet AS ON INSERT TO audit_activity WHERE new.action = 'role.changed' DO INSTEAD NOTHING",
+            "DROP RULE quiet ON audit_activity",
+            "rule quiet on audit_activity",
+        ),
+    ],
+)
+def test_a_trigger_that_swallows_rows_is_named_and_what_it_swallows_does_not_happen(log, change, back, named):
+    """What is never written is missed by no chain: so it must not be possible to act without it."""
+    log.execute(change)
+    try:
+        with pytest.raises(NotStored):
+            record("role.changed", old="viewer", new="admin")
+        record("user.created")
+        assert any(named in text for text in found()[Kind.TABLE_ALTERED])
+    finally:
+        log.execute(back)
+    assert not found()
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "named"),
+    [
+        ("ALTER TABLE audit_auditseal ENABLE ROW LEVEL SECURITY", "ALTER TABLE audit_auditseal DISABLE ROW LEVEL SECURITY", "row security"),
+        (
+            "ALTER TABLE audit_activity ALTER COLUMN tx SET DEFAULT 1",
+            "ALTER TABLE audit_activity ALTER COLUMN tx SET DEFAULT (audit_epoch()::bigint << 48) + (pg_current_xact_id()::text)::bigint",
+            "transaction numbers come from 1",
+        ),
+    ],
+)
+def test_tables_that_are_not_what_the_migrations_made(log, change, back, named):
+    log.execute(change)
+    try:
+        assert any(named in text for text in found()[Kind.TABLE_ALTERED])
+    finally:
+        log.execute(back)
+    assert not found()
+
+
+def test_heads_that_somebody_keeps_from_a_place(log, tmp_path, settings):
+    """Even the application's role can pretend that a place has them, and cut the tail a day later."""
+    HeadTarget.objects.update(delivered_number=10**9)
+    record("user.created")
+    seal_all()
+    heads.publish()
+    last = AuditSeal.objects.latest("number").number
+    assert not found(heads=[str(tmp_path)])
+    with time_machine.travel(timezone.now() + timedelta(hours=2), tick=False):
+        (text,) = found(heads=[str(tmp_path)])[Kind.HEADS_LATE]
+    assert f"seal {last}:" in text and str(tmp_path) in text
+
+
 def test_a_key_that_a_stranger_was_given(log):
     ours = chain.public_bytes(chain.current_key())
     assert not found(public_keys=[ours])
@@ -272,7 +340,6 @@ def test_a_key_that_a_stranger_was_given(log):
 def test_a_key_that_was_rotated_out_still_counts_below_one_of_ours(log, settings):
     import secrets
 
-    from audit.services import record
     from vault import ring
 
     old = settings.ENCRYPTION_KEYS
