@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import psycopg
 import pytest
 from playwright._impl._driver import compute_driver_executable
 
@@ -96,9 +97,18 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.DATABASES  # noqa: B018  load them now: pytest-django sets Django up only where settings are loaded
     if _servers and not config.option.collectonly and not config.option.help:
         _servers.start()
+        _let_the_owner_pass_triggers()
     if getattr(config.option, "numprocesses", None):
         # A worker must choose its cache before its settings load, so it must not find them named in its environment.
         del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+def _let_the_owner_pass_triggers() -> None:
+    """For tests.database, which empties tables."""
+    from aaperture.lib.embedded.state import OWNER
+
+    with psycopg.connect(_servers._superuser(), autocommit=True) as superuser:
+        superuser.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}")
 
 
 def pytest_unconfigure() -> None:
@@ -111,6 +121,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "page" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+    # The long ones first, so that all workers end at about the same time.
+    items.sort(key=lambda item: not (item.get_closest_marker("slow") or item.get_closest_marker("browser")))
     browser_items = [item for item in items if item.get_closest_marker("browser")]
     if browser_items and (missing := _missing_for_browser_tests()):
         for item in browser_items:
