@@ -83,12 +83,15 @@ class Use(NamedTuple):
     fate: str  # "goes": with it; "stays": without it; "keeps": and keeps it from being deleted
 
 
+def references_to(model: type[Model]) -> list[ForeignObjectRel]:
+    """The foreign keys that lead to a model, those of other apps too."""
+    return [field for field in model._meta.get_fields(include_hidden=True) if isinstance(field, ForeignObjectRel)]
+
+
 def uses_of(row: Model) -> list[Use]:
     """What refers to a contact or a project, in every app, so that a page can say what deleting it means."""
     found = []
-    for relation in row._meta.get_fields(include_hidden=True):
-        if not isinstance(relation, ForeignObjectRel):
-            continue
+    for relation in references_to(type(row)):
         if count := _count(row, relation):
             fate = FATES.get(relation.on_delete, "stays")
             found.append(Use(capfirst(str(relation.related_model._meta.verbose_name_plural)), count, fate))

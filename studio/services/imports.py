@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F, ProtectedError, RestrictedError
+from django.db.models import Exists, F, OuterRef, ProtectedError, RestrictedError
 from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils import timezone
@@ -14,6 +14,7 @@ from audit.services import record
 from studio import columns
 from studio.columns import FIELDS, Row, Unreadable
 from studio.models import Contact, ContactImport
+from studio.services.contacts import references_to
 
 AT_ONCE = 500
 Status = ContactImport.Status
@@ -113,8 +114,11 @@ def discard(waiting: ContactImport) -> None:
 
 
 def untouched(done: ContactImport) -> Any:
-    """What undoing takes away: contacts of this import that nobody has changed or begun a project with."""
-    return Contact.objects.filter(contact_import=done, updated_at=F("created_at"), projects=None)
+    """What undoing takes away: contacts of this import that nobody has changed, begun a project with or written a document for."""
+    rows = Contact.objects.filter(contact_import=done, updated_at=F("created_at"))
+    for relation in references_to(Contact):
+        rows = rows.exclude(Exists(relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")})))
+    return rows
 
 
 @transaction.atomic
