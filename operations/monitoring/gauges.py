@@ -101,6 +101,10 @@ GAUGES = {gauge.name: gauge for gauge in (
         "connections_failing", Group.RUNS, _("Connections that fail"), C, warn=1, bad=20,
         advice=_("Open Connections and filter by “failing”. Those that wait for their owner’s permission are not among them."),
     ),
+    Gauge(
+        "emails_left_behind", Group.MAIL, _("E-mails whose sender was lost"), C, warn=1,
+        advice=_("The next tick marks them “in doubt”, and their studio decides. If the number stays, the clock or the workers are gone."),
+    ),
     Gauge("alert_mails_waiting", Group.MAIL, _("Alert mails waiting"), C),
     Gauge(
         "alert_mail_oldest_seconds", Group.MAIL, _("Oldest alert mail waits"), S, warn=5 * MINUTE, bad=30 * MINUTE,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.detectors import MAILED, RANKED
 from audit.models import SecurityAlert
 from integrations.models import Connection, Pipeline, Run
+from mailing.models import ScheduledEmail
 from operations.models import Backup, CleanupRun, DataExport, Erasure
 from operations.monitoring.gauges import Reading, reading
 from vault.models import KeyRotation
@@ -26,10 +27,10 @@ class Queue(NamedTuple):
     since: str
 
 
-# one line for each kind of work; mail that is scheduled for later belongs here as soon as there is such a table
-QUEUES = (
+QUEUES = (  # one line for each kind of work
     Queue("runs", _("runs of pipelines"), lambda _now: Run.objects.filter(status=Run.Status.QUEUED), "queued_at"),
     Queue("pipelines", _("pipelines that are due"), Pipeline.objects.due, "next_run_at"),
+    Queue("emails", _("e-mails that are due"), ScheduledEmail.objects.due, "due_at"),
     Queue(
         "tokens", _("tokens that have expired"), lambda now: Connection.objects.due_for_refresh(now).filter(expires_at__lt=now),
         "expires_at",
@@ -72,7 +73,8 @@ def runs(now: datetime) -> Iterator[Reading]:
 
 
 def mail(now: datetime) -> Iterator[Reading]:
-    """Alerts' mail, the one kind that waits in a table; other account mail goes out within the request that causes it."""
+    """Alerts' mail, and studios' mail whose sender was lost; other account mail goes out within the request that causes it."""
+    yield reading("emails_left_behind", ScheduledEmail.objects.left_behind(now).count())
     state = SecurityAlert.Mail
     waiting = Q(mail__in=[state.DUE, state.SENDING])
     told = SecurityAlert.objects.filter(waiting | Q(mail=state.UNKNOWN)).aggregate(

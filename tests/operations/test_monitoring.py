@@ -17,11 +17,13 @@ from aaperture import celery as celery_app
 from aaperture.lib import heartbeats
 from aaperture.lib.limits import Limit, limit_of
 from accounts.roles import ROLE_PERMISSIONS, Role
+from accounts.services import studios
 from audit.alerts import services as alerts
 from audit.detectors import Severity
 from audit.models import Activity
 from audit.services import record
 from integrations.models import Connection, Run
+from mailing.models import ScheduledEmail
 from operations.models import Backup, DataExport
 from operations.monitoring import processes, snapshot, trust, work
 from operations.monitoring.gauges import GAUGES, State, Unit, reading
@@ -61,6 +63,10 @@ def trouble() -> None:
     run.pipeline.save()
     Connection.objects.update(status="error")
     DataExport.objects.create(user=owner, requested_at=now - timedelta(minutes=30))
+    email = {"organization": studios.current_organization(owner), "kind": "message", "recipient": CANARY, "send_at": now}
+    ScheduledEmail.objects.create(**email, due_at=now - timedelta(minutes=20), message_id="<1@example.test>")
+    lost = {"status": "sending", "claimed_until": now - timedelta(minutes=1)}
+    ScheduledEmail.objects.create(**email, **lost, due_at=now, message_id="<2@example.test>")
     alerts.report("secrets_overdue", severity=Severity.HIGH)
     record("settings.changed")
     Run.objects.bulk_create(Run(pipeline=run.pipeline, status="failed", queued_at=now - timedelta(minutes=n)) for n in range(6))
@@ -75,6 +81,7 @@ def test_what_is_wrong_is_measured_and_judged():
     told, judged = readings(), states()
     assert told["work_waiting", "pipelines"] == 1 and 7_190 < told["work_oldest_seconds", "pipelines"] < 7_400
     assert told["work_waiting", "exports"] == 1 and 1_790 < told["work_oldest_seconds", "exports"] < 2_000
+    assert told["work_waiting", "emails"] == 1 and told["emails_left_behind", ""] == 1
     assert told["runs_running", ""] == 1 and told["runs_lost", ""] == 1 and told["runs_failed_last_hour", ""] == 6
     assert told["connections", "error"] == 1 and told["alerts_open", "high"] == 1 and told["alert_mails_waiting", ""] == 1
     assert 0 < told["seal_lag_seconds", ""] < 60
