@@ -56,6 +56,7 @@ KINDS: dict[str, Any] = {
     "second_factors_removed": _("Many second factors removed"),
     "mass_export": _("Mass export"),
     "chain_broken": _("The activity log is not what was sealed"),
+    "sealing_late": _("The activity log is not sealed in time"),
     "secrets_overdue": _("Secrets older than they may be"),
     "backups_failing": _("Backups fail"),
 }

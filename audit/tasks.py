@@ -33,6 +33,7 @@ def keep_retention() -> None:
 @shared_task(ignore_result=True)
 def detect(_activity_id: str = "") -> None:
     detection.detect()
+    watching.notice_late()
 
 
 @shared_task(ignore_result=True)

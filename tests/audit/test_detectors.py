@@ -336,7 +336,7 @@ def test_alerts_hold_no_name_and_no_address():
 
 
 def test_every_kind_has_a_detector_or_is_reported():
-    assert {detector.kind for detector in DETECTORS} | {"chain_broken", "secrets_overdue"} == set(KINDS)
+    assert {detector.kind for detector in DETECTORS} | {"chain_broken", "sealing_late", "secrets_overdue"} == set(KINDS)
     for detector in DETECTORS:
         counts, severities = zip(*detector.steps, strict=True)
         assert list(counts) == sorted(set(counts)) and list(severities) == sorted(severities, key=RANKED.index)

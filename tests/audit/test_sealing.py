@@ -1,14 +1,16 @@
 """The sealer: order, batches, one at a time, and what it does when somebody was at its table."""
 
 import threading
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
+import time_machine
 from django.db import DatabaseError, connection, connections, transaction
+from django.utils import timezone
 
-from audit.models import Activity, AuditSeal, SealLeaves
-from audit.seal import chain, sealing
+from audit.models import Activity, AuditSeal, SealLeaves, SecurityAlert
+from audit.seal import chain, sealing, watching
 from audit.seal.chain import Seal
 from audit.seal.findings import Kind
 from audit.seal.verification import verify
@@ -76,6 +78,20 @@ def test_only_one_sealer_at_a_time():
     thread.join()
     seal_all()
     assert Activity.objects.count() == sum(AuditSeal.objects.values_list("count", flat=True))
+
+
+def test_rows_that_nobody_seals_raise_one_alert():
+    """Somebody with the application's role can hold the sealer's lock, but not unseen."""
+    make_activity(seals=1)
+    record("user.created")
+    assert not watching.notice_late()
+    with time_machine.travel(timezone.now() + timedelta(minutes=6), tick=False):
+        assert watching.notice_late() and watching.notice_late()
+    (alert,) = SecurityAlert.objects.all()
+    assert (alert.kind, alert.severity) == ("sealing_late", "high")
+    seal_all()
+    with time_machine.travel(timezone.now() + timedelta(minutes=6), tick=False):
+        assert not watching.notice_late()
 
 
 def test_many_rows_are_sealed_in_batches(monkeypatch):
