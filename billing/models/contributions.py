@@ -180,6 +180,7 @@ class Contribution(models.Model):
         indexes = [
             models.Index(fields=["user", "-paid_at"], name="billing_contribution_of_user"),
             models.Index(fields=["paid_at"], name="billing_contribution_paid"),
+            models.Index(fields=["created_at", "id"], name="billing_contribution_list"),
         ]
 
     def __str__(self) -> str:

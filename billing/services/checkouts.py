@@ -49,7 +49,7 @@ def begin(user: User, *, rhythm: str, amount: int, request: Any = None) -> str:
     """
     terms = ContributionTerms.current()
     check_amount(amount, terms)
-    _replace(user, rhythm=rhythm, amount=amount)
+    _replace(user, rhythm=rhythm, amount=amount, currency=terms.currency)
     row = _opened(user, rhythm=rhythm, amount=amount, currency=terms.currency, request=request)
     session = gateway.create_session(_params(row), key=f"checkout-{row.pk}")
     Checkout.objects.filter(pk=row.pk, session_id=None).update(session_id=session["id"])
@@ -60,7 +60,7 @@ def begin(user: User, *, rhythm: str, amount: int, request: Any = None) -> str:
 def _opened(user: User, *, rhythm: str, amount: int, currency: str, request: Any) -> Checkout:
     """The open row, or a new one: under the person's lock there is one at a time."""
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    if rhythm == Rhythm.MONTHLY and Subscription.objects.visible_to(user).live().exists():
+    if rhythm == Rhythm.MONTHLY and Subscription.objects.visible_to(user).live().filter(end_requested_at=None).exists():
         raise AlreadyMonthly
     mine = Checkout.objects.filter(user=user, rhythm=rhythm)
     mine.filter(status=Checkout.Status.OPEN, created_at__lte=timezone.now() - KEPT_FOR).update(status=Checkout.Status.EXPIRED)
@@ -74,10 +74,10 @@ def _opened(user: User, *, rhythm: str, amount: int, currency: str, request: Any
     return row
 
 
-def _replace(user: User, *, rhythm: str, amount: int) -> None:
+def _replace(user: User, *, rhythm: str, amount: int, currency: str) -> None:
     """Close the page of another amount, so that the person cannot pay both. Raises PaymentUnderWay where it has been paid."""
     open_rows = Checkout.objects.filter(user=user, rhythm=rhythm, status=Checkout.Status.OPEN)
-    row = open_rows.exclude(amount=amount).filter(created_at__gt=timezone.now() - KEPT_FOR).first()
+    row = open_rows.exclude(amount=amount, currency=currency).filter(created_at__gt=timezone.now() - KEPT_FOR).first()
     if row is None:
         return
     name = row.session_id or gateway.create_session(_params(row), key=f"checkout-{row.pk}")["id"]

@@ -121,9 +121,13 @@ def _claim(pk: UUID) -> StripeEvent | None:
     """Leases the event: whoever dies over it leaves it due again."""
     rows = StripeEvent.objects.select_for_update(skip_locked=True)
     event = rows.due(timezone.now()).filter(pk=pk).first()
-    if event is not None:
-        event.due_at, event.attempts = timezone.now() + LEASE, event.attempts + 1
-        event.save(update_fields=["due_at", "attempts"])
+    if event is None:
+        return None
+    if event.attempts >= MOST_ATTEMPTS:  # nobody who tried came back to say why
+        _finish(event, Status.FAILED, event.error or "attempts")
+        return None
+    event.due_at, event.attempts = timezone.now() + LEASE, event.attempts + 1
+    event.save(update_fields=["due_at", "attempts"])
     return event
 
 

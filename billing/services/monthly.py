@@ -40,8 +40,11 @@ def change_amount(user: User, amount: int, *, request: Any = None) -> Subscripti
 
 
 def cancel(user: User, *, request: Any = None) -> Subscription:
-    """At the end of the month that is paid for. Raises NothingMonthly, StripeUnavailable, StripeRefused."""
-    return _change(_current(user), {"cancel_at_period_end": True}, "subscription.cancelled", request=request)
+    """At the end of the month that is paid for, or now when none is. Raises NothingMonthly, StripeUnavailable, StripeRefused."""
+    row = _current(user)
+    paid = row.status in {Subscription.Status.ACTIVE, Subscription.Status.TRIALING}
+    params = {"cancel_at_period_end": True} if paid else None  # Stripe would go on trying an overdue month until then
+    return _change(row, params, "subscription.cancelled", request=request)
 
 
 def resume(user: User, *, request: Any = None) -> Subscription:
@@ -56,9 +59,10 @@ def _current(user: User) -> Subscription:
     return row
 
 
-def _change(row: Subscription, params: dict[str, Any], action: str, *, request: Any, **details: Any) -> Subscription:
-    read_at = database_now()
-    reading = readings.monthly(gateway.update_subscription(row.stripe_id, params))
+def _change(row: Subscription, params: dict[str, Any] | None, action: str, *, request: Any, **details: Any) -> Subscription:
+    """Ask Stripe for `params`, or for the end, and take over what it answers."""
+    read_at, name = database_now(), row.stripe_id
+    reading = readings.monthly(gateway.update_subscription(name, params) if params else gateway.cancel_subscription(name))
     with transaction.atomic():
         applying.apply(Facts(read_at, subscription=reading, user_id=str(row.user_id)))
         record(action, row, actor=row.user, request=request, **details)

@@ -12,6 +12,7 @@ from billing.services import checkouts, is_premium, monthly
 from tests import processes
 from tests.accounts.people import make_user
 from tests.billing.till import Till, post
+from tests.test_settings import good, start
 
 pytestmark = pytest.mark.django_db
 BEGIN = """
@@ -234,6 +235,19 @@ def test_only_what_stripe_signed_just_now_is_stored(till, settings):
     assert StripeEvent.objects.get(event_id="evt_2").status == "ignored"
     settings.STRIPE_SECRET_KEY = "rk_live_" + "x"
     assert post(EVENT | {"id": "evt_3"}).status_code == 400 and post(EVENT | {"id": "evt_3", "livemode": True}).status_code == 200
+
+
+def test_an_event_that_nobody_survives_is_given_up_and_shown(till):
+    post(EVENT)
+    StripeEvent.objects.update(attempts=60)
+    till.work()
+    assert StripeEvent.objects.values_list("status", "error").get() == ("failed", "attempts")
+
+
+def test_forms_may_lead_to_stripe_and_production_to_no_other(settings):
+    assert "https://checkout.stripe.com" in settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"]
+    refused = start(good() | {"STRIPE_API_BASE": "https://stripe.sandbox.test"})
+    assert refused.returncode == 78 and "STRIPE_API_BASE is for a sandbox" in refused.stderr
 
 
 def test_a_hundred_a_minute_and_no_more(till):

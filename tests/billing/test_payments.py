@@ -139,6 +139,9 @@ def test_an_overdue_month_is_no_premium_until_it_is_paid(till, member):
     till.do("pay-overdue", sub.stripe_id)
     till.deliver()
     assert is_premium(member) and set(Contribution.objects.values_list("status", flat=True)) == {"paid"}
+    till.do("renew-failing", sub.stripe_id)
+    till.deliver()
+    assert monthly.cancel(member).status == "canceled"  # at once: there is no paid month to wait for
 
 
 def test_a_paused_month_is_no_premium(till, member):
