@@ -70,7 +70,7 @@ class Snapshot:
         seal = self.own.execute("SELECT number, encode(head, 'hex') FROM audit_auditseal ORDER BY number DESC LIMIT 1").fetchone()
         kids = self.own.execute("SELECT DISTINCT kid FROM vault_datakey WHERE destroyed_at IS NULL ORDER BY 1").fetchall()
         return {
-            "migrations": [list(row) for row in self.own.execute(f"SELECT app, name FROM {MIGRATIONS} ORDER BY id").fetchall()],
+            "migrations": [list(row) for row in self.own.execute("SELECT app, name FROM django_migrations ORDER BY id").fetchall()],
             "sequences": self._sequences(),
             "months": [f"{row[0]:%Y-%m-%d}" for row in self.own.execute(MONTHS).fetchall()],
             "last_seal": list(seal) if seal else None,

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import psycopg
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -45,7 +45,6 @@ class BusyElsewhere(Exception):
     """Another process is at it."""
 
 
-@transaction.atomic
 def ask(actor: User | None = None, request: HttpRequest | None = None, *, trigger: str = Trigger.MANUAL) -> Backup:
     """The backup that is asked for, or the one under way. Without `actor` it is the clock, or the operator at the command line.
 
@@ -57,13 +56,13 @@ def ask(actor: User | None = None, request: HttpRequest | None = None, *, trigge
         step_up(request)
     if not shelf.is_configured():
         raise ValidationError(_("Backups are not configured: BACKUPS says where they go, BACKUP_KEY encrypts them."), code="not_configured")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK + 1])
-    found = Backup.objects.filter(status__in=Backup.LIVE).first()
-    if found is None:
-        found = Backup.objects.create(trigger=trigger, asked_by=actor.pk if actor else None)
-        record("backup.requested", found, actor=actor, request=request, trigger=str(trigger))
-    return found
+    try:
+        with transaction.atomic():
+            asked = Backup.objects.create(trigger=trigger, asked_by=actor.pk if actor else None)
+            record("backup.requested", asked, actor=actor, request=request, trigger=str(trigger))
+            return asked
+    except IntegrityError:  # the partial unique index decides, not a look before
+        return Backup.objects.latest("asked_at")
 
 
 def open_backups() -> list[UUID]:

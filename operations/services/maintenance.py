@@ -53,7 +53,7 @@ def ask(name: str, actor: User | None = None, request: HttpRequest | None = None
             record("cleanup.requested", run, actor=actor, request=request, cleanup=name, trigger=str(trigger))
             return run
     except IntegrityError:  # the partial unique index decides, not a look before
-        return CleanupRun.objects.get(name=name, status__in=CleanupRun.LIVE)
+        return CleanupRun.objects.filter(name=name).latest("asked_at")
 
 
 def open_runs() -> list[UUID]:

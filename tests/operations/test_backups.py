@@ -6,6 +6,7 @@ import signal
 import tracemalloc
 from datetime import timedelta
 
+import psycopg
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
@@ -210,6 +211,20 @@ def test_whoever_asks_twice_joins_the_one_under_way(settings):
     settings.BACKUP_KEY = ""
     with pytest.raises(ValidationError):
         backups.ask()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_one_process_makes_it_no_other_does(test_database):
+    asked = backups.ask()
+    assert not backups.is_under_way() and backups.open_backups() == [asked.pk]
+    with psycopg.connect(test_database.url(test_database.application_url)) as another:
+        another.execute("SELECT pg_advisory_lock(%s)", [backups.LOCK])
+        with pytest.raises(backups.BusyElsewhere):
+            backups.carry_out(asked.pk)
+        assert backups.is_under_way() and backups.open_backups() == [] and backups.tidy() == 0
+        with pytest.raises(CommandError, match="another process"):
+            call_command("backup")
+    assert made().pk == asked.pk
 
 
 @pytest.mark.django_db(transaction=True)

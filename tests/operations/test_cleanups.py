@@ -3,6 +3,7 @@
 import signal
 from datetime import timedelta
 
+import psycopg
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
@@ -155,6 +156,17 @@ def test_what_fails_is_on_record_and_stops_nothing_else(monkeypatch):
     done = maintenance.carry_out(maintenance.ask("cleanup.temp_files").pk)
     assert done.status == "failed" and done.counts == {"contact_files": 0, "attachments": 0, "backups": 0}
     assert Activity.objects.get(action="cleanup.failed").details == {"cleanup": "cleanup.temp_files", "sweeps": ["exports"]}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_process_cleans_at_a_time(test_database):
+    asked = maintenance.ask("cleanup.orphaned_data")
+    with psycopg.connect(test_database.url(test_database.application_url)) as another:
+        another.execute("SELECT pg_advisory_lock(%s)", [maintenance.LOCK])
+        with pytest.raises(maintenance.BusyElsewhere):
+            maintenance.carry_out(asked.pk)
+        assert maintenance.open_runs() == []
+    assert maintenance.carry_out(asked.pk).status == "done"
 
 
 @pytest.mark.django_db
