@@ -203,9 +203,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_no_mail_takes_long(case):
-    started = time.perf_counter()
+    started = time.process_time()
     mail = mail_from_bytes(HOSTILE[case])
-    assert time.perf_counter() - started < 1.0 and len(mail.text) <= 100_000
+    assert time.process_time() - started < 1.0 and len(mail.text) <= 100_000
 
 
 MAILS = st.builds(
