@@ -23,6 +23,10 @@ def span(day: date, start: time, end: time, zone: ZoneInfo) -> tuple[datetime, d
     return instant(day, start, zone), instant(day + DAY if end <= start else day, end, zone)
 
 
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
+
+
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day + DAY, time(0), tzinfo=zone).astimezone(UTC)
 

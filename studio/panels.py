@@ -7,7 +7,7 @@ for "search" takes no argument but `?q=`, and answers nothing where nothing fits
 
 from django.urls import NoReverseMatch, reverse
 
-PLACES = ("contact", "project", "session", "search")
+PLACES = ("contact", "project", "session", "search", "quote", "contract", "invoice")  # the last three: pages of `documents`
 _PANELS: dict[str, list[str]] = {place: [] for place in PLACES}
 
 

@@ -139,6 +139,19 @@ def _initial(session: PhotoSession) -> dict[str, Any]:
     }
 
 
+class ThatDayForm(forms.Form):
+    """Whose day to look at while a session is planned; what is not filled in yet is no error."""
+
+    day = forms.DateField()
+    photographer = forms.UUIDField()
+    timezone = forms.ChoiceField()
+    but = forms.UUIDField(required=False)  # the session that is being edited
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["timezone"].choices = zone_choices()  # type: ignore[attr-defined]
+
+
 class SessionMoveForm(forms.Form):
     to = forms.ChoiceField(choices=Status.choices)
     version = forms.IntegerField(required=False)

@@ -26,6 +26,7 @@ urlpatterns = [
     path("projects/notes/<uuid:pk>/remove/", projects.note_remove, name="note_remove"),
     path("sessions/", calendar.session_month, name="session_month"),
     path("sessions/agenda/", calendar.session_agenda, name="session_agenda"),
+    path("sessions/that-day/", calendar.session_that_day, name="session_that_day"),
     path("sessions/add/", sessions.session_choose_project, name="session_choose_project"),
     path("sessions/<uuid:pk>/", sessions.session_detail, name="session_detail"),
     path("sessions/<uuid:pk>/edit/", sessions.session_edit, name="session_edit"),

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -14,14 +15,16 @@ from accounts.http import UserRequest
 from accounts.models import Membership
 from accounts.studio_roles import may
 from studio.access import here
+from studio.clock import end_of_day, start_of_day
 from studio.models import PhotoSession
-from studio.session_forms import AgendaFilterForm, photographers_of
+from studio.session_forms import AgendaFilterForm, ThatDayForm, photographers_of
 from studio.views.pages import asked_without_blanks, page_of, query, wants_rows
 
 DAY = timedelta(days=1)
 MARGIN = 14 * timedelta(hours=1)  # no clock on earth is further from UTC
 SMALL_HOURS = timedelta(hours=6)  # what ends before six belongs to the evening before
 FIRST_YEAR, LAST_YEAR = 2000, 2100
+MOST_THAT_DAY = 20
 
 
 def _month(text: str) -> date:
@@ -98,6 +101,21 @@ def _people(request: UserRequest, mine: Membership) -> tuple[list[Any], str]:
 
 def _of(rows: Any, who: str) -> Any:
     return rows.filter(photographer=who) if who else rows
+
+
+@require_GET
+def session_that_day(request: UserRequest) -> HttpResponse:
+    """What a photographer has that day already: a fragment of the form, so that a collision is seen before it is refused."""
+    mine = here(request, "sessions.view")
+    form = ThatDayForm(request.GET)
+    if not form.is_valid():
+        return render(request, "studio/_that_day.html", {"sessions": None})
+    asked = form.cleaned_data
+    zone = ZoneInfo(asked["timezone"])
+    rows = PhotoSession.objects.for_organization(mine.organization).filter(photographer=asked["photographer"]).exclude(pk=asked["but"])
+    rows = rows.between(start_of_day(asked["day"], zone), end_of_day(asked["day"], zone)).expected()
+    context = {"sessions": list(rows.for_pages().defer("notes", "address").in_order()[:MOST_THAT_DAY]), "zone": zone.key}
+    return render(request, "studio/_that_day.html", context)
 
 
 @require_GET

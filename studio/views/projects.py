@@ -126,7 +126,7 @@ def _client(mine: Membership, pk: str) -> Contact:
 def choose(request: UserRequest, rows: Any, context: dict[str, Any]) -> HttpResponse:
     """A list to pick one row from, found by its words."""
     search = request.GET.get("q", "")[:200]
-    page, pages = page_of(request, rows.search(search), {"q": search}, per_page=PER_CHOICE)
+    page, pages = page_of(request, rows.search(search), {"q": search, "day": context.get("day")}, per_page=PER_CHOICE)
     return render(request, "studio/choose.html", {"page": page, "pages": pages, "search": search, **context})
 
 

@@ -110,6 +110,7 @@ def test_from_a_won_opportunity_to_the_shoot_day_on_a_phone(page, axe, live_serv
     expect(page).to_have_url(re.compile(r"month=2027-07"))
 
     page.goto(live_server.url + reverse("studio:session_add", args=[Project.objects.get().pk]) + "?day=2027-06-12")
+    expect(page.locator("#that-day")).to_contain_text("2 p.m.–11 p.m. Mariage au domaine")
     page.get_by_label("From").fill("20:00")
     page.get_by_label("Until", exact=True).fill("01:00")
     page.get_by_role("button", name="Plan the session").click()

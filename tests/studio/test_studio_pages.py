@@ -217,6 +217,21 @@ def test_a_hold_is_kept_until_the_end_of_its_day_and_what_collides_elsewhere_sta
     assert "The hold ran out" in web.get(url("session_detail", hold.pk)).text
 
 
+def test_what_a_photographer_has_that_day_is_shown_while_planning(morel):
+    studio, people = morel
+    project, web = make_project(studio), browser_of(people["cleo"])
+    late = make_session(project, people["anna"], at=datetime(2027, 6, 12, 23, 30, tzinfo=UTC), title="Late", timezone="Europe/London")
+    asked = {"day": "2027-06-13", "photographer": people["anna"].pk, "timezone": "Europe/Paris"}
+    page = web.get(url("session_that_day"), asked).text
+    assert "Late" in page and "1:30 a.m.–3:30 a.m." in page and "<html" not in page
+    assert "Nothing else" in web.get(url("session_that_day"), asked | {"but": late.pk}).text
+    assert "Nothing else" in web.get(url("session_that_day"), asked | {"day": "2027-06-12", "timezone": "Asia/Tokyo"}).text
+    assert "Nothing else" in web.get(url("session_that_day"), asked | {"photographer": people["cleo"].pk}).text
+    for missing in ({"day": ""}, {"photographer": "x"}, {"timezone": "Mars/Olympus"}):
+        assert web.get(url("session_that_day"), asked | missing).text.strip() == ""
+    assert browser_of(people["dora"]).get(url("session_that_day"), asked).status_code == 403
+
+
 def test_the_month_shows_sessions_on_the_days_of_their_place(morel):
     studio, people = morel
     project, web = make_project(studio), browser_of(people["anna"])
