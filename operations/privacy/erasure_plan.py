@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, CoachLink, Membership, Organization, User
 from accounts.roles import Role
+from billing.models import Subscription
 from integrations.models import Connection
 from operations.models import Erasure
 from operations.privacy.own_data import Held, held
@@ -23,6 +24,7 @@ class Plan(NamedTuple):
     api_keys: int
     connections: int
     coaches: int
+    pays_monthly: bool
     later: list[Held]
     studios: list[Organization]  # theirs alone: these go with the account
     blocked_by: list[Organization]
@@ -42,6 +44,7 @@ def plan_for(user: User) -> Plan:
         api_keys=ApiKey.objects.filter(user=user, revoked_at=None, expires_at__gt=timezone.now()).count(),
         connections=Connection.objects.visible_to(user).exclude(status=Connection.Status.REVOKED).count(),
         coaches=CoachLink.objects.open().filter(Q(client=user) | Q(coach=user)).count(),
+        pays_monthly=Subscription.objects.visible_to(user).live().exists(),
         later=held(user),
         studios=alone,
         blocked_by=blocked,
