@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("billing.urls")),
     path("", include("integrations.urls")),
     path("", include("studio.urls")),
+    path("", include("documents.urls")),
     path("", include("tracker.urls")),
     path("", include("operations.urls")),
     path("admin/", admin.site.urls),

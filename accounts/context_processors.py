@@ -22,6 +22,9 @@ def _navigation(request: UserRequest, studios: Any) -> list[dict[str, Any]]:
         ("contacts.view", ("studio:contact_list", _("Contacts"), "contact")),
         ("projects.view", ("studio:project_list", _("Projects"), "folder")),
         ("sessions.view", ("studio:session_month", _("Sessions"), "calendar-days")),
+        ("documents.view", ("documents:quote_list", _("Quotes"), "file-pen-line")),
+        ("documents.view", ("documents:contract_list", _("Contracts"), "signature")),
+        ("invoices.view", ("documents:invoice_list", _("Invoices"), "receipt")),
     ]
     takes_contributions = settings.STRIPE_SECRET_KEY and "stripe" not in settings.DISABLED_INTEGRATIONS
     entries = [
@@ -59,6 +62,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "developer_notice": _developer_notice(user) if signed_in else None,
         "nav": SimpleLazyObject(lambda: _navigation(cast("UserRequest", request), studios)) if signed_in else [],
         "studios": studios,
+        "sees_document_settings": SimpleLazyObject(lambda: bool(studios) and may(studios[0].role, "settings.view")),
         "google_enabled": settings.GOOGLE_ENABLED,
         "oidc_name": settings.OIDC_NAME if settings.OIDC_ENABLED else "",
         "request_id": getattr(request, "request_id", ""),

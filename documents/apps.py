@@ -8,3 +8,7 @@ class DocumentsConfig(AppConfig):
 
     def ready(self) -> None:
         from documents import timeline  # noqa: F401  registers the kinds of line
+        from studio import panels
+
+        panels.register("project", "documents:project_panel")
+        panels.register("contact", "documents:contact_panel")

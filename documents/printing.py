@@ -34,6 +34,17 @@ def as_pdf(content: Content) -> bytes:
         return pdf("sheet", _sheet(content), made_at=made_at)
 
 
+def as_words(content: Content) -> dict[str, Any]:
+    """The same for a page: every text ready to show, in the client's language."""
+    with translation.override(content["language"]):
+        if content["kind"] == "contract":
+            return _contract(content)
+        words = _sheet(content)
+    for line in words["lines"]:  # a narrow page names each cell
+        line["labelled"] = list(zip(words["columns"], line["cells"], strict=True))
+    return words
+
+
 class Writing:
     """Numbers and dates of one document, as its language and currency write them."""
 
@@ -187,7 +198,16 @@ def _payment(content: Content, writing: Writing) -> dict[str, Any] | None:
 def _room_to_sign(content: Content) -> dict[str, str] | None:
     if content["kind"] != "quote":
         return None
-    return {"heading": _("Accepted by the client"), "text": _("Date, name and signature, with the words “Bon pour accord”")}
+    heading, acceptance = _("Accepted by the client"), content.get("acceptance")
+    if not acceptance:
+        return {"heading": heading, "text": _("Date, name and signature, with the words “Bon pour accord”")}
+    writing = Writing(content)
+    said = [_("Accepted by %(name)s on %(day)s with the words “%(words)s”.") % {**acceptance, "day": writing.day(acceptance["on"])}]
+    if acceptance.get("options"):
+        said.append(_("With the options: %(options)s.") % {"options": ", ".join(acceptance["options"])})
+    if acceptance.get("gross"):
+        said.append(_("Total agreed: %(amount)s.") % {"amount": writing.money(acceptance["gross"])})
+    return {"heading": heading, "text": " ".join(said)}
 
 
 def _contract(content: Content) -> dict[str, Any]:

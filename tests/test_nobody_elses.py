@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -22,12 +23,15 @@ from accounts.roles import Role
 from accounts.services import invitations, studios
 from accounts.sessions import SessionStore
 from billing.models import Contribution
+from documents.models import ContractTemplate
+from documents.services import contracts, payments, quotes
 from operations.models import DataExport
 from studio.models import ContactImport
 from studio.services import timeline
 from tests.accounts.people import make_user, step_up
 from tests.api.caller import with_key, with_token
 from tests.api.things import someones_things
+from tests.documents.papers import make_identity, make_invoice, make_quote
 from tests.studio.trade import make_contact, make_project, make_session
 from tests.tracker.mailboxes import mail, make_run, store
 
@@ -36,6 +40,9 @@ VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # Routes whose argument is no object of anybody's: a provider's name, a secret that is itself the way in.
 NO_OBJECT = {
     "openid_login", "openid_callback", "account_confirm_email", "account_reset_password_from_key", "invitation_open", "privacy_withdraw",
+    "documents:client_open",
+    # a client without an account: the cookie of the link is the way in (tests/documents/test_document_pages.py)
+    "documents:client", "documents:client_pdf", "documents:client_accept", "documents:client_decline",
 }  # fmt: skip
 
 # Staff see the state and the counts of what people run, and may change nothing of it; transformations are the instance's own.
@@ -89,6 +96,12 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
     transformation = {"pk": things.pipeline.transformation_id}
     project = make_project(studio, contact=make_contact(studio))
     session = make_session(project, owner)
+    make_identity(studio, owner)
+    quote = quotes.mark_sent(make_quote(project, owner), actor=owner)
+    contract = contracts.create_contract(studio, fields={"contact": project.contact, "subject": "C", "text": "x"}, actor=owner)
+    invoice = make_invoice(project, owner)
+    payment = payments.record_payment(invoice, amount=Decimal(1), paid_on=timezone.localdate(), actor=owner)
+    template = ContractTemplate.objects.create(organization=studio, name="T", text="x")
     return {
         "settings_invitation_": {"pk": Invitation.objects.get().pk},
         "settings_member_": {"pk": member.pk},
@@ -106,6 +119,13 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
         "studio:session_add": {"pk": project.pk},
         "studio:session_": {"pk": session.pk},
         "studio:": {"pk": project.pk},
+        "documents:template_": {"pk": template.pk},
+        "documents:quote": {"pk": quote.pk},
+        "documents:contract": {"pk": contract.pk},
+        "documents:invoice": {"pk": invoice.pk},
+        "documents:payment_": {"pk": payment.pk},
+        "documents:contact_panel": {"pk": project.contact_id},
+        "documents:project_panel": {"pk": project.pk},
         "billing:receipt": {"pk": contribution.pk},
         "tracker:coach_client": {"pk": owner.pk},
         "tracker:signal_": {"pk": signal.pk},

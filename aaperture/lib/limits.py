@@ -84,6 +84,14 @@ LIMITS = {
     "integrations:processing_status": Limit(120),
     "studio:contact_export": Limit(10),
     "studio:contact_import": Limit(10, 60, WRITES),
+    "documents:quote_add": Limit(240, 60, WRITES),  # what a sheet comes to is asked for with each change
+    "documents:quote_edit": Limit(240, 60, WRITES),
+    "documents:invoice_add": Limit(240, 60, WRITES),
+    "documents:invoice_edit": Limit(240, 60, WRITES),
+    "documents:client_open": Limit(30),  # a token is 256 bits: this is for those who knock, not for those who guess
+    "documents:client_pdf": Limit(30),
+    "documents:client_accept": FORM,
+    "documents:client_decline": FORM,
     "billing:checkout": Limit(10, 60, WRITES),
     "billing:stripe_webhook": Limit(100),
     "billing:thanks_status": Limit(120),
@@ -108,6 +116,7 @@ FAMILIES = {
     "site:": PAGE,
     "integrations:": PAGE,
     "studio:": PAGE,
+    "documents:": PAGE,
     "billing:": PAGE,
     "tracker:": PAGE,
     "admin:": Limit(60, 60, WRITES),

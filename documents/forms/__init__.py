@@ -1,0 +1,1 @@
+"""Forms of quotes, contracts, invoices and payments."""

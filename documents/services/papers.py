@@ -1,0 +1,63 @@
+"""What there is to read and to print of a document: its content, once there is one, with what the client agreed to; else a preview."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from documents.content import Content, contract_content, invoice_content, quote_content
+from documents.models import Acceptance, Contract, Invoice, Quote
+from documents.services.identities import identity_of
+from documents.services.invoices import deposits_of
+from documents.zones import today_in
+
+AnyDocument = Quote | Contract | Invoice
+NO_NUMBER = "–"
+
+
+def paper(document: AnyDocument) -> Content | None:
+    """None for a draft without a client: nothing can be printed of it. A draft's own number is not allotted for it."""
+    if document.content:
+        return with_acceptance(document)
+    return preview(document) if document.contact else None
+
+
+def with_acceptance(document: AnyDocument) -> Content:
+    """The frozen content, and beside it what was agreed to; printed together, hashed apart."""
+    content: Content = dict(document.content or {})
+    acceptance = acceptance_of(document)
+    if acceptance is None:
+        return content
+    on = timezone.localtime(acceptance.accepted_at).date().isoformat()
+    said: dict[str, Any] = {"name": acceptance.name or "", "words": acceptance.words, "on": on}
+    if isinstance(document, Quote) and acceptance.options:
+        lines = content["lines"]
+        said["options"] = [lines[position - 1]["description"] for position in acceptance.options if position <= len(lines)]
+        said["gross"] = f"{acceptance.gross:.2f}"
+    return {**content, "acceptance": said}
+
+
+def acceptance_of(document: AnyDocument) -> Acceptance | None:
+    if isinstance(document, Invoice) or document.status not in {Quote.Status.ACCEPTED, Contract.Status.VOIDED}:
+        return None
+    return Acceptance.objects.filter(**{str(document._meta.model_name): document}).first()
+
+
+def preview(document: AnyDocument) -> Content:
+    """How a draft would look if it went out today. Nothing is stored."""
+    identity = identity_of(document.organization_id)
+    today = today_in(identity.country)
+    shown = type(document).objects.select_related("contact").get(pk=document.pk)
+    shown.number = document.number or NO_NUMBER
+    if isinstance(shown, Contract):
+        return contract_content(shown, identity=identity, dated_on=today)
+    lines = list(shown.lines.all())
+    if isinstance(shown, Quote):
+        return quote_content(shown, lines, identity=identity, dated_on=today)
+    shown.issued_on = today
+    deducted = deposits_of(shown.quote) if shown.quote and shown.kind == Invoice.Kind.BALANCE else []
+    return invoice_content(shown, lines, identity=identity, deducted=deducted)
+
+
+def file_name(document: AnyDocument) -> str:
+    """For the download: the number, or what it is while it has none."""
+    return f"{document.number or document._meta.model_name}.pdf"

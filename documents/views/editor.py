@@ -1,0 +1,111 @@
+"""The editor of quotes and invoices: a form, lines that come and go, and what they come to while one writes.
+
+One address does it all, with and without scripts: the button "Add a line" and its like send the form with `lines_do`, and the
+answer is the form with that done; htmx takes only its lines and totals out of it.
+"""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from accounts.http import UserRequest
+from documents.content import quote_deposit
+from documents.forms.sheets import FORMS, SheetForm, bound, changed_rows, rows_said, unbound
+from documents.models import Identity, Invoice, InvoiceLine, Quote, QuoteLine
+from documents.models.sheets import Sheet
+from documents.printing import Writing
+from documents.services.invoices import deposits_of
+from documents.services.sheets import LINE_FIELDS, SHEET_FIELDS, made_lines, take
+from studio.models import Contact, Project
+
+
+class Editor:
+    """One request for the editor's page. `done()` is true when the form may be stored: `fields` and `lines` say what."""
+
+    def __init__(
+        self, request: UserRequest, sheet: Sheet, *, identity: Identity, contact: Contact | None, project: Project | None,
+        initial: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self.request, self.sheet, self.identity = request, sheet, identity
+        self.contact, self.project = contact, project
+        self.kwargs = {"identity": identity, "options": isinstance(sheet, Quote)}
+        stored = None if sheet._state.adding else sheet
+        form_class = FORMS[type(sheet)]
+        posted = request.method == "POST"
+        rows = rows_said(request.POST) if posted else []
+        self.wanted = request.POST.get("lines_do", "") if posted else ""
+        data = request.POST if posted else None
+        self.form: SheetForm = form_class(data, identity=identity, contact=contact, sheet=stored, initial=initial, label_suffix="")
+        self.checked: Any = bound(rows, **self.kwargs) if posted else None
+        if posted and not self.wanted:
+            self.lines = self.checked
+        elif posted:
+            self.lines = unbound(changed_rows(rows, self.wanted) or [{}], **self.kwargs)
+        else:
+            self.lines = unbound(self._stored_rows() or [{}], **self.kwargs)
+
+    def _stored_rows(self) -> list[dict[str, Any]]:
+        if self.sheet._state.adding:
+            return []
+        lines = self.sheet.lines.all()  # type: ignore[attr-defined]
+        return [{name: getattr(line, name) for name in LINE_FIELDS} for line in lines]
+
+    def done(self) -> bool:
+        if self.request.method != "POST" or self.wanted:
+            return False
+        return bool(self.form.is_valid() & self.checked.is_valid())
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return {**self.form.cleaned_data, "contact": self.contact, "project": self.project}
+
+    @property
+    def said_lines(self) -> list[dict[str, Any]]:
+        return [form.cleaned_data for form in self.checked]
+
+    def totals(self) -> dict[str, Any] | None:
+        """What the lines that are right so far come to; None for a discount that exceeds them."""
+        writing = Writing({"language": (self.request.LANGUAGE_CODE or "en")[:2], "currency": self.identity.currency})
+        sheet = type(self.sheet)()
+        if self.checked is not None:
+            self.form.is_valid()
+            said = [form.cleaned_data for form in self.checked if form.is_valid()]
+            take(sheet, self.form.cleaned_data, (*SHEET_FIELDS, "deposit_percent", "deposit_amount"))
+        else:
+            said = self._stored_rows()
+            take(sheet, {name: getattr(self.sheet, name) for name in _ASKED if hasattr(self.sheet, name)}, _ASKED)
+        line_model = QuoteLine if isinstance(sheet, Quote) else InvoiceLine
+        try:
+            sheet.take_totals(sheet.reckon(made_lines(line_model, {}, said)))
+        except ValueError:
+            return None
+        deducted = self._deducted()
+        if deducted:
+            sheet.take_totals(sheet.totals.minus([deposit.totals for deposit in deducted]))
+        return {
+            "deducted": [(deposit.number, writing.money(-deposit.gross)) for deposit in deducted],
+            "discount": writing.money(-sheet.discount_total) if sheet.discount_total else "",
+            "net": writing.money(sheet.net),
+            "rates": [(writing.percent(row["rate"]), writing.money(row["vat"])) for row in sheet.by_rate],
+            "gross": writing.money(sheet.gross),
+            "deposit": writing.money(quote_deposit(sheet)) if isinstance(sheet, Quote) and quote_deposit(sheet) else "",
+        }
+
+    def _deducted(self) -> list[Invoice]:
+        sheet = self.sheet
+        return deposits_of(sheet.quote) if isinstance(sheet, Invoice) and sheet.kind == Invoice.Kind.BALANCE and sheet.quote else []
+
+    def page(self, *, status: int = 200) -> HttpResponse:
+        kind = str(self.sheet._meta.model_name)
+        context = {
+            "form": self.form, "lines": self.lines, "totals": self.totals(), "kind": kind, "contact": self.contact, "project": self.project,
+            "document": None if self.sheet._state.adding else self.sheet, "charges_vat": self.identity.charges_vat,
+            "currency": self.identity.currency,
+        }  # fmt: skip
+        whole = not (self.request.htmx and self.wanted)
+        template = "documents/sheet_form.html" if whole else "documents/_sheet_lines.html"
+        return render(self.request, template, context, status=status)
+
+
+_ASKED = ("vat_included", "discount_percent", "discount_amount", "reverse_charge", "deposit_percent", "deposit_amount")

@@ -1,0 +1,230 @@
+"""`/invoices/…`: drafted, issued, paid, credited."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Sum
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from accounts.http import UserRequest
+from accounts.models import Membership
+from accounts.studio_roles import may
+from documents.forms.acts import AmountForm, PaymentForm
+from documents.forms.filters import InvoiceFilterForm
+from documents.models import Invoice, Payment
+from documents.printing import Writing
+from documents.services import invoices, payments
+from documents.services.errors import NotPossible
+from documents.services.identities import identity_of
+from documents.services.quotes import new_quote_fields
+from documents.views.editor import Editor
+from documents.views.lists import Listing, list_page
+from documents.views.pdfs import pdf_response
+from documents.views.possible import asked_for, attempt, choose, gone_is_404, refuse
+from documents.views.sidebar import common
+from documents.zones import today_in
+from studio.access import found, here
+
+Kind, State, Status = Invoice.Kind, Invoice.State, Invoice.Status
+
+
+def _rows() -> Any:
+    return Invoice.objects.with_balance().select_related("contact", "project", "quote", "credits").defer("search_text")
+
+
+def narrowed(rows: Any, state: str) -> Any:
+    """The invoices that pages call so."""
+    today = today_in("")
+    found_rows: dict[str, Any] = {
+        State.DRAFT: rows.filter(status=Status.DRAFT),
+        State.CANCELLED: rows.filter(status=Status.CANCELLED),
+        State.CREDIT: rows.filter(status=Status.ISSUED, kind=Kind.CREDIT_NOTE),
+        State.PAID: rows.settled(),
+        State.OVERDUE: rows.overdue(today=today),
+        State.OPEN: rows.outstanding().filter(paid=0).exclude(due_on__lt=today),
+        State.PARTLY_PAID: rows.outstanding().exclude(paid=0).exclude(due_on__lt=today),
+    }
+    return found_rows[state]
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+def invoice_list(request: UserRequest) -> HttpResponse:
+    mine = here(request, "invoices.view")
+    identity = identity_of(mine.organization_id)
+    own = Invoice.objects.for_organization(mine.organization)
+    today = today_in(identity.country)
+    owed = own.outstanding().aggregate(sum=Sum("balance"))["sum"]
+    late = own.overdue(today=today).aggregate(sum=Sum("balance"))["sum"]
+    paid = Payment.objects.filter(organization=mine.organization, paid_on__year=today.year).aggregate(sum=Sum("amount"))["sum"]
+    figures = [(_("To be paid"), owed), (_("Overdue"), late), (_("Received in %(year)s") % {"year": today.year}, paid)]
+    listing = Listing("invoice", own.with_balance(), InvoiceFilterForm, narrowed, figures, identity.currency, "invoices.edit")
+    return list_page(request, mine, listing)
+
+
+@require_http_methods(["GET", "POST"])
+def invoice_add(request: UserRequest) -> HttpResponse:
+    mine = here(request, "invoices.edit")
+    asked = asked_for(request, mine)
+    if asked is None:
+        return choose(request, mine, kind="invoice")
+    project, contact = asked
+    usual = new_quote_fields(mine.organization)
+    initial = {
+        "vat_included": usual["vat_included"], "language": contact.language if contact else request.user.language,
+        "subject": project.title if project else "",
+    }  # fmt: skip
+    identity = identity_of(mine.organization_id)
+    editor = Editor(request, Invoice(organization=mine.organization), identity=identity, contact=contact, project=project, initial=initial)
+    if editor.done():
+        try:
+            fields = editor.fields | {"currency": usual["currency"]}
+            invoice = invoices.create_invoice(
+                mine.organization, fields=fields, lines=editor.said_lines, actor=request.user, request=request
+            )
+        except NotPossible as fault:
+            refuse(request, fault)
+        else:
+            messages.success(request, _("The invoice is drafted. Read it through, then issue it."))
+            return redirect("documents:invoice", pk=invoice.pk)
+    return editor.page(status=422 if request.method == "POST" and not editor.wanted else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@gone_is_404
+def invoice_edit(request: UserRequest, pk: UUID) -> HttpResponse:
+    row, _mine = found(request, _rows(), pk, "invoices.edit")
+    if not row.is_draft:
+        refuse(request, NotPossible("issued"))
+        return redirect("documents:invoice", pk=pk)
+    contact = row.contact or (row.project.contact if row.project else None)
+    editor = Editor(request, row, identity=identity_of(row.organization_id), contact=contact, project=row.project)
+    if editor.done():
+        try:
+            invoices.edit_invoice(row, fields=editor.fields, lines=editor.said_lines, actor=request.user, request=request)
+        except NotPossible as fault:
+            refuse(request, fault)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("documents:invoice", pk=pk)
+    return editor.page(status=422 if request.method == "POST" and not editor.wanted else 200)
+
+
+@require_GET
+def invoice(request: UserRequest, pk: UUID) -> HttpResponse:
+    row, mine = found(request, _rows(), pk, "invoices.view")
+    return _page(request, row, mine)
+
+
+def _page(
+    request: UserRequest, row: Invoice, mine: Membership, *, payment: PaymentForm | None = None, status: int = 200
+) -> HttpResponse:  # fmt: skip
+    may_pay = may(mine.role, "payments.edit")
+    claim = row.status == Status.ISSUED and row.kind != Kind.CREDIT_NOTE
+    writing = Writing({"language": (request.LANGUAGE_CODE or "en")[:2], "currency": row.currency})
+    rows = list(row.payments.select_related("reversed_by").order_by("paid_on", "recorded_at")) if may(mine.role, "payments.view") else []
+    today = today_in(identity_of(row.organization_id).country)
+    context = {
+        **common(row, mine, may_edit=may(mine.role, "invoices.edit")),
+        "invoice": row,
+        "balance": writing.money(row.balance),
+        "paid": writing.money(row.paid) if row.paid else "",
+        "credited": writing.money(row.credited) if row.credited else "",
+        "payments": [(one, writing.money(one.amount), hasattr(one, "reversed_by")) for one in rows],
+        "payment_form": payment or PaymentForm(initial={"amount": row.balance, "paid_on": today, "method": Payment.Method.TRANSFER}),
+        "may_pay": may_pay and claim and row.balance > 0,
+        "may_reverse": may_pay,
+        "may_credit": claim and may(mine.role, "invoices.edit"),
+        "credit_notes": row.credit_notes.order_by("number").defer("content", "search_text"),
+    }
+    return render(request, "documents/invoice_detail.html", context, status=status)
+
+
+@require_GET
+def invoice_pdf(request: UserRequest, pk: UUID) -> HttpResponse:
+    row, _mine = found(request, _rows(), pk, "invoices.view")
+    return pdf_response(request, row)
+
+
+@require_http_methods(["GET", "POST"])
+@gone_is_404
+def invoice_issue(request: UserRequest, pk: UUID) -> HttpResponse:
+    """Asks first, since it cannot be undone."""
+    row, _mine = found(request, _rows(), pk, "invoices.edit")
+    if request.method == "GET":
+        return render(request, "documents/invoice_issue.html", {"document": row, "amount": invoices.amount_of(row)})
+    said = _("The invoice is issued. Send it by e-mail, or hand it over.")
+    return attempt(request, row, lambda: invoices.issue_invoice(row, actor=request.user, request=request), said)
+
+
+@require_POST
+@gone_is_404
+def invoice_sent(request: UserRequest, pk: UUID) -> HttpResponse:
+    row, _mine = found(request, _rows(), pk, "invoices.edit")
+    return attempt(request, row, lambda: invoices.mark_sent(row, actor=request.user, request=request), _("Marked as sent."))
+
+
+@require_POST
+@gone_is_404
+def invoice_pay(request: UserRequest, pk: UUID) -> HttpResponse:
+    row, mine = found(request, _rows(), pk, "payments.edit")
+    form = PaymentForm(request.POST)
+    if not form.is_valid():
+        return _page(request, row, mine, payment=form, status=422)
+    said = form.cleaned_data
+    try:
+        payments.record_payment(row, **said, actor=request.user, request=request)
+    except NotPossible as fault:
+        refuse(request, fault)
+    else:
+        messages.success(request, _("The payment is recorded."))
+    return redirect("documents:invoice", pk=pk)
+
+
+@require_http_methods(["GET", "POST"])
+def payment_reverse(request: UserRequest, pk: UUID) -> HttpResponse:
+    row, _mine = found(request, Payment.objects.select_related("invoice"), pk, "payments.edit")
+    if request.method == "GET":
+        amount = Writing({"language": (request.LANGUAGE_CODE or "en")[:2], "currency": row.invoice.currency}).money(row.amount)
+        return render(request, "documents/payment_reverse.html", {"payment": row, "document": row.invoice, "amount": amount})
+    said = _("The payment is taken back: a line of the opposite amount stands beside it.")
+    return attempt(request, row.invoice, lambda: payments.reverse_payment(row, actor=request.user, request=request), said)
+
+
+@require_http_methods(["GET", "POST"])
+@gone_is_404
+def invoice_credit(request: UserRequest, pk: UUID) -> HttpResponse:
+    """A credit note, for all of it or an amount; asks first."""
+    row, _mine = found(request, _rows(), pk, "invoices.edit")
+    form = AmountForm(request.POST or None, label_suffix="")
+    if request.method == "POST" and form.is_valid():
+        try:
+            note = invoices.credit_invoice(row, gross=form.cleaned_data["amount"], actor=request.user, request=request)
+        except NotPossible as fault:
+            refuse(request, fault)
+            return redirect("documents:invoice", pk=pk)
+        messages.success(request, _("The credit note %(number)s is issued.") % {"number": note.number})
+        return redirect("documents:invoice", pk=note.pk)
+    context = {"document": row, "form": form, "amount": invoices.amount_of(row)}
+    return render(request, "documents/invoice_credit.html", context, status=422 if request.method == "POST" else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@gone_is_404
+def invoice_delete(request: UserRequest, pk: UUID) -> HttpResponse:
+    row, _mine = found(request, _rows(), pk, "invoices.edit")
+    if request.method == "GET":
+        return render(request, "documents/document_delete.html", {"document": row, "list_url": reverse("documents:invoice_list")})
+    try:
+        invoices.delete_invoice(row, actor=request.user, request=request)
+    except NotPossible as fault:
+        refuse(request, fault)
+        return redirect("documents:invoice", pk=pk)
+    messages.success(request, _("The draft is deleted."))
+    return redirect("documents:invoice_list")
