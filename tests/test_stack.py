@@ -238,7 +238,7 @@ def test_configured_servers_are_used_instead(launch: Callable[..., Stack], tmp_p
     elsewhere = embedded.State(tmp_path / "elsewhere", fast=True)
     with embedded.Servers(elsewhere):
         configured = dict(zip(("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL"), embedded.urls(elsewhere), strict=True))
-        stack = launch("--no-demo", new=True, configured=configured).wait_until_ready()
+        stack = launch("--no-demo", configured=configured).wait_until_ready()
         assert get(f"http://127.0.0.1:{stack.port}/health/ready") == 200
         assert not [command for command in descendants(stack.process.pid).values() if "postgres" in command or "valkey" in command]
         with psycopg.connect(configured["DATABASE_URL"]) as connection:
