@@ -60,12 +60,6 @@ def make_backup(backup_id: str) -> None:
         backups.carry_out(UUID(backup_id))
 
 
-@shared_task(ignore_result=True)
-def resume_backups() -> None:
-    for backup_id in backups.open_backups():
-        nudge(make_backup, backup_id)
-
-
 @shared_task(ignore_result=True, time_limit=24 * 3600)
 def clean_up(run_id: str) -> None:
     with suppress(maintenance.BusyElsewhere):
@@ -75,5 +69,7 @@ def clean_up(run_id: str) -> None:
 @shared_task(ignore_result=True)
 def tick_maintenance() -> None:
     maintenance.tick()
+    for backup_id in backups.open_backups():
+        nudge(make_backup, backup_id)
     for run_id in maintenance.open_runs():
         nudge(clean_up, run_id)

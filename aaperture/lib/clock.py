@@ -23,7 +23,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "secrets": {"task": "operations.tasks.observe_secrets", "schedule": 3600.0},
     "exports": {"task": "operations.tasks.build_due_exports", "schedule": 20.0, "options": {"expires": 20}},
     "erasures": {"task": "operations.tasks.carry_on_erasures", "schedule": 60.0, "options": {"expires": 60}},
-    "backups": {"task": "operations.tasks.resume_backups", "schedule": 60.0, "options": {"expires": 60}},
     "maintenance": {"task": "operations.tasks.tick_maintenance", "schedule": 60.0, "options": {"expires": 60}},
     "contributions": {"task": "billing.tasks.tick", "schedule": 15.0, "options": {"expires": 15}},
     "reconciliation": {"task": "billing.tasks.reconcile", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
