@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.detectors import MAILED, RANKED
 from audit.models import SecurityAlert
+from billing.models import Refund, StripeEvent, Subscription
 from integrations.models import Connection, Pipeline, Run
 from mailing.models import ScheduledEmail
 from operations.models import Backup, CleanupRun, DataExport, Erasure
@@ -35,6 +36,9 @@ QUEUES = (  # one line for each kind of work
         "tokens", _("tokens that have expired"), lambda now: Connection.objects.due_for_refresh(now).filter(expires_at__lt=now),
         "expires_at",
     ),
+    Queue("stripe_events", _("events of Stripe’s"), StripeEvent.objects.due, "received_at"),
+    Queue("refunds", _("refunds to be sent"), lambda now: Refund.objects.filter(status="requested", due_at__lte=now), "requested_at"),
+    Queue("ending_subscriptions", _("monthly contributions to be ended"), Subscription.objects.to_be_ended, "end_requested_at"),
     Queue("exports", _("copies of somebody’s data"), lambda _now: DataExport.objects.filter(status__in=DataExport.LIVE), "requested_at"),
     Queue("closures", _("accounts to be closed"), lambda _now: Erasure.objects.filter(status=Erasure.Status.REQUESTED), "requested_at"),
     Queue("erasures", _("erasures that are due"), lambda now: Erasure.objects.filter(status__in=Erasure.OPEN, due_at__lte=now), "due_at"),

@@ -129,6 +129,8 @@ def fits(world: StripeWorld, row: Object, params: Object) -> bool:
             return False
         if "lte" in created and row["created"] > int(created["lte"]):
             return False
+    if "payment" in params and row["payment"]["payment_intent"] != params["payment"].get("payment_intent"):
+        return False
     if row["object"] == "subscription" and "status" not in params and row["status"] == "canceled":
         return False
     for name in FILTERS:

@@ -221,6 +221,22 @@ def test_a_refund_ends_premium_and_a_failed_refund_brings_it_back(till, member):
     assert row.status == "refunded" and not is_premium(member)
 
 
+@pytest.mark.parametrize("rhythm", ["once", "monthly"])
+def test_the_refund_may_be_heard_of_before_the_payment(till, member, rhythm):
+    till.pay(make_user(), 900, rhythm="monthly")  # another's, so that there is something to mistake it for
+    till.do("pay", till.open(member, 2000, rhythm))
+    things = till.sandbox.control("GET", "stripe")["objects"]
+    intent = next(one["id"] for one in things if one["object"] == "payment_intent" and one["amount"] == 2000)
+    till.do("refund", intent)
+    fresh = till.events()
+    till.deliver(*[event for event in fresh if event["type"] == "charge.refunded"])
+    row = member.contributions.get()
+    assert (row.payment_intent, row.status, row.amount_refunded, row.rhythm) == (intent, "refunded", 2000, rhythm)
+    till.deliver(*reversed(fresh))
+    assert member.contributions.get() == row and Contribution.objects.count() == 2
+    assert actions("contribution.received", "contribution.refunded") == ["contribution.received"] * 2 + ["contribution.refunded"]
+
+
 def test_a_refunded_month_is_no_premium_though_the_subscription_goes_on(till, member):
     till.pay(member, 500, rhythm="monthly")
     till.do("refund", Contribution.objects.get().payment_intent)
