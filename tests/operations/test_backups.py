@@ -2,6 +2,7 @@
 
 import io
 import os
+import runpy
 import signal
 import tracemalloc
 from datetime import timedelta
@@ -25,6 +26,8 @@ from operations.services import backups, restoring
 from tests.accounts.people import make_user
 from tests.audit.test_kill import SET_UP
 from tests.operations.instances import Instance
+from tests.processes import PROJECT
+from tests.test_settings import good
 
 KEY = "backups-of-tests-" + "q7" * 20
 
@@ -92,6 +95,31 @@ def test_it_opens_with_its_own_key_and_for_its_own_purpose_only(settings):
     settings.BACKUP_KEY = ""
     with pytest.raises(BackupKeyMissing):
         sealed(b"x")
+
+
+# --- configuration ---------------------------------------------------------------------------------------------------------
+
+
+def configuration(monkeypatch, **variables: str) -> dict:
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in (good() | variables).items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(PROJECT / "aaperture/settings.py"))
+
+
+@pytest.mark.parametrize(("environment", "days"), [("production", 30), ("staging", 7)])
+def test_backups_are_kept_for_thirty_days_in_staging_for_seven(monkeypatch, environment, days):
+    assert configuration(monkeypatch, ENVIRONMENT=environment)["BACKUP_DAYS"] == days
+    assert configuration(monkeypatch, BACKUP_DAYS="14")["BACKUP_DAYS"] == 14
+
+
+@pytest.mark.parametrize("key", ["", "too short", "change-me-" + "x7Qp" * 10])
+def test_production_refuses_a_place_without_a_strong_key(monkeypatch, capsys, key):
+    with pytest.raises(SystemExit):
+        configuration(monkeypatch, BACKUPS="s3://backups/aaperture", BACKUP_KEY=key)
+    told = capsys.readouterr().err
+    assert "BACKUP_KEY" in told and (not key or key not in told)
 
 
 # --- a backup ------------------------------------------------------------------------------------------------------------

@@ -134,7 +134,8 @@ def test_an_older_backup_brings_everything_back_but_the_erased(places, store, te
     seal_all()
     heads.publish()
     assert AuditSeal.objects.count() > before
-    store.client.delete_object(Bucket="aaperture", Key="quotes/1.pdf")
+    for lost in ("quotes/1.pdf", "tmp/attachment"):
+        store.client.delete_object(Bucket="aaperture", Key=lost)
     with empty_instance(test_database, **places) as restored:
         done = restored.manage("restore", name)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -143,6 +144,7 @@ def test_an_older_backup_brings_everything_back_but_the_erased(places, store, te
         assert "proof: 0" not in done.stdout
         monkeypatch.setenv("MIGRATION_DATABASE_URL", restored.owner_url)
         assert [place for place in leaks.found(CANARY) if place.startswith("table")] == []
+        assert not [one for one in store.names() if CANARY.encode() in store.read(one)]
         assert not restored.rows("SELECT 1 FROM accounts_user WHERE id = %s", user.pk)
         assert restored.rows("SELECT name FROM accounts_user WHERE id = %s", other.pk) == [("Zoé",)]
         assert restored.rows("SELECT wrapped, destroyed_at IS NULL FROM vault_datakey WHERE owner_id = %s", user.pk) == [(b"", False)]
