@@ -1,4 +1,4 @@
-"""Puts the sandbox together: Google's sign-in, Gmail, Stripe, the inbox page, the console and its JSON."""
+"""Puts the sandbox together: Google's sign-in, Gmail, Calendar, Stripe, the inbox page, the console and its JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from sandbox import console, control, mail_pages, oauth, refuse_production
+from sandbox.calendar import api as calendar_api
+from sandbox.calendar import control as calendar_control
 from sandbox.gate import Gate, send_reply
 from sandbox.gmail.api import answer
 from sandbox.gmail.batch import answer_batch
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent / "static"
 
 
-class GmailEndpoint:
+class GoogleEndpoint:
     """Plain ASGI rather than a Starlette route: benchmarks send hundreds of calls a second through here."""
 
     def __init__(self, world: World, rest: ASGIApp) -> None:
@@ -37,6 +39,9 @@ class GmailEndpoint:
             authorization = headers.get(b"authorization", b"").decode("latin-1")
             query = scope["query_string"].decode("latin-1")
             reply = answer(self.world, scope["method"], path, query, authorization, body)
+        elif path.startswith(calendar_api.PREFIX):
+            query = scope["query_string"].decode("latin-1")
+            reply = calendar_api.answer(self.world, scope["method"], path, query, dict(scope["headers"]), await read_body(receive))
         elif scope.get("method") == "POST" and path in ("/batch", "/batch/gmail/v1"):
             headers, body = dict(scope["headers"]), await read_body(receive)
             authorization = headers.get(b"authorization", b"").decode("latin-1")
@@ -67,13 +72,14 @@ def create_app(base_url: str, *, demo_mail: bool = True) -> tuple[ASGIApp, World
             *console.routes,
             *mail_pages.routes,
             *control.routes,
+            *calendar_control.routes,
             *stripe_control.routes,
             Route("/favicon.ico", console.favicon),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
     )
     pages.state.world = world
-    return Gate(GmailEndpoint(world, pages), world), world
+    return Gate(GoogleEndpoint(world, pages), world), world
 
 
 def create_stripe(world: World) -> ASGIApp:

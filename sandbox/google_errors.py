@@ -139,7 +139,10 @@ def insufficient_scope(method: str, wanted: frozenset[str]) -> ApiError:
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
         "domain": "googleapis.com",
-        "metadata": {"method": method, "service": "gmail.googleapis.com"},
+        "metadata": {
+            "method": method,
+            "service": "calendar-json.googleapis.com" if method.startswith("calendar.") else "gmail.googleapis.com",
+        },
     }
     return ApiError(
         403,

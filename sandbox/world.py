@@ -1,4 +1,4 @@
-"""Everything the sandbox knows, in memory: accounts, mailboxes, tokens, payments, faults, and what was asked."""
+"""Everything the sandbox knows, in memory: accounts, mailboxes, calendars, tokens, payments, faults, and what was asked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import demo
 from sandbox.authority import Authority
+from sandbox.calendar.store import Calendars
 from sandbox.faults import Faults
 from sandbox.gmail.mailbox import Mailbox
 from sandbox.gmail.quota import Quota
@@ -26,6 +27,7 @@ class Account:
     name: str
     subject: str
     mailbox: Mailbox
+    calendars: Calendars
 
     @property
     def given_name(self) -> str:
@@ -68,7 +70,7 @@ class World:
 
     def add_account(self, email: str, name: str) -> Account:
         subject = demo.subject_of(email)
-        account = Account(email, name or email.partition("@")[0].title(), subject, Mailbox(email))
+        account = Account(email, name or email.partition("@")[0].title(), subject, Mailbox(email), Calendars(email))
         self.accounts[email.lower()] = account
         return account
 

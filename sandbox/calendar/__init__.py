@@ -1,0 +1,1 @@
+"""Google Calendar: calendars, events with ETags and sync tokens, free/busy."""
