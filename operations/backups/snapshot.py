@@ -6,8 +6,8 @@ the values of sequences and the months that have a partition. So no client progr
 here nor in the container, nothing passes through a disk or another process, and the application's own role, which may read
 everything and change no structure, is enough. The text format is the same across versions of PostgreSQL.
 
-Nobody waits for it but who changes a table's structure: it takes no lock but the one of reading. Objects are read after the snapshot, so whatever its rows name is
-there unless somebody deleted it in between.
+Nobody waits for it but who changes a table's structure: it takes no lock but the one of reading. Objects are read after the
+snapshot, so whatever its rows name is there unless somebody deleted it in between.
 """
 
 from collections.abc import Iterator

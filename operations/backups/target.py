@@ -121,6 +121,7 @@ def loading(facts: dict[str, Any]) -> Iterator[Callable[[str, list[str], Iterato
         for month in facts["months"]:
             cursor.execute("SELECT audit_make_partition(%s)", [month])
         yield _load
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what is deferred would be pending, and no table can be altered then
         for table, name, definition in keys:
             cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
         for table in triggered:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 import time_machine
 from django.core.management import call_command
@@ -17,6 +18,7 @@ from operations.services import erasures
 from tests.accounts.people import make_user
 from tests.audit.sealed import seal_all
 from tests.audit.test_kill import SET_UP
+from tests.documents.papers import make_invoice, make_job
 from tests.integrations import leaks
 from tests.operations.instances import empty_instance
 from tests.operations.test_erasure import CANARY, person
@@ -116,6 +118,7 @@ def test_a_restore_that_dies_begins_anew_or_goes_on_and_opens_nothing_half_done(
 def test_an_older_backup_brings_everything_back_but_the_erased(places, store, test_database, monkeypatch):
     monkeypatch.setattr("integrations.google.revoke", lambda token: True)
     user, other = person(), make_user(name="Zoé")
+    invoice = make_invoice(make_job(other), other)
     request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9")
     request.user = other
     for _ in range(3):
@@ -147,6 +150,10 @@ def test_an_older_backup_brings_everything_back_but_the_erased(places, store, te
         assert not [one for one in store.names() if CANARY.encode() in store.read(one)]
         assert not restored.rows("SELECT 1 FROM accounts_user WHERE id = %s", user.pk)
         assert restored.rows("SELECT name FROM accounts_user WHERE id = %s", other.pk) == [("Zoé",)]
+        assert restored.rows("SELECT number FROM documents_invoice") == [(invoice.number,)] and invoice.number
+        for statement in ("DELETE FROM audit_activity", "UPDATE documents_invoice SET subject = 'x'"):
+            with pytest.raises(psycopg.DatabaseError):  # triggers are there again, for the owner too
+                restored.rows(statement)
         assert restored.rows("SELECT wrapped, destroyed_at IS NULL FROM vault_datakey WHERE owner_id = %s", user.pk) == [(b"", False)]
         again = restored.manage("verify_audit")
         assert again.returncode == 0 and "Intact." in again.stdout and "Restored from a backup" in again.stdout, again.stdout
