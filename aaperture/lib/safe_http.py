@@ -3,12 +3,16 @@
 Hosts that the operator configures (Google, Stripe, S3) are reached by their own client libraries instead.
 """
 
+import io
 import time
 from collections.abc import Mapping
+from http.client import HTTPResponse
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from requests_hardened import Config, HTTPSession
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
 
 LONGEST_ANSWER = 10 * 1024 * 1024
 CONNECT, SILENCE, WHOLE = 3, 10, 30  # seconds: to connect, between two bytes, for the whole answer
@@ -44,6 +48,42 @@ class Answer(NamedTuple):
         return f"<Answer {self.status}>"
 
 
+class _Timely(io.RawIOBase):
+    """What a server sends, until the whole answer's time is over: its status line, headers, body and trailers alike."""
+
+    def __init__(self, sock: Any, raw: Any) -> None:
+        self.sock, self.raw, self.until = sock, raw, time.monotonic() + WHOLE
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.sock.settimeout(min(SILENCE, left))
+        found: int | None = self.raw.readinto(buffer)
+        return found
+
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
+
+
+class _TimelyResponse(HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Timely(sock, self.fp.detach()))
+
+
+class _TimelyConnection(HTTPSConnection):
+    response_class = _TimelyResponse
+
+
+class _TimelyPool(HTTPSConnectionPool):
+    ConnectionCls = _TimelyConnection
+
+
 def may_be_asked(url: str) -> bool:
     """Whether the address is of a form that may be reached at all; where its name leads is found out when it is asked."""
     try:
@@ -64,6 +104,7 @@ def session() -> HTTPSession:
     http = HTTPSession(config)
     http.trust_env = False
     http.verify = REACH.authorities
+    http.get_adapter("https://").poolmanager.pool_classes_by_scheme = {"https": _TimelyPool}
     return http
 
 
@@ -88,12 +129,11 @@ def ask(
 
 
 def _answer(http: HTTPSession, method: str, url: str, headers: dict[str, str] | None, body: bytes | None) -> Answer:
-    until = time.monotonic() + WHOLE
     with http.request(method, url, headers=headers, data=body, stream=True) as answer:
         content, raw = bytearray(), answer.raw
         while piece := _piece(raw):
             content += piece
-            if len(content) > LONGEST_ANSWER or time.monotonic() > until:
+            if len(content) > LONGEST_ANSWER:
                 raise UnsafeAddress
         return Answer(answer.status_code, answer.headers, bytes(content))
 

@@ -25,13 +25,14 @@ from aaperture.lib import safe_http
 class Feed:
     """`pages` by path with query; what is asked for and is not there is 404. `statuses` are given out first, one a request.
 
-    With `pause` an answer comes byte by byte, so many seconds apart.
+    With `pause` the answer's `slow` part comes byte by byte, so many seconds apart: its body, its headers, or what follows its body.
     """
 
     url: str
     pages: dict[str, Any] = field(default_factory=dict)
     statuses: list[int] = field(default_factory=list)
     pause: float = 0.0
+    slow: str = "body"
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
 
@@ -64,19 +65,32 @@ def serving(folder: Path) -> Iterator[tuple[Feed, safe_http.Reach]]:
             answer = feed.pages.get(self.path, {})
             body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            if status in (301, 302):
-                self.send_header("Location", "/elsewhere")
-            self.end_headers()
             try:
-                self._send(body)
+                if feed.slow == "trailers":
+                    return self._send_trailers(body)
+                if feed.slow == "headers":
+                    self.flush_headers()
+                    self._drip(b"X-Slow: " + b"x" * 1000 + b"\r\n")
+                self.send_header("Content-Length", str(len(body)))
+                if status in (301, 302):
+                    self.send_header("Location", "/elsewhere")
+                self.end_headers()
+                self._drip(body) if feed.pause and feed.slow == "body" else self.wfile.write(body)
             except OSError:
                 self.close_connection = True  # whoever asked has had enough
 
-        def _send(self, body: bytes) -> None:
-            for start in range(0, len(body), 1 if feed.pause else len(body) or 1):
-                self.wfile.write(body[start : start + 1] if feed.pause else body)
+        def _send_trailers(self, body: bytes) -> None:
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%s\r\n0\r\n" % (len(body), body))
+            self._drip(b"X-Slow: " + b"x" * 1000 + b"\r\n\r\n")
+
+        def _drip(self, data: bytes) -> None:
+            for byte in data:
+                self.wfile.write(bytes([byte]))
                 time.sleep(feed.pause)
+
+        protocol_version = "HTTP/1.1"
 
         def log_message(self, *_args: Any) -> None:
             """Nothing."""

@@ -152,10 +152,14 @@ def test_a_source_that_misbehaves_ends_the_run_with_a_reason(feed, source, desig
     assert SECRET not in str(list(Activity.objects.values_list("details", flat=True)))
 
 
-def test_an_answer_without_end_is_given_up(feed, source, designer, monkeypatch):
+def test_an_answer_that_is_too_long_is_given_up(feed, source, designer):
     feed.pages["/feed"] = b" " * (safe_http.LONGEST_ANSWER + 1)
     assert connections.check_connection(source, actor=designer) == "feed_unreachable"
-    feed.pages["/feed"], feed.pause = b" " * 1000, 0.02
+
+
+@pytest.mark.parametrize("part", ["body", "headers", "trailers"])
+def test_an_answer_that_drips_is_given_up(feed, source, designer, monkeypatch, part):
+    feed.pages["/feed"], feed.pause, feed.slow = b"[]" + b" " * 1000, 0.02, part
     monkeypatch.setattr(safe_http, "WHOLE", 0.1)
     before = time.monotonic()
     assert connections.check_connection(source, actor=designer) == "feed_unreachable"
