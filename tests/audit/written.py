@@ -5,12 +5,14 @@ through imports, so a name that means two things in two modules is not confused.
 """
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-WRITES = {"save", "create", "update", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
+WRITES = {"save", "create", "update", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "execute"}
+SQL_WRITE = re.compile(r"\s*(INSERT|UPDATE|DELETE)\s", re.IGNORECASE)
 RECORDS = {"record", "record_many", "record_after"}
 Key = tuple[str, str]  # module and function
 
@@ -92,8 +94,19 @@ class Calls:
 
 
 def _is_a_write(call: ast.Call, function: ast.Attribute) -> bool:
-    """Not a dict's or a hash's `update(…)`, which takes something, nor a method's own parent."""
+    """Not a dict's or a hash's `update(…)`, which takes something, nor a method's own parent; of SQL what begins with a verb of change."""
+    if function.attr == "execute":
+        return any(SQL_WRITE.match(text) for argument in call.args[:1] for text in literals(argument))
     return not (function.attr == "update" and call.args) and "super()" not in ast.unparse(function.value)
+
+
+def prefixes(tree: ast.AST) -> Iterator[str]:
+    """How names begin that are put together where they are recorded: `record(f"email.{status}", …)`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in RECORDS and node.args:
+            name = node.args[0]
+            if isinstance(name, ast.JoinedStr) and isinstance(name.values[0], ast.Constant):
+                yield str(name.values[0].value)
 
 
 def literals(tree: ast.AST) -> Iterator[str]:
