@@ -22,6 +22,7 @@ DELETES_ADMIN = gettext_noop("An administrator cannot be deleted, only demoted o
 LEVEL = gettext_noop("Only accounts of a lower level can be changed")
 GRANT = gettext_noop("Nobody grants a role at or above their own")
 LAST_ADMIN = gettext_noop("The last active administrator stays")
+DOCUMENTS = gettext_noop("Their studio has quotes, contracts or invoices, some of which the law wants kept: ask for an erasure instead")
 LAST_OWNER = gettext_noop("They are the last owner of a studio with other members: somebody else must own it first")
 INACTIVE = gettext_noop("The account is not active")
 GONE = gettext_noop("This account no longer exists")

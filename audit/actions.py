@@ -149,6 +149,7 @@ ACTIONS: dict[str, str] = {
     "contract_template.created": "Contract template added",
     "contract_template.updated": "Contract template changed",
     "contract_template.deleted": "Contract template deleted",
+    "studio.retention_ended": "Last documents of a closed studio deleted, their time being over",
     "client_link.created": "Link for a client made",
     "client_link.opened": "Client opened their link for the first time",
     "client_link.revoked": "Links for clients ended",

@@ -27,5 +27,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "contributions": {"task": "billing.tasks.tick", "schedule": 15.0, "options": {"expires": 15}},
     "reconciliation": {"task": "billing.tasks.reconcile", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
     "mail": {"task": "mailing.tasks.send_due_emails", "schedule": 10.0, "options": {"expires": 10}},
+    "document-archive": {"task": "documents.tasks.archive_documents", "schedule": 60.0, "options": {"expires": 60}},
+    "document-retention": {"task": "documents.tasks.end_retention", "schedule": 12 * 3600.0},
     "expired-sessions": {"task": "accounts.tasks.clear_expired_sessions", "schedule": 3600.0},
 }

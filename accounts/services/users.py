@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import ProtectedError
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -201,7 +202,10 @@ def delete_user(actor: User, user: User, request: HttpRequest) -> None:
     record("user.deleted", user, actor=actor, request=request, reason="staff")
     for studio in (alone := set(own) - shared_studios):
         destroy_key(organization(studio))
-    Organization.objects.filter(pk__in=alone).delete()
+    try:
+        Organization.objects.filter(pk__in=alone).delete()
+    except ProtectedError:
+        raise Refused(protections.DOCUMENTS, "documents") from None
     destroy_key(person(user.pk))
     user.delete()
 

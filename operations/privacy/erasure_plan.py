@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import ApiKey, CoachLink, Membership, Organization, User
 from accounts.roles import Role
 from billing.models import Subscription
+from documents.services.retention import Kept, kept_of
 from integrations.models import Connection
 from operations.models import Erasure
 from operations.privacy.own_data import Held, held
@@ -30,6 +31,7 @@ class Plan(NamedTuple):
     blocked_by: list[Organization]
     is_last_admin: bool
     days_on_record: int
+    kept: list[Kept]  # documents of theirs that the law wants kept, and until when
 
     @property
     def is_possible(self) -> bool:
@@ -50,6 +52,7 @@ def plan_for(user: User) -> Plan:
         blocked_by=blocked,
         is_last_admin=is_needed(user),
         days_on_record=settings.AUDIT_ONLINE_DAYS + settings.AUDIT_ARCHIVE_DAYS,
+        kept=kept_of(alone),
     )
 
 

@@ -46,6 +46,16 @@ def _of_own_studios(user: User) -> Q:
     return Q(organization__in=Membership.objects.current().filter(user=user, role=owner).values("organization"))
 
 
+def _of_own_studios_by(parent: str) -> Mine:
+    """The same for rows below one that belongs to a studio."""
+
+    def mine(user: User) -> Q:
+        owned = Membership.objects.current().filter(user=user, role=Membership.Role.OWNER).values("organization")
+        return Q(**{f"{parent}__organization__in": owned})
+
+    return mine
+
+
 OTHERS_TRACES = frozenset({"actor_id", "credential", "credential_id", "address", "agent", "address_hash", "account_hash", "request_id"})
 PARTS = (
     Part("account", _("Account"), "accounts.User", lambda user: Q(pk=user.pk), "settings_profile"),
@@ -71,6 +81,20 @@ PARTS = (
     Part("projects", _("Projects"), "studio.Project", _of_own_studios, "studio:project_list"),
     Part("photo_sessions", _("Photo sessions"), "studio.PhotoSession", _of_own_studios, "studio:session_month"),
     Part("timeline", _("Timelines of projects"), "studio.TimelineEntry", _of_own_studios, "studio:project_list"),
+    Part("document_identities", _("How the studio appears on documents"), "documents.Identity", _of_own_studios, "documents:settings"),
+    Part("contract_templates", _("Contract templates"), "documents.ContractTemplate", _of_own_studios, "documents:settings"),
+    Part("quotes", _("Quotes"), "documents.Quote", _of_own_studios, "documents:quote_list"),
+    Part("quote_lines", _("Lines of quotes"), "documents.QuoteLine", _of_own_studios_by("quote"), "documents:quote_list"),
+    Part("contracts", _("Contracts"), "documents.Contract", _of_own_studios, "documents:contract_list"),
+    Part("invoices", _("Invoices"), "documents.Invoice", _of_own_studios, "documents:invoice_list"),
+    Part("invoice_lines", _("Lines of invoices"), "documents.InvoiceLine", _of_own_studios_by("invoice"), "documents:invoice_list"),
+    Part("payments", _("Payments"), "documents.Payment", _of_own_studios, "documents:invoice_list"),
+    Part("acceptances", _("Records of what clients agreed to"), "documents.Acceptance", _of_own_studios, "documents:quote_list"),
+    Part("client_links", _("Links for clients"), "documents.ClientLink", _of_own_studios, "documents:quote_list"),
+    Part("number_series", _("Numbers of documents"), "documents.NumberSeries", _of_own_studios),
+    Part("email_templates", _("Texts of e-mails"), "mailing.TemplateVersion", _of_own_studios_by("template")),
+    Part("sending_accounts", _("Accounts that mail is sent with"), "mailing.SendingAccount", _of_own_studios),
+    Part("scheduled_emails", _("E-mails to clients"), "mailing.ScheduledEmail", _of_own_studios),
     Part("coaching", _("Coaching"), "accounts.CoachLink", lambda user: Q(client=user) | Q(coach=user), "settings_coaches"),
     Part("connections", _("Connections"), "integrations.Connection", _by("owner"), "integrations:connections"),
     Part("pipelines", _("What is read, and when"), "integrations.Pipeline", _by("connection__owner"), "integrations:connections"),

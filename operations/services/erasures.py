@@ -27,6 +27,7 @@ from accounts.services import api_keys, coaching, sessions
 from accounts.services.users import step_up
 from audit.services import record
 from billing import services as contributions
+from documents.services import retention
 from integrations import google
 from integrations.errors import OAuthUnavailable
 from integrations.models import Connection, Run
@@ -213,6 +214,12 @@ def finish(erasure_id: UUID) -> bool:
     except ledger.FAILURES as error:
         logger.error("erasure waits for its ledger", extra={"erasure": str(erasure.pk), "error": type(error).__name__})
         return False
+    try:
+        for studio in Organization.objects.filter(pk__in=erasure.studios):
+            retention.forget_copies(studio)
+    except ledger.FAILURES as error:
+        logger.error("erasure waits for the object store", extra={"erasure": str(erasure.pk), "error": type(error).__name__})
+        return False
     _purge(erasure)
     _destroy_keys(erasure)
     return True
@@ -246,7 +253,8 @@ def _purge(erasure: Erasure) -> None:
     for address in addresses:
         wanted |= Q(email__iexact=address)
     Invitation.objects.filter(wanted).delete()
-    Organization.objects.filter(pk__in={str(studio.pk) for studio in studios_of(user)[0]} & set(erasure.studios)).delete()
+    for studio in Organization.objects.filter(pk__in={str(studio.pk) for studio in studios_of(user)[0]} & set(erasure.studios)):
+        retention.close_studio(studio)
     user.delete()
 
 

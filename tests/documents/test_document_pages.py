@@ -29,7 +29,8 @@ SHEET = {
     "lines-1-optional": "on",
 }  # fmt: skip
 DETAILS = {
-    **IDENTITY, "company_number": "73282932000074", "country": "FR", "vat_scheme": "standard", "default_vat_rate": "20.00", "credit_note_prefix": "A-",
+    **IDENTITY, "company_number": "73282932000074", "country": "FR", "vat_scheme": "standard", "default_vat_rate": "20.00",
+    "credit_note_prefix": "A-",
     "payment_days": "30", "quote_days": "30", "deposit_percent": "30", "quote_prefix": "D-", "contract_prefix": "C-",
     "invoice_prefix": "F-",
 }  # fmt: skip
