@@ -9,8 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import jmespath
-
+from integrations.expressions import MOST_OF_ONE, Budget, Expression
 from integrations.items import KeptRecord, Record
 
 STEPS: dict[str, str] = {"filter": "when", "dedupe": "by", "map": "fields"}
@@ -60,12 +59,12 @@ def _validate_fields(fields: Any) -> None:
         _expression(expression)
 
 
-def _expression(text: Any) -> Any:
+def _expression(text: Any) -> Expression:
     if not isinstance(text, str) or not 0 < len(text) <= LONGEST_EXPRESSION:
         raise ValueError(f"A JMESPath expression has up to {LONGEST_EXPRESSION} characters.")
     try:
-        return jmespath.compile(text)
-    except Exception:  # noqa: BLE001 - a deep expression ends in a RecursionError, others in the library's own
+        return Expression(text)
+    except ValueError:
         raise ValueError(f"This is no JMESPath expression: {text[:80]}") from None
 
 
@@ -77,17 +76,25 @@ def compile_steps(steps: list[dict[str, Any]]) -> list[Step]:
 def _compiled(number: int, step: dict[str, Any]) -> Step:
     if step["do"] == "map":
         fields = {name: _expression(text) for name, text in step["fields"].items()}
-        return lambda record: Record(record.id, {name: found.search(record.data) for name, found in fields.items()})
+        return lambda record: Record(record.id, _mapped(fields, record.data))
     expression = _expression(step[STEPS[step["do"]]])
     if step["do"] == "dedupe":
-        return lambda record: Record(_name(expression.search(record.data), record.id), record.data)
+        return lambda record: Record(_name(expression.search(record.data, Budget(MOST_OF_ONE)), record.id), record.data)
 
     def keep(record: Record) -> Record:
-        if expression.search(record.data) in (None, False, "", [], {}):
+        if expression.search(record.data, Budget(MOST_OF_ONE)) in (None, False, "", [], {}):
             raise Dropped(number)
         return record
 
     return keep
+
+
+def _mapped(fields: dict[str, Expression], data: Any) -> dict[str, Any]:
+    """Raises what JMESPath raises, and TooMuch when the fields together are more than is worked out for one record."""
+    budget = Budget(MOST_OF_ONE)
+    found = {name: expression.search(data, budget) for name, expression in fields.items()}
+    budget.weigh(found)
+    return found
 
 
 def _name(found: Any, otherwise: str) -> str:

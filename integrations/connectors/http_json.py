@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from aaperture.lib import safe_http
 from integrations.connectors.base import Batch, RecordConnector, Setting
 from integrations.errors import AccessWithdrawn, Refused, Unavailable
+from integrations.expressions import Expression
 from integrations.items import Record
 
 BATCH = 500
@@ -49,14 +50,6 @@ class Place:
 
     def dump(self) -> str:
         return json.dumps([self.page, self.skip]) if self.page or self.skip else ""
-
-
-def compiled(expression: str) -> Any:
-    """A JMESPath expression. Raises ValueError with what is wrong with it."""
-    try:
-        return jmespath.compile(expression)
-    except Exception as error:  # noqa: BLE001 - the library's errors have no common base but ValueError, and it recurses
-        raise ValueError(str(error).splitlines()[0] if str(error) else type(error).__name__) from None
 
 
 class HttpJsonConnector(RecordConnector):
@@ -91,7 +84,7 @@ class HttpJsonConnector(RecordConnector):
         for name in ("items", "id", "next"):
             try:
                 if values[name]:
-                    compiled(values[name])
+                    Expression(values[name])
             except ValueError:
                 found[name] = _("This is no JMESPath expression.")
         if values["auth"] != NO_AUTH and not PRINTABLE.fullmatch(values["secret"]):
@@ -132,12 +125,12 @@ class HttpJsonConnector(RecordConnector):
         self._http.close()
 
     @cached_property
-    def _find_items(self) -> Any:
-        return compiled(self.config["items"] or "@")
+    def _find_items(self) -> Expression:
+        return Expression(self.config["items"] or "@")
 
     @cached_property
-    def _find_id(self) -> Any:
-        return compiled(self.config["id"] or "id")
+    def _find_id(self) -> Expression:
+        return Expression(self.config["id"] or "id")
 
     def _batch(self, items: list[Any], after: Place) -> Batch:
         records = [record for record in map(self._record, items) if record is not None]
@@ -160,7 +153,7 @@ class HttpJsonConnector(RecordConnector):
         """The page after this one, or nothing."""
         if self.config["paging"] == BY_NUMBER:
             return str(int(place.page or "1") + 1)
-        if self.config["paging"] == BY_LINK and (link := _searched(compiled(self.config["next"]), document)):
+        if self.config["paging"] == BY_LINK and (link := _searched(Expression(self.config["next"]), document)):
             return urljoin(self._url(place), str(link))
         return ""
 
@@ -214,7 +207,7 @@ class HttpJsonConnector(RecordConnector):
         return headers
 
 
-def _searched(expression: Any, data: Any) -> Any:
+def _searched(expression: Expression, data: Any) -> Any:
     """What the expression finds; what it cannot be applied to holds nothing."""
     try:
         return expression.search(data)

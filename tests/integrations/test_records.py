@@ -12,8 +12,10 @@ from audit.models import Activity
 from integrations import engine, tasks
 from integrations.connectors import CONNECTORS, http_json
 from integrations.engine.ledger import Ledger
+from integrations.expressions import Budget, Expression, TooMuch
 from integrations.models import Connection, DatasetRow, Pipeline, Run, RunEvent, Transformation
 from integrations.services import configured, connections, datasets, pipelines
+from integrations.trial import try_record
 from tests.accounts.people import make_user
 
 pytestmark = pytest.mark.django_db
@@ -239,6 +241,27 @@ def test_what_is_too_large_is_set_aside(feed, source, designer):
     pipeline = pipeline_over(source)
     done = run(pipeline, designer)
     assert done.status == "succeeded" and done.counts["quarantined"] == 2 and pipeline.rows.count() == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "|".join(["[@,@]"] * 14), "|".join(["{a: @, b: @}"] * 14), "|".join(["[@,@][]"] * 14), "|".join(["to_string([@])"] * 14),
+        "[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]", "join(to_string(@), @)", "map(&[@,@,@,@,@,@,@,@], @)|[]|[]",
+    ],
+)  # fmt: skip
+def test_an_expression_that_makes_too_much_of_little_is_given_up(text):
+    with pytest.raises(TooMuch):
+        Expression(text).search(["x" * 100] * 20, Budget(10_000))
+
+
+def test_a_record_that_would_grow_without_end_is_set_aside(feed, source, designer):
+    feed.pages["/feed"] = [item(1)]
+    steps = [{"do": "filter", "when": "|".join(["[@,@]"] * 18)}, STEPS[-1]]
+    done = run(pipeline_over(source, steps), designer)
+    assert done.status == "succeeded" and done.counts["quarantined"] == 1
+    told = try_record([{"do": "map", "fields": {"a": "@", "b": "@"}}] * 20, item(1))
+    assert told.steps[-1].output == {"error": "TooMuch"} and len(told.steps) > 5
 
 
 def test_source_steps_and_destination_must_fit(source, designer):
