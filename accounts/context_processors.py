@@ -25,15 +25,16 @@ def _navigation(request: UserRequest, studios: Any) -> list[dict[str, Any]]:
         ("documents.view", ("documents:quote_list", _("Quotes"), "file-pen-line")),
         ("documents.view", ("documents:contract_list", _("Contracts"), "signature")),
         ("invoices.view", ("documents:invoice_list", _("Invoices"), "receipt")),
+        ("emails.view", ("mailing:email_list", _("E-mails"), "mail")),
     ]
-    takes_contributions = settings.STRIPE_SECRET_KEY and "stripe" not in settings.DISABLED_INTEGRATIONS
+    stripe = settings.STRIPE_SECRET_KEY and settings.STRIPE_WEBHOOK_SECRET and "stripe" not in settings.DISABLED_INTEGRATIONS
     entries = [
         ("tracker:board", _("Opportunities"), "kanban"),
         *(entry for operation, entry in trade if not studios or may(studios[0].role, operation)),
         *([("tracker:coach_clients", _("Clients"), "users")] if request.user.role == Role.COACH else []),
         ("integrations:connections", _("Connections"), "plug"),
         ("integrations:run_list", _("Scans"), "radar"),
-        *([("billing:contribute", _("Contribute"), "heart-handshake")] if takes_contributions else []),
+        *([("billing:contribute", _("Contribute"), "heart-handshake")] if stripe else []),
         ("settings_profile", _("Settings"), "settings"),
     ]
     found = []

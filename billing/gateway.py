@@ -34,8 +34,9 @@ class StripeGone(StripeRefused):
 
 
 def is_enabled() -> bool:
-    """Whether this instance takes contributions."""
-    return bool(settings.STRIPE_SECRET_KEY) and "stripe" not in settings.DISABLED_INTEGRATIONS
+    """Whether this instance takes contributions: it can ask Stripe, and knows Stripe's word when it hears it."""
+    configured = settings.STRIPE_SECRET_KEY and settings.STRIPE_WEBHOOK_SECRET
+    return bool(configured) and "stripe" not in settings.DISABLED_INTEGRATIONS
 
 
 def is_live() -> bool:

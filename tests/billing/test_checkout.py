@@ -142,7 +142,9 @@ def test_an_instance_without_stripe_asks_for_nothing(settings, web):
     page = web.get("/contribute/")
     assert b"takes no contributions" in page.content and b'href="/contribute/"' not in web.get("/settings/profile/").content
     assert web.post("/payment/checkout", {"rhythm": "once", "other": "7"}).status_code == 404
-    settings.STRIPE_SECRET_KEY, settings.DISABLED_INTEGRATIONS = "sk_test_sandbox", ["stripe"]
+    settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET = "sk_test_sandbox", []  # Stripe's word could not be told from others'
+    assert web.post("/payment/checkout", {"rhythm": "once", "other": "7"}).status_code == 404
+    settings.STRIPE_WEBHOOK_SECRET, settings.DISABLED_INTEGRATIONS = ["whsec_sandbox"], ["stripe"]
     assert web.post("/payment/checkout", {"rhythm": "once", "other": "7"}).status_code == 404
 
 
