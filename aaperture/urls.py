@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("integrations.urls")),
     path("", include("studio.urls")),
     path("", include("documents.urls")),
+    path("", include("mailing.urls")),
     path("", include("tracker.urls")),
     path("", include("operations.urls")),
     path("admin/", admin.site.urls),

@@ -8,3 +8,7 @@ class MailingConfig(AppConfig):
 
     def ready(self) -> None:
         from mailing import timeline  # noqa: F401  registers the kinds of line
+        from studio import panels
+
+        for place in ("contact", "quote", "contract", "invoice"):
+            panels.register(place, f"mailing:{place}_panel")

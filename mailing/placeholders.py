@@ -71,10 +71,11 @@ class Wanting(ValueError):
         super().__init__(name)
 
 
-def unknown(kind: str, *texts: str) -> list[str]:
-    """Placeholders that a template of this kind may not have, each once."""
+def unknown(kind: str, subject: str, text: str) -> list[str]:
+    """Placeholders that a template of this kind may not have there, each once. A subject has no link."""
     known = KNOWN[kind]
-    return list(dict.fromkeys(name for text in texts for name in PLACEHOLDER.findall(text) if name not in known))
+    strange = [name for name in PLACEHOLDER.findall(subject) if name not in known or name in LINK]
+    return list(dict.fromkeys([*strange, *(name for name in PLACEHOLDER.findall(text) if name not in known)]))
 
 
 def names_in(*texts: str) -> set[str]:

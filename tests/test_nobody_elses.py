@@ -25,6 +25,7 @@ from accounts.sessions import SessionStore
 from billing.models import Contribution
 from documents.models import ContractTemplate
 from documents.services import contracts, payments, quotes
+from mailing.services import emails
 from operations.models import DataExport
 from studio.models import ContactImport
 from studio.services import timeline
@@ -32,6 +33,7 @@ from tests.accounts.people import make_user, step_up
 from tests.api.caller import with_key, with_token
 from tests.api.things import someones_things
 from tests.documents.papers import make_identity, make_invoice, make_quote
+from tests.mailing.post import make_template
 from tests.studio.trade import make_contact, make_project, make_session
 from tests.tracker.mailboxes import mail, make_run, store
 
@@ -102,6 +104,8 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
     invoice = make_invoice(project, owner)
     payment = payments.record_payment(invoice, amount=Decimal(1), paid_on=timezone.localdate(), actor=owner)
     template = ContractTemplate.objects.create(organization=studio, name="T", text="x")
+    words = make_template(studio, owner, kind="quote", subject="Quote", text="Quote")
+    email = emails.schedule_email(studio, template=words, document=quote, actor=owner)
     return {
         "settings_invitation_": {"pk": Invitation.objects.get().pk},
         "settings_member_": {"pk": member.pk},
@@ -126,6 +130,12 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
         "documents:payment_": {"pk": payment.pk},
         "documents:contact_panel": {"pk": project.contact_id},
         "documents:project_panel": {"pk": project.pk},
+        "mailing:template_": {"pk": words.pk},
+        "mailing:email": {"pk": email.pk},
+        "mailing:contact_panel": {"pk": project.contact_id},
+        "mailing:quote_panel": {"pk": quote.pk},
+        "mailing:contract_panel": {"pk": contract.pk},
+        "mailing:invoice_panel": {"pk": invoice.pk},
         "billing:receipt": {"pk": contribution.pk},
         "tracker:coach_client": {"pk": owner.pk},
         "tracker:signal_": {"pk": signal.pk},

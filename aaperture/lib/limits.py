@@ -92,6 +92,11 @@ LIMITS = {
     "documents:client_pdf": Limit(30),
     "documents:client_accept": FORM,
     "documents:client_decline": FORM,
+    "mailing:new": Limit(120, 60, WRITES),  # a preview is asked for while somebody writes
+    "mailing:template_add": Limit(120, 60, WRITES),
+    "mailing:template_edit": Limit(120, 60, WRITES),
+    "mailing:bulk": Limit(20, 60, WRITES),
+    "mailing:account": Limit(10, 60, WRITES),  # each tries to reach a mail server
     "billing:checkout": Limit(10, 60, WRITES),
     "billing:stripe_webhook": Limit(100),
     "billing:thanks_status": Limit(120),
@@ -117,6 +122,7 @@ FAMILIES = {
     "integrations:": PAGE,
     "studio:": PAGE,
     "documents:": PAGE,
+    "mailing:": PAGE,
     "billing:": PAGE,
     "tracker:": PAGE,
     "admin:": Limit(60, 60, WRITES),

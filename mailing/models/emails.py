@@ -10,7 +10,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
+from accounts.models import Membership
+from accounts.studio_roles import may
+from mailing.errors import in_words
 from mailing.models.templates import TemplateVersion
+from studio.models import Contact
 from studio.models.owned import OwnedQuerySet
 
 
@@ -26,6 +30,18 @@ class Status(models.TextChoices):
 
 
 class ScheduledEmailQuerySet(OwnedQuerySet):
+    def for_member(self, mine: Membership) -> Self:
+        """The studio's, without those of invoices for who may not see invoices."""
+        rows = self.for_organization(mine.organization_id)
+        return rows if may(mine.role, "invoices.view") else rows.filter(invoice=None)
+
+    def search(self, mine: Membership, text: str) -> Self:
+        """By the beginning of the client's words, or a part of the address or of the subject."""
+        if not text.strip():
+            return self
+        clients = Contact.objects.for_organization(mine.organization_id).search(text).values("pk")
+        return self.filter(Q(contact__in=clients) | Q(recipient__icontains=text.strip()) | Q(subject__icontains=text.strip()))
+
     def due(self, now: datetime) -> Self:
         """Waiting, and nobody works on it; what somebody began and never finished is due again when its lease has run out."""
         return self.filter(status=Status.SCHEDULED, due_at__lte=now).filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
@@ -101,6 +117,15 @@ class ScheduledEmail(models.Model):
     def document(self) -> Any:
         """The quote, contract or invoice it goes out with, or None."""
         return self.quote or self.contract or self.invoice
+
+    @property
+    def trouble(self) -> str:
+        """Why it did not go out, and what to do."""
+        return in_words(self.error) if self.error else ""
+
+    @property
+    def is_by_hand(self) -> bool:
+        return self.template_version_id is None
 
     @property
     def is_waiting(self) -> bool:

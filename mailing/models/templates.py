@@ -1,12 +1,27 @@
 """What the studio writes to its clients, in versions: a scheduled e-mail keeps the one it was scheduled with."""
 
+from collections.abc import Sequence
+from typing import Self
+
 from django.conf import settings
 from django.db import models
+from django.db.models import Case, OuterRef, Subquery, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
 from studio.models.owned import OwnedQuerySet
+
+
+class EmailTemplateQuerySet(OwnedQuerySet):
+    def offered(self, kinds: Sequence[str], *, language: str = "") -> Self:
+        """Those in use for these kinds of mail, each with its newest words; the ones in `language` first."""
+        newest = TemplateVersion.objects.filter(template=OuterRef("pk")).order_by("-number")
+        rows = self.filter(kind__in=kinds, is_archived=False).annotate(
+            newest_number=Subquery(newest.values("number")[:1]), newest_subject=Subquery(newest.values("subject")[:1])
+        )
+        other = Case(When(language=language, then=0), default=1, output_field=models.IntegerField())
+        return rows.order_by(other, "kind", "name", "language")
 
 
 class EmailTemplate(models.Model):
@@ -27,7 +42,10 @@ class EmailTemplate(models.Model):
     is_archived = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = OwnedQuerySet.as_manager()
+    objects = EmailTemplateQuerySet.as_manager()
+
+    newest_number: int  # by `offered`
+    newest_subject: str
 
     class Meta:
         verbose_name = _("e-mail template")

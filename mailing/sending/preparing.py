@@ -157,7 +157,7 @@ class Preparation:
                 }
         if document:
             values |= _about(document, self.balances, language)
-        return values
+        return {name: value for name, value in values.items() if value}
 
 
 def _about(document: Quote | Contract | Invoice, balances: dict[UUID, Invoice], language: str) -> dict[str, str]:

@@ -67,7 +67,9 @@ def schedule_emails(
     if version is None:
         raise NotPossible("kind")
     at = send_at or timezone.now()
-    rows = [_row(organization, version, template, target, at=at, attach=attach, occurrence=occurrence, actor=actor) for target in targets]
+    rows = [
+        unsaved(organization, version, template, target, at=at, attach=attach, occurrence=occurrence, actor=actor) for target in targets
+    ]
     ScheduledEmail.objects.bulk_create(rows, batch_size=1000)
     record_many("email.scheduled", rows, actor=actor, request=request, send_at=at.isoformat())
     for row in rows:
@@ -76,17 +78,18 @@ def schedule_emails(
     return rows
 
 
-def _row(
+def unsaved(
     organization: Organization,
     version: TemplateVersion,
     template: EmailTemplate,
     target: Document | Contact | None,
     *,
     at: datetime,
-    attach: bool,
-    occurrence: str,
-    actor: User | None,
+    attach: bool = True,
+    occurrence: str = "",
+    actor: User | None = None,
 ) -> ScheduledEmail:
+    """What would be scheduled. Raises NotPossible as `schedule_emails` does."""
     kinds: dict[type, tuple[str, ...]] = {
         Quote: ("quote",), Contract: ("contract",), Invoice: ("invoice", "reminder"), Contact: ("message",),
     }  # fmt: skip

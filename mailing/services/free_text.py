@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -9,10 +10,11 @@ from django.utils import timezone
 from aaperture.lib.uuid7 import uuid7
 from accounts.models import Organization, User
 from audit.services import record
+from documents.services import links
 from mailing.message_ids import message_id
 from mailing.mime import MailRefused, as_bytes
 from mailing.models import ScheduledEmail
-from mailing.placeholders import compile_text, filled
+from mailing.placeholders import Filled, compile_text, filled
 from mailing.sending.batch import Ready, send_one
 from mailing.sending.claims import SENDING
 from mailing.sending.marks import Marks, Outcome
@@ -27,10 +29,11 @@ Status = ScheduledEmail.Status
 
 @dataclass(frozen=True)
 class Written:
-    """Subject and Markdown text, without placeholders. Never shown in a repr."""
+    """Subject and Markdown text, without placeholders; `link` adds one to the document. Never shown in a repr."""
 
     subject: str
     text: str
+    link: bool = False
 
     def __repr__(self) -> str:
         return "<Written>"
@@ -92,7 +95,7 @@ def _sent(email: ScheduledEmail, written: Written, marks: Marks) -> Outcome:
     [row] = load([email.pk])
     preparation = Preparation([row])
     try:
-        words = filled(compile_text(_plain(written.subject), _plain(written.text)), {})
+        words = worded(written.subject, written.text, link=_link_to(row) if written.link else "")
         mail = preparation.mail(row, text=words)
         ready = Ready(row, mail.sender.email, as_bytes(mail))
     except (NotNeeded, CannotPrepare):
@@ -103,6 +106,19 @@ def _sent(email: ScheduledEmail, written: Written, marks: Marks) -> Outcome:
     outcome, _fault = send_one(connection, ready, marks)
     connection.quit()
     return outcome or Outcome(row, Status.FAILED, "text_gone")
+
+
+def worded(subject: str, text: str, *, link: str) -> Filled:
+    """The words as they go out, with the link on a line of its own below them."""
+    ending = "\n\n{{ link }}" if link else ""
+    return filled(compile_text(_plain(subject), _plain(text) + ending), {"link": link})
+
+
+def _link_to(email: ScheduledEmail) -> str:
+    if email.document is None:
+        return ""
+    _link, token = links.make_link(email.document, actor=email.created_by)
+    return f"{settings.PUBLIC_URL}/p/{token}"
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,1 @@
+"""`/emails/…`: what goes out to clients, and what became of it."""

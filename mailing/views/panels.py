@@ -1,0 +1,46 @@
+"""Fragments for pages of `studio` and `documents`: the e-mails of a contact, a quote, a contract, an invoice."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from accounts.http import UserRequest
+from accounts.studio_roles import may
+from documents.models import Contract, Invoice, Quote
+from mailing.models import ScheduledEmail
+from studio.access import found
+from studio.models import Contact
+
+MOST = 10
+
+
+@require_GET
+def contact_panel(request: UserRequest, pk: UUID) -> HttpResponse:
+    return _panel(request, "contact", Contact, pk, "contacts.view")
+
+
+@require_GET
+def quote_panel(request: UserRequest, pk: UUID) -> HttpResponse:
+    return _panel(request, "quote", Quote, pk, "documents.view")
+
+
+@require_GET
+def contract_panel(request: UserRequest, pk: UUID) -> HttpResponse:
+    return _panel(request, "contract", Contract, pk, "documents.view")
+
+
+@require_GET
+def invoice_panel(request: UserRequest, pk: UUID) -> HttpResponse:
+    return _panel(request, "invoice", Invoice, pk, "invoices.view")
+
+
+def _panel(request: UserRequest, name: str, model: Any, pk: UUID, operation: str) -> HttpResponse:
+    row, mine = found(request, model.objects.only("pk", "organization_id"), pk, operation)
+    if not may(mine.role, "emails.view"):
+        return HttpResponse()
+    emails = ScheduledEmail.objects.for_member(mine).filter(**{name: row.pk}).order_by("-send_at", "-pk")
+    context = {"emails": emails[:MOST], "query": f"{name}={row.pk}", "about": name, "may_edit": may(mine.role, "emails.edit")}
+    return render(request, "mailing/_panel.html", context)
