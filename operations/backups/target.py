@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -41,6 +42,10 @@ LOCK = 0xBAC2
 
 class AlreadyFilled(Exception):
     """Another restore was first."""
+
+
+class NotLoaded(Exception):
+    """The database refused rows of a table. The text says which and why, never what they hold, as PostgreSQL's own does."""
 
 
 @contextmanager
@@ -134,6 +139,9 @@ def loading(facts: dict[str, Any]) -> Iterator[Callable[[str, list[str], Iterato
 def _load(table: str, columns: list[str], pieces: Iterator[bytes]) -> None:
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(table=sql.Identifier(table), columns=names)
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for piece in pieces:
-            copy.write(piece)
+    try:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for piece in pieces:
+                copy.write(piece)
+    except psycopg.Error as error:
+        raise NotLoaded(f"{table}: {type(error).__name__} ({error.sqlstate})") from None

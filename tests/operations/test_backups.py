@@ -12,14 +12,14 @@ import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.roles import Role
 from audit.alerts import detection
 from audit.models import Activity, SecurityAlert
 from audit.services import record
-from operations.backups import frames, objects, shelf, snapshot
+from operations.backups import frames, objects, shelf, snapshot, target
 from operations.backups.frames import BackupDamaged, BackupKeyMissing, Sealer
 from operations.models import Backup
 from operations.services import backups, restoring
@@ -335,6 +335,14 @@ def test_failures_raise_an_alert_and_three_of_them_a_mail():
         detection.detect()
         alert = SecurityAlert.objects.get()
         assert (alert.kind, alert.severity) == ("backups_failing", severity)
+
+
+@pytest.mark.django_db
+def test_what_the_database_refuses_is_told_without_what_it_holds():
+    with pytest.raises(target.NotLoaded) as refused, transaction.atomic():
+        target._load("accounts_organization", ["id"], iter([b"canary\n"]))
+    assert str(refused.value) == "accounts_organization: InvalidTextRepresentation (22P02)"
+    assert refused.value.__suppress_context__
 
 
 @pytest.mark.django_db

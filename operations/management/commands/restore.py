@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from operations.backups import shelf
+from operations.backups import shelf, target
 from operations.backups.frames import BackupDamaged, BackupKeyMissing
 from operations.management.commands.backup import Command as Backup
 from operations.services import restoring
@@ -33,6 +33,9 @@ class Command(Backup):
             )
         except restoring.CannotRestore as error:
             raise CommandError(str(error)) from None
+        except (target.NotLoaded, target.AlreadyFilled) as error:
+            reason = str(error) or "another restore was first"
+            raise CommandError(f"The database took nothing: {reason}. It is as empty as before.") from None
         except BackupDamaged as error:
             raise CommandError(f"This backup is not whole: {error}. Nothing was written; take an older one (backup --list).") from None
         except (BackupKeyMissing, shelf.NoShelf):
