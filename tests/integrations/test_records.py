@@ -247,7 +247,8 @@ def test_what_is_too_large_is_set_aside(feed, source, designer):
     "text",
     [
         "|".join(["[@,@]"] * 14), "|".join(["{a: @, b: @}"] * 14), "|".join(["[@,@][]"] * 14), "|".join(["to_string([@])"] * 14),
-        "[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]", "join(to_string(@), @)", "map(&[@,@,@,@,@,@,@,@], @)|[]|[]",
+        "[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]|[*].[@,@]", "join(to_string(@), @)",
+        "map(&[@,@,@,@,@,@,@,@], @)|[]|[]",
     ],
 )  # fmt: skip
 def test_an_expression_that_makes_too_much_of_little_is_given_up(text):
