@@ -104,8 +104,8 @@ IMPLIED: dict[str, tuple[str, ...]] = {
     ),
     "operations.manage_alerts": ("billing.retry_stripeevent",),
     "operations.view_monitoring": (
-        "tracker.view_opportunitycount", "studio.view_studiocount", "audit.view_securityalert", "operations.view_blockednetwork",
-        "billing.view_stripeevent", "billing.view_difference",
+        "tracker.view_opportunitycount", "studio.view_studiocount", "documents.view_documentcount", "audit.view_securityalert",
+        "operations.view_blockednetwork", "billing.view_stripeevent", "billing.view_difference",
     ),
     "operations.backup_restore": ("operations.rotate_keys", "billing.add_refund", "billing.end_subscription"),  # administrators only
 }  # fmt: skip

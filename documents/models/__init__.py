@@ -2,6 +2,7 @@
 
 from documents.models.client_links import Acceptance, ClientLink, ClientLinkQuerySet
 from documents.models.contracts import Contract, ContractQuerySet, ContractTemplate
+from documents.models.counts import DocumentCount
 from documents.models.identity import Identity
 from documents.models.invoices import Invoice, InvoiceLine, InvoiceQuerySet, Payment
 from documents.models.numbering import NumberSeries
@@ -14,6 +15,7 @@ __all__ = [
     "Contract",
     "ContractQuerySet",
     "ContractTemplate",
+    "DocumentCount",
     "Identity",
     "Invoice",
     "InvoiceLine",
