@@ -8,6 +8,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -22,11 +23,16 @@ def sources(apps: list[str]) -> dict[str, str]:
     return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path.read_text() for path in paths}
 
 
+@lru_cache(maxsize=2000)
+def parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
 class Calls:
     """Who calls whom, and who writes what."""
 
     def __init__(self, texts: dict[str, str]) -> None:
-        self.trees = {name: ast.parse(text) for name, text in texts.items()}
+        self.trees = {name: parsed(text) for name, text in texts.items()}
         self.defined: dict[str, set[str]] = {}
         self.imported: dict[str, dict[str, Key]] = {}
         self.calls: dict[Key, set[Key]] = defaultdict(set)
