@@ -10,6 +10,7 @@ from integrations.engine.reading import Cancelled, Reading
 from integrations.items import Record
 from integrations.models import Run, RunEvent
 from integrations.services import configured, opening
+from integrations.steps import printable
 
 MOST_EVENTS = 200
 
@@ -67,7 +68,7 @@ class RecordReading(Reading):
         """Counted, told with the kind of fault only, left alone."""
         self.ledger.counts.quarantined += 1
         if self.ledger.counts.quarantined <= MOST_EVENTS:
-            text = f"{record.id[:120]}: {why}" if record else why
+            text = f"{printable(record.id, 120)}: {why}" if record else why
             page.events.append(RunEvent(run=self.run, level=RunEvent.Level.WARNING, code="quarantined", text=text))
 
     def _stopping(self, seconds: float) -> bool:

@@ -236,6 +236,12 @@ def test_what_is_the_same_by_its_content_is_one_row(feed, source, designer):
     assert {row.item_id: row.data["title"] for row in pipeline.rows.all()} == {"A": "Post 2", "3": "Post 3"}
 
 
+def test_what_no_column_can_hold_keeps_the_next_record_from_nothing(feed, source, designer):
+    feed.pages["/feed"] = [item("bad\0id", name=5), item("bad\0too"), item(3)]
+    done = run(pipeline_over(source, [{"do": "map", "fields": {"letters": "length(name)"}}]), designer)
+    assert (done.status, done.counts["quarantined"], done.counts["created"]) == ("succeeded", 2, 1)
+
+
 def test_what_is_too_large_is_set_aside(feed, source, designer):
     feed.pages["/feed"] = [item(1), item(2, name="x" * 40_000), item(3, name="a\x00b")]
     pipeline = pipeline_over(source)
