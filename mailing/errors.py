@@ -19,6 +19,8 @@ WORDS: dict[str, Any] = {
                  "Message-ID in your provider’s log, then say whether it did."),
     "lost": _("We were interrupted while the message was handed over: it may have arrived. Ask your client or look for its "
               "Message-ID in your provider’s log, then say whether it did."),
+    "restored": _("This instance was restored from a backup after the message was due: it may have gone out before. Ask your client, "
+                  "then say whether it arrived."),
     "gave_up": _("The mail server did not take it within a day. Check the server and the address, then send again."),
     "text_gone": _("This message was written by hand and interrupted; we do not keep such texts. Write it again."),
     "template": _("The template has a placeholder that has no value here. Correct the template, then send again."),

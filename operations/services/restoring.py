@@ -10,15 +10,18 @@ from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
+from django.utils import timezone
 
 from audit import grants
 from audit.seal import heads, restores, sealing
 from audit.seal.findings import Report
 from audit.seal.places import Bucket, Place
 from audit.seal.verification import verify
-from audit.services import make_partitions, record
+from audit.services import make_partitions, record, record_many
+from mailing.models import ScheduledEmail
+from mailing.models.emails import Status
 from operations.backups import frames, objects, shelf, stream, target
 from operations.backups.frames import BackupDamaged
 from operations.privacy import ledger
@@ -44,6 +47,7 @@ class Restored(NamedTuple):
     rows: int
     objects: int
     erased: int
+    doubtful: int
     opened_keys: int
     unopened_keys: int
     proofs: int
@@ -179,18 +183,29 @@ def _finish(said: dict[str, Any], progress: Progress) -> Restored:
     sealing.begin_epoch()
     restores.tell(sealing.last_seal())
     erased = erasures.replay()
+    doubtful = _doubt_mail()
     backups.look_at_shelf()
     proofs = _open_some()
     unopened = sum(rotation.unopened().values())
     opened_keys = DataKey.objects.filter(destroyed_at=None).count() - unopened
-    record("backup.restored", backup=said["name"], rows=said["rows"], objects=said["objects"], erased=erased)
+    record("backup.restored", backup=said["name"], rows=said["rows"], objects=said["objects"], erased=erased, doubtful=doubtful)
     sealing.seal_pending()
     heads.publish()
     report = verify(heads=heads.addresses(), progress=lambda done, total: progress("verified", done, total))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     grants.open_to_application()
-    return Restored(said["name"], said["rows"], said["objects"], erased, opened_keys, unopened, proofs, report)
+    return Restored(said["name"], said["rows"], said["objects"], erased, doubtful, opened_keys, unopened, proofs, report)
+
+
+@transaction.atomic
+def _doubt_mail() -> int:
+    """Mail that waited in the backup and was due since may have gone out: a person says so, and nothing is sent twice."""
+    rows = list(ScheduledEmail.objects.filter(status__in=(Status.SCHEDULED, Status.SENDING), due_at__lte=timezone.now()))
+    doubtful = ScheduledEmail.objects.filter(pk__in=[row.pk for row in rows])
+    doubtful.update(status=Status.UNKNOWN, error="restored", claim=None, claimed_until=None)
+    record_many("email.unknown", rows)
+    return len(rows)
 
 
 def _open_some() -> int:

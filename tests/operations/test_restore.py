@@ -12,6 +12,7 @@ from django.utils import timezone
 from audit.models import Activity, AuditSeal
 from audit.seal import heads
 from audit.services import record
+from mailing.services.emails import schedule_emails
 from operations.backups import shelf, snapshot
 from operations.models import Erasure
 from operations.services import erasures
@@ -20,6 +21,7 @@ from tests.audit.sealed import seal_all
 from tests.audit.test_kill import SET_UP
 from tests.documents.papers import make_invoice, make_job
 from tests.integrations import leaks
+from tests.mailing.post import contacts_named, make_template
 from tests.operations.instances import empty_instance
 from tests.operations.test_erasure import CANARY, person
 
@@ -119,6 +121,8 @@ def test_an_older_backup_brings_everything_back_but_the_erased(places, store, te
     monkeypatch.setattr("integrations.google.revoke", lambda token: True)
     user, other = person(), make_user(name="Zoé")
     invoice = make_invoice(make_job(other), other)
+    studio = invoice.organization
+    schedule_emails(studio, template=make_template(studio, other), targets=contacts_named(studio, ["nina"]), actor=other)
     request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9")
     request.user = other
     for _ in range(3):
@@ -151,6 +155,7 @@ def test_an_older_backup_brings_everything_back_but_the_erased(places, store, te
         assert not restored.rows("SELECT 1 FROM accounts_user WHERE id = %s", user.pk)
         assert restored.rows("SELECT name FROM accounts_user WHERE id = %s", other.pk) == [("Zoé",)]
         assert restored.rows("SELECT number FROM documents_invoice") == [(invoice.number,)] and invoice.number
+        assert restored.rows("SELECT status, error FROM mailing_scheduledemail") == [("unknown", "restored")]
         for statement in ("DELETE FROM audit_activity", "UPDATE documents_invoice SET subject = 'x'"):
             with pytest.raises(psycopg.DatabaseError):  # triggers are there again, for the owner too
                 restored.rows(statement)

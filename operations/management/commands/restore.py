@@ -48,6 +48,7 @@ class Command(Backup):
         say = self.stdout.write
         say(f"Loaded {done.rows:,} rows and {done.objects:,} objects of {done.name}.")
         say(f"Erased once more, by the ledger: {done.erased:,} accounts.")
+        say(f"E-mails that may have gone out since, and wait for somebody who knows: {done.doubtful:,}.")
         say(f"Data keys that open: {done.opened_keys:,}; sealed fields opened as a proof: {done.proofs}.")
         for line in done.report.restores:
             say(self.style.WARNING(line))
