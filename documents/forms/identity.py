@@ -9,7 +9,7 @@ from stdnum import bic, iban
 from stdnum.exceptions import ValidationError as NotValid
 
 from aaperture.lib import countries
-from documents.forms.fields import NumberField
+from documents.forms.fields import NumberField, percent
 from documents.models import Identity
 from documents.vat import rates
 from studio import identifiers
@@ -59,7 +59,7 @@ class IdentityForm(forms.ModelForm):
         self.fields["country"].choices = countries.choices()[1:]  # type: ignore[attr-defined]
         country = self.data.get("country") or self.instance.country
         offered = list(dict.fromkeys([*rates(country), self.instance.default_vat_rate]))
-        self.fields["default_vat_rate"].choices = [(str(rate), f"{rate.normalize():f} %") for rate in offered]  # type: ignore[attr-defined]
+        self.fields["default_vat_rate"].choices = [(str(rate), percent(rate)) for rate in offered]  # type: ignore[attr-defined]
         self.fields["default_vat_rate"].empty_value = str(self.instance.default_vat_rate)  # type: ignore[attr-defined]
         self.initial["default_vat_rate"] = str(self.instance.default_vat_rate)
         self.initial["iban"] = self.instance.iban or ""

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from documents.amounts import ZERO
-from documents.forms.fields import NumberField, PriceField, day_field
+from documents.forms.fields import NumberField, PriceField, day_field, percent
 from documents.models import Identity, Invoice, Quote
 from documents.models.sheets import Sheet
 from documents.vat import rates
@@ -91,7 +91,7 @@ class LineForm(forms.Form):
         known = rates(identity.country, charges_vat=identity.charges_vat)
         own = self._own_rate()
         offered = [*known, *([own] if own is not None and own not in known else [])]
-        self.fields["vat_rate"].choices = [(str(rate), f"{rate.normalize():f} %") for rate in offered]  # type: ignore[attr-defined]
+        self.fields["vat_rate"].choices = [(str(rate), percent(rate)) for rate in offered]  # type: ignore[attr-defined]
         usual = identity.default_vat_rate if identity.charges_vat else ZERO
         self.fields["vat_rate"].initial = str(usual if usual in known else known[0])
         if not options:

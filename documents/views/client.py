@@ -36,8 +36,8 @@ LONGEST_AGENT = 300
 ClientView = Callable[..., HttpResponse]
 
 
-def _closed(response: HttpResponse, language: str = "") -> HttpResponse:
-    response["Referrer-Policy"] = "no-referrer"
+def _closed(response: HttpResponse, language: str = "", *, referrer: str = "no-referrer") -> HttpResponse:
+    response["Referrer-Policy"] = referrer
     response["X-Robots-Tag"] = "noindex, nofollow"
     if language:
         response["Content-Language"] = language
@@ -90,7 +90,8 @@ def with_link(view: ClientView) -> ClientView:
             return _gone(request)
         language = link.document.language
         with translation.override(language):
-            return _closed(view(request, link), language)
+            # The address holds no secret any more, and with "no-referrer" browsers send forms with "Origin: null", which CSRF refuses.
+            return _closed(view(request, link), language, referrer="same-origin")
 
     return guarded
 

@@ -246,7 +246,7 @@ def test_a_client_reads_and_accepts_a_quote_without_an_account(anna, project):
     cookie = client.cookies["paper"]
     assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == (path, True, "Lax") and token not in cookie.value
     page = client.get(path)
-    assert 'lang="fr"' in page.text and "Devis" in page.text and "Drone" in page.text and page["Referrer-Policy"] == "no-referrer"
+    assert 'lang="fr"' in page.text and "Devis" in page.text and "Drone" in page.text and page["Referrer-Policy"] == "same-origin"
     assert "no-store" in page["Cache-Control"]
     assert client.get(path + "pdf/").content.startswith(b"%PDF-")
     wrong = client.post(path + "accept/", {"name": "Claire Faure", "words": "D'accord", "options": ["3"]})
