@@ -25,6 +25,8 @@ WORDS: dict[str, Any] = {
     "text_gone": _("This message was written by hand and interrupted; we do not keep such texts. Write it again."),
     "template": _("The template has a placeholder that has no value here. Correct the template, then send again."),
     "document": _("The document cannot go out as it is: it lacks something, or is no longer open. Look at it, then send again."),
+    "files_gone": _("The files that you added are no longer there; we keep them a day at most. Write the message again and add them."),
+    "files_later": _("The files that you added cannot be read just now. We keep trying."),
     "unwritable": _("The address or the subject holds a character that no e-mail can. Correct it, then send again."),
 }  # fmt: skip
 

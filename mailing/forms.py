@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Organization
 from mailing.models import EmailTemplate, ScheduledEmail, SendingAccount
 from mailing.placeholders import unknown
 from studio.clock import instant
@@ -137,6 +138,19 @@ class TemplateForm(forms.Form):
             for name in found:
                 self.add_error(field, _("There is no placeholder “%(name)s” here. The list shows those that there are.") % {"name": name})
         return values
+
+
+class ReminderForm(forms.Form):
+    days = forms.IntegerField(label=_("Days after the due date"), min_value=0, max_value=180)
+    template = forms.ModelChoiceField(label=_("Template"), queryset=EmailTemplate.objects.none())
+
+    def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+        rows = EmailTemplate.objects.for_organization(organization).offered([EmailTemplate.Kind.REMINDER])
+        field: Any = self.fields["template"]
+        field.queryset, field.empty_label = rows, None
+        field.label_from_instance = lambda row: f"{row.name} ({row.language.upper()})"
 
 
 class SendingAccountForm(forms.ModelForm):

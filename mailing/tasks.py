@@ -3,10 +3,18 @@
 from celery import shared_task
 
 from mailing.sending import batch
-from mailing.services import emails
+from mailing.services import emails, files, reminders
 
 
 @shared_task(ignore_result=True)
 def send_due_emails(_pk: str = "") -> None:
-    batch.send_due()
-    emails.settle_sent()
+    try:
+        batch.send_due()
+    finally:
+        emails.settle_sent()
+        files.remove_ended()
+
+
+@shared_task(ignore_result=True)
+def schedule_reminders() -> None:
+    reminders.schedule_due_reminders()

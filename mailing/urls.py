@@ -1,11 +1,14 @@
 from django.urls import path
 
-from mailing.views import bulk, compose, delivery, panels, settings
+from mailing.views import bulk, compose, delivery, files, panels, reminders, settings
 
 app_name = "mailing"
 urlpatterns = [
     path("emails/", delivery.email_list, name="email_list"),
     path("emails/new/", compose.new, name="new"),
+    path("emails/new/files/", files.file_add, name="file_add"),
+    path("emails/files/<uuid:pk>/", files.file, name="file"),
+    path("emails/files/<uuid:pk>/remove/", files.file_remove, name="file_remove"),
     path("emails/bulk/", bulk.bulk, name="bulk"),
     path("emails/release/", delivery.release_all, name="release_all"),
     path("emails/<uuid:pk>/", delivery.email_detail, name="email"),
@@ -19,6 +22,10 @@ urlpatterns = [
     path("emails/of/quote/<uuid:pk>/", panels.quote_panel, name="quote_panel"),
     path("emails/of/contract/<uuid:pk>/", panels.contract_panel, name="contract_panel"),
     path("emails/of/invoice/<uuid:pk>/", panels.invoice_panel, name="invoice_panel"),
+    path("emails/of/invoice/<uuid:pk>/stop/", reminders.reminders_stop, name="invoice_reminders_stop"),
+    path("emails/of/invoice/<uuid:pk>/resume/", reminders.reminders_resume, name="invoice_reminders_resume"),
+    path("settings/studio/emails/reminders/", reminders.rule_add, name="rule_add"),
+    path("settings/studio/emails/reminders/<uuid:pk>/remove/", reminders.rule_remove, name="rule_remove"),
     path("settings/studio/emails/", settings.settings, name="settings"),
     path("settings/studio/emails/templates/first/", settings.templates_first, name="templates_first"),
     path("settings/studio/emails/templates/add/", settings.template_add, name="template_add"),

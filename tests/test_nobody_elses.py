@@ -25,6 +25,7 @@ from accounts.sessions import SessionStore
 from billing.models import Contribution
 from documents.models import ContractTemplate
 from documents.services import contracts, payments, quotes
+from mailing.models import AddedFile, ReminderRule
 from mailing.services import emails
 from operations.models import DataExport
 from studio.models import ContactImport
@@ -131,6 +132,11 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
         "documents:contact_panel": {"pk": project.contact_id},
         "documents:project_panel": {"pk": project.pk},
         "mailing:template_": {"pk": words.pk},
+        "mailing:rule_": {"pk": ReminderRule.objects.create(organization=studio, days=7, template=words).pk},
+        "mailing:file": {
+            "pk": AddedFile.objects.create(organization=studio, name="a.pdf", content_type="application/pdf", size=1, created_by=owner).pk
+        },
+        "mailing:invoice_reminders": {"pk": invoice.pk},
         "mailing:email": {"pk": email.pk},
         "mailing:contact_panel": {"pk": project.contact_id},
         "mailing:quote_panel": {"pk": quote.pk},

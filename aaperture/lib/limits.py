@@ -93,6 +93,7 @@ LIMITS = {
     "documents:client_accept": FORM,
     "documents:client_decline": FORM,
     "mailing:new": Limit(120, 60, WRITES),  # a preview is asked for while somebody writes
+    "mailing:file_add": Limit(10, 60, WRITES),
     "mailing:template_add": Limit(120, 60, WRITES),
     "mailing:template_edit": Limit(120, 60, WRITES),
     "mailing:bulk": Limit(20, 60, WRITES),

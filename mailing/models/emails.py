@@ -96,6 +96,7 @@ class ScheduledEmail(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = ScheduledEmailQuerySet.as_manager()
+    files: Any  # what people added: `mailing.models.files`
 
     class Meta:
         verbose_name = _("e-mail")

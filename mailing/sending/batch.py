@@ -86,7 +86,7 @@ def _prepared(preparation: Preparation, marks: Marks) -> Iterator[tuple[Server, 
         except NotNeeded:
             marks.ended(Outcome(email, Status.SKIPPED))
         except CannotPrepare as fault:
-            marks.ended(Outcome(email, Status.FAILED, fault.code))
+            marks.ended(Outcome(email, Status.SCHEDULED if fault.again else Status.FAILED, fault.code, again=fault.again))
         except MailRefused:
             marks.ended(Outcome(email, Status.FAILED, "unwritable"))
         except Exception as error:  # noqa: BLE001 - one mail that meets a fault of ours must not hold up the others

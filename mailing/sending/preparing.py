@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.utils import timezone
 
@@ -14,8 +15,9 @@ from documents.models import Contract, Invoice, Quote
 from documents.printing import Writing, as_pdf
 from documents.services import contracts, links, quotes
 from documents.services.errors import NotPossible
+from mailing import object_store
 from mailing.mime import Address, Attachment, Mail
-from mailing.models import ScheduledEmail, SendingAccount
+from mailing.models import AddedFile, ReminderStop, ScheduledEmail, SendingAccount
 from mailing.placeholders import Filled, Wanting, compiled, filled, names_in
 from mailing.sending.smtp import Server, instance_server
 from studio.models import PhotoSession
@@ -31,10 +33,10 @@ class NotNeeded(Exception):
 
 
 class CannotPrepare(Exception):
-    """`code` is of `mailing.errors`."""
+    """`code` is of `mailing.errors`; `again` whether trying later may help."""
 
-    def __init__(self, code: str) -> None:
-        self.code = code
+    def __init__(self, code: str, *, again: bool = False) -> None:
+        self.code, self.again = code, again
         super().__init__(code)
 
 
@@ -48,7 +50,7 @@ class Sender:
 
 
 def load(ids: Sequence[UUID]) -> list[ScheduledEmail]:
-    rows = ScheduledEmail.objects.filter(pk__in=ids).select_related(*RELATED)
+    rows = ScheduledEmail.objects.filter(pk__in=ids).select_related(*RELATED).prefetch_related("files")
     return sorted(rows, key=lambda row: row.due_at)
 
 
@@ -76,6 +78,12 @@ class Preparation:
         coming = PhotoSession.objects.filter(project__in=projects, ends_at__gte=timezone.now()).expected().order_by("-starts_at")
         return {session.project_id: session for session in coming}
 
+    @cached_property
+    def stopped(self) -> set[UUID]:
+        """Invoices of which nobody is reminded by itself any more."""
+        ids = {email.invoice_id for email in self.emails if email.invoice_id and email.occurrence}
+        return set(ReminderStop.objects.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
+
     def sender_of(self, email: ScheduledEmail) -> Sender:
         if email.organization_id not in self._senders:
             self._senders[email.organization_id] = _sender(self.accounts.get(email.organization_id), email)
@@ -97,7 +105,7 @@ class Preparation:
             html=words.html,
             message_id=email.message_id,
             date=timezone.localtime(),
-            attachments=(_attachment(document),) if document and email.attach else (),
+            attachments=(*((_attachment(document),) if document and email.attach else ()), *map(_added, email.files.all())),
         )
 
     def _require_reason(self, email: ScheduledEmail) -> None:
@@ -105,6 +113,8 @@ class Preparation:
             invoice = self.balances.get(email.invoice_id) if email.invoice_id else None
             if invoice is None or invoice.status == Invoice.Status.CANCELLED or (email.kind == "reminder" and invoice.balance <= 0):
                 raise NotNeeded
+        if email.occurrence and email.invoice_id in self.stopped:
+            raise NotNeeded
         if email.quote and email.quote.state not in {Quote.Status.DRAFT, Quote.Status.SENT}:
             raise NotNeeded
         if email.contract and email.contract.state not in {Contract.Status.DRAFT, Contract.Status.SENT}:
@@ -177,6 +187,18 @@ def _about(document: Quote | Contract | Invoice, balances: dict[UUID, Invoice], 
 
 def _attachment(document: Quote | Contract | Invoice) -> Attachment:
     return Attachment(f"{document.number}.pdf", "application/pdf", as_pdf(document.content or {}))
+
+
+def _added(file: AddedFile) -> Attachment:
+    """A file that somebody added, from the object store."""
+    if file.removed_at:
+        raise CannotPrepare("files_gone")
+    try:
+        return Attachment(file.name, file.content_type, object_store.read(file.key))
+    except FileNotFoundError:
+        raise CannotPrepare("files_gone") from None
+    except (BotoCoreError, ClientError, OSError):
+        raise CannotPrepare("files_later", again=True) from None
 
 
 def _sender(account: SendingAccount | None, email: ScheduledEmail) -> Sender:

@@ -13,7 +13,8 @@ from audit.services import record_many
 from documents.models import Contract, Invoice, Quote
 from documents.services import contracts, invoices, quotes
 from mailing.message_ids import message_id
-from mailing.models import EmailTemplate, ScheduledEmail, TemplateVersion
+from mailing.models import AddedFile, EmailTemplate, ScheduledEmail, TemplateVersion
+from mailing.services.files import attach as attach_files
 from studio.models import Contact, Project
 from studio.services.timeline import add_entry
 
@@ -39,6 +40,7 @@ def schedule_email(
     send_at: datetime | None = None,
     attach: bool = True,
     occurrence: str = "",
+    files: Sequence[AddedFile] = (),
     actor: User | None,
     request: HttpRequest | None = None,
 ) -> ScheduledEmail:
@@ -47,6 +49,7 @@ def schedule_email(
         organization, template=template, targets=[document or contact], send_at=send_at, attach=attach, occurrence=occurrence, actor=actor,
         request=request,
     )  # fmt: skip
+    attach_files(files, email)
     return email
 
 

@@ -1,5 +1,6 @@
 """A message written by hand: it goes out inside the request that brought it, and its text exists nowhere else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from audit.services import record
 from documents.services import links
 from mailing.message_ids import message_id
 from mailing.mime import MailRefused, as_bytes
-from mailing.models import ScheduledEmail
+from mailing.models import AddedFile, ScheduledEmail
 from mailing.placeholders import Filled, compile_text, filled
 from mailing.sending.batch import Ready, send_one
 from mailing.sending.claims import SENDING
@@ -21,6 +22,8 @@ from mailing.sending.marks import Marks, Outcome
 from mailing.sending.preparing import CannotPrepare, NotNeeded, Preparation, load
 from mailing.sending.smtp import Connection
 from mailing.services.emails import Document, NotPossible, settle_sent
+from mailing.services.files import attach as attach_files
+from mailing.services.files import remove
 from studio.models import Contact
 
 WAIT = 10.0  # seconds an answer of the server may take
@@ -46,6 +49,7 @@ def send_now(
     contact: Contact,
     document: Document | None = None,
     attach: bool = True,
+    files: Sequence[AddedFile] = (),
     actor: User,
     request: HttpRequest | None = None,
 ) -> ScheduledEmail:
@@ -53,12 +57,15 @@ def send_now(
 
     Raises NotPossible("recipient") without an address.
     """
-    email = _leased(organization, written, contact=contact, document=document, attach=attach, actor=actor, request=request)
+    with transaction.atomic():
+        email = _leased(organization, written, contact=contact, document=document, attach=attach, actor=actor, request=request)
+        attach_files(files, email)
     assert email.claim is not None
     with Marks(email.claim) as marks:
         marks.ended(_definite(_sent(email, written, marks)))
     email.refresh_from_db()
     settle_sent()
+    remove(email.files.lying())
     return email
 
 

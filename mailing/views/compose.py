@@ -1,5 +1,6 @@
 """`/emails/new/?quote=…`: one e-mail to one client, with a template now or at a time, or written by hand and sent at once."""
 
+from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,12 +19,12 @@ from accounts.http import UserRequest
 from accounts.models import Membership, Organization
 from accounts.studio_roles import may
 from documents.models import Contract, Invoice, Quote
-from mailing import previewing
+from mailing import object_store, previewing
 from mailing.errors import in_words
 from mailing.forms import FreeTextForm, SendForm
 from mailing.message_ids import message_id
-from mailing.models import EmailTemplate, ScheduledEmail
-from mailing.services import emails, free_text
+from mailing.models import AddedFile, EmailTemplate, ScheduledEmail
+from mailing.services import emails, files, free_text
 from mailing.services.templates import newest_version
 from mailing.tasks import send_due_emails
 from studio.access import found, here
@@ -31,6 +32,7 @@ from studio.models import Contact
 from studio.views.pages import page_of
 
 BY_HAND = "none"
+KEPT = timedelta(hours=20)  # that an added file may wait; the bucket itself deletes it after a day
 PER_CHOICE = 20
 MODELS: dict[str, Any] = {"quote": Quote, "contract": Contract, "invoice": Invoice, "contact": Contact}
 NEEDS = {"quote": "documents.view", "contract": "documents.view", "invoice": "invoices.view", "contact": "contacts.view"}
@@ -115,12 +117,13 @@ def new(request: UserRequest) -> HttpResponse:
     offered = list(EmailTemplate.objects.for_organization(target.organization).offered(target.kinds, language=language))
     chosen = request.GET.get("template", "")
     template = next((one for one in offered if str(one.pk) == chosen), None) if chosen else (offered[0] if offered else None)
-    context = {
+    context: dict[str, Any] = {
         "target": target, "offered": offered, "template": template, "obstacle": target.obstacle,
         "by_hand": BY_HAND, "sees_settings": may(target.mine.role, "settings.view"),
     }  # fmt: skip
     if target.obstacle:
         return _page(request, context)
+    context |= {"takes_files": object_store.is_configured(), "files": chosen_files(request, target)}
     return _with_template(request, target, template, context) if template else _written(request, target, context)
 
 
@@ -144,11 +147,14 @@ def _with_template(request: UserRequest, target: Target, template: EmailTemplate
     draft = emails.unsaved(target.organization, version, template, target.row, at=timezone.now())
     [preview] = previewing.previews([draft], subject=version.subject, text=version.text)
     context |= {"form": form, "preview": preview}
+    added = context["files"]
+    if form.is_bound and form.is_valid() and added and form.cleaned_data["send_at"]:
+        _soon_enough(form)
     if request.method != "POST" or not form.is_valid() or preview.missing:
         return _page(request, context, status=422 if request.method == "POST" else 200)
     email = emails.schedule_email(
         target.organization, template=template, contact=target.contact, document=target.document, send_at=form.cleaned_data["send_at"],
-        attach=form.cleaned_data.get("attach", False), actor=request.user, request=request,
+        attach=form.cleaned_data.get("attach", False), files=added, actor=request.user, request=request,
     )  # fmt: skip
     if at := form.cleaned_data["send_at"]:
         said = date_format(timezone.localtime(at), "DATETIME_FORMAT")
@@ -157,6 +163,11 @@ def _with_template(request: UserRequest, target: Target, template: EmailTemplate
         nudge(send_due_emails, email.pk)
         messages.success(request, _("It goes out now. Its page says when it has gone."))
     return redirect(target.page)
+
+
+def _soon_enough(form: SendForm) -> None:
+    if form.cleaned_data["send_at"] > timezone.now() + KEPT:
+        form.add_error("day", _("With files of your own it has to go out within 20 hours: we keep them a day at most."))
 
 
 def _written(request: UserRequest, target: Target, context: dict[str, Any]) -> HttpResponse:
@@ -181,7 +192,7 @@ def _written(request: UserRequest, target: Target, context: dict[str, Any]) -> H
     assert target.contact is not None
     email = free_text.send_now(
         target.organization, written, contact=target.contact, document=target.document, attach=fields.get("attach", False),
-        actor=request.user, request=request,
+        files=context["files"], actor=request.user, request=request,
     )  # fmt: skip
     if email.status == Status.SENT:
         messages.success(request, _("Sent."))
@@ -191,6 +202,15 @@ def _written(request: UserRequest, target: Target, context: dict[str, Any]) -> H
         return redirect("mailing:email", pk=email.pk)
     context["failed"] = email
     return _page(request, context, status=502)
+
+
+def chosen_files(request: UserRequest, target: Target) -> list[AddedFile]:
+    """What was uploaded for this e-mail, as its form names it."""
+    try:
+        ids = [UUID(pk) for pk in request.POST.getlist("file")]
+    except ValueError:
+        raise BadRequest("no such id") from None
+    return files.waiting_files(target.organization, ids, owner=request.user) if ids else []
 
 
 def _by_hand(target: Target) -> ScheduledEmail:

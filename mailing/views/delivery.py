@@ -28,6 +28,7 @@ from mailing.forms import EmailFilterForm, MomentForm
 from mailing.models import ScheduledEmail
 from mailing.services import emails
 from mailing.tasks import send_due_emails
+from mailing.views.compose import KEPT
 from studio.access import found, here
 from studio.views.pages import asked_without_blanks, page_of, query, wants_rows
 
@@ -99,7 +100,7 @@ def _moment(request: UserRequest, email: ScheduledEmail) -> MomentForm:
 
 
 def _page(request: UserRequest, email: ScheduledEmail, mine: Membership, moment: MomentForm, *, status: int = 200) -> HttpResponse:
-    context = {"email": email, "moment": moment, "may_edit": may(mine.role, "emails.edit")}
+    context = {"email": email, "files": email.files.order_by("created_at"), "moment": moment, "may_edit": may(mine.role, "emails.edit")}
     return render(request, "mailing/email_detail.html", context, status=status)
 
 
@@ -107,6 +108,8 @@ def _page(request: UserRequest, email: ScheduledEmail, mine: Membership, moment:
 def email_reschedule(request: UserRequest, pk: UUID) -> HttpResponse:
     email, mine = found_email(request, pk, "emails.edit")
     form = _moment(request, email)
+    if form.is_valid() and form.cleaned_data["send_at"] > timezone.now() + KEPT and email.files.exists():
+        form.add_error("day", _("With files of your own it has to go out within 20 hours: we keep them a day at most."))
     if not form.is_valid():
         return _page(request, email, mine, form, status=422)
     try:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 from accounts.http import UserRequest
 from accounts.studio_roles import may
 from documents.models import Contract, Invoice, Quote
-from mailing.models import ScheduledEmail
+from mailing.models import ReminderRule, ReminderStop, ScheduledEmail
 from studio.access import found
 from studio.models import Contact
 
@@ -34,13 +34,22 @@ def contract_panel(request: UserRequest, pk: UUID) -> HttpResponse:
 
 @require_GET
 def invoice_panel(request: UserRequest, pk: UUID) -> HttpResponse:
-    return _panel(request, "invoice", Invoice, pk, "invoices.view")
+    row, _mine = found(request, Invoice.objects.with_balance().defer("content", "search_text"), pk, "invoices.view")
+    reminded = ReminderRule.objects.for_organization(row.organization_id).exists() and row.state in {"open", "partly_paid", "overdue"}
+    more = {"reminded": reminded, "invoice": pk, "stopped": reminded and ReminderStop.objects.filter(pk=pk).exists()}
+    return _panel(request, "invoice", Invoice, pk, "invoices.view", more)
 
 
-def _panel(request: UserRequest, name: str, model: Any, pk: UUID, operation: str) -> HttpResponse:
+def _panel(request: UserRequest, name: str, model: Any, pk: UUID, operation: str, more: dict[str, Any] | None = None) -> HttpResponse:
     row, mine = found(request, model.objects.only("pk", "organization_id"), pk, operation)
     if not may(mine.role, "emails.view"):
         return HttpResponse()
     emails = ScheduledEmail.objects.for_member(mine).filter(**{name: row.pk}).order_by("-send_at", "-pk")
-    context = {"emails": emails[:MOST], "query": f"{name}={row.pk}", "about": name, "may_edit": may(mine.role, "emails.edit")}
+    context = {
+        "emails": emails[:MOST],
+        "query": f"{name}={row.pk}",
+        "about": name,
+        "may_edit": may(mine.role, "emails.edit"),
+        **(more or {}),
+    }
     return render(request, "mailing/_panel.html", context)

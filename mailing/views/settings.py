@@ -17,9 +17,9 @@ from accounts.studio_roles import may
 from documents.models import Contract, Invoice, Quote
 from mailing import previewing
 from mailing.errors import in_words
-from mailing.forms import SendingAccountForm, TemplateForm
+from mailing.forms import ReminderForm, SendingAccountForm, TemplateForm
 from mailing.message_ids import message_id
-from mailing.models import EmailTemplate, ScheduledEmail, SendingAccount, TemplateVersion
+from mailing.models import EmailTemplate, ReminderRule, ScheduledEmail, SendingAccount, TemplateVersion
 from mailing.placeholders import KNOWN
 from mailing.services import sending_accounts, templates
 from studio.access import found, here
@@ -35,6 +35,8 @@ def settings(request: UserRequest) -> HttpResponse:
     by_kind = {kind: [row for row in rows if row.kind == kind] for kind in Kind.values}
     context = {
         "groups": [(Kind(kind).label, some) for kind, some in by_kind.items() if some],
+        "rules": ReminderRule.objects.for_organization(mine.organization).select_related("template").order_by("days", "pk"),
+        "reminder_form": ReminderForm(organization=mine.organization, initial={"days": 7}) if by_kind[Kind.REMINDER] else None,
         "account": SendingAccount.objects.filter(pk=mine.organization_id).first(),
         "may_change": may(mine.role, "settings.edit"),
     }
