@@ -15,6 +15,7 @@ from aaperture.lib.api.configuration import REST_FRAMEWORK, SPECTACULAR_SETTINGS
 from aaperture.lib.clock import CELERY_BEAT_SCHEDULE, CELERY_TASK_ROUTES  # noqa: F401 - Celery reads them here
 from aaperture.lib.env import Env, KeySourceFailed, ask_key_source, parse_key_ring
 from aaperture.lib.error_reports import start_error_reports
+from aaperture.lib.logs import LOGGING  # noqa: F401 - Django reads it here
 from aaperture.lib.production import check_production
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -1,12 +1,17 @@
 """Nothing secret or personal gets into a log line: R-175 … R-179."""
 
+import io
 import json
 import logging
+from unittest.mock import Mock
 
 import pytest
+from django.test import Client
+from structlog.stdlib import ProcessorFormatter
 
 from aaperture.lib.logs import formatter
 from aaperture.lib.redaction import redact, redact_text
+from operations.monitoring import health
 
 
 @pytest.mark.parametrize(
@@ -68,3 +73,18 @@ def test_a_traceback_shows_frames_but_no_locals_and_no_secret():
     text = json.dumps(render(record))
     assert "canary-local-value" not in text and "carol@" not in text and "ya29" not in text
     assert "RuntimeError" in text and "test_a_traceback_shows" in text
+
+
+@pytest.mark.django_db
+def test_what_any_page_fails_with_is_one_redacted_line_of_json(monkeypatch):
+    """By the handler that the settings give every process, so the settings must name it."""
+    ours = [handler for handler in logging.getLogger().handlers if type(handler) is logging.StreamHandler]
+    assert [type(handler.formatter) for handler in ours] == [ProcessorFormatter]
+    assert not [name for name in ("django", "django.request", "django.server") if logging.getLogger(name).handlers]
+    lines = io.StringIO()
+    monkeypatch.setattr(ours[0], "stream", lines)
+    monkeypatch.setattr(health, "JsonResponse", Mock(side_effect=RuntimeError("token=tell-nobody for camille@example.test")))
+    assert Client(raise_request_exception=False).get("/health/live").status_code == 500
+    (told,) = [entry for entry in map(json.loads, lines.getvalue().splitlines()) if entry["level"] == "error"]
+    assert (told["exception"]["type"], told["logger"]) == ("RuntimeError", "django.request")
+    assert "tell-nobody" not in lines.getvalue() and "camille@" not in lines.getvalue()
