@@ -35,6 +35,7 @@ class TestDatabase:
         self.owner_url = owner_url
         self.name = f"test_aaperture_{label}"
         self.locks = locks
+        self.initial_tables: set[str] = set()
         self.initial_rows: dict[str, bytes] = {}
         self._owner: psycopg.Connection | None = None
 
@@ -61,6 +62,9 @@ class TestDatabase:
         """Bring every table back to what migrations left in it."""
         with self._as_owner() as connection:
             tables = self._tables(connection)
+            if added := tables.keys() - self.initial_tables:  # partitions
+                connection.execute(sql.SQL("DROP TABLE {}").format(listed(added)))
+                tables = {name: size for name, size in tables.items() if name not in added}
             if filled := self._filled(connection, tables):
                 # Waits for requests that are still being answered: what they write must go as well.
                 connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(listed(filled)))
@@ -157,7 +161,8 @@ class TestDatabase:
 
     def _remember_rows(self) -> None:
         with self._as_owner() as connection:
-            self.initial_rows = {name: rows for name in self._tables(connection) if (rows := self._rows(connection, name))}
+            self.initial_tables = set(self._tables(connection))
+            self.initial_rows = {name: rows for name in self.initial_tables if (rows := self._rows(connection, name))}
 
 
 def listed(names: Iterable[str]) -> sql.Composed:

@@ -155,6 +155,8 @@ def test_rows_go_into_the_partition_of_their_month_and_the_application_can_make_
 def test_nothing_the_caller_defines_runs_with_the_rights_of_the_partition_maker(test_database):
     import psycopg
 
+    with psycopg.connect(test_database.url(test_database.owner_url), autocommit=True) as owner:  # where migrations took that away
+        owner.execute(f"GRANT TEMPORARY ON DATABASE {test_database.name} TO PUBLIC")
     with psycopg.connect(test_database.url(test_database.application_url), autocommit=True) as app:
         app.execute("CREATE TEMPORARY TABLE ran_as (who text)")
         app.execute("GRANT ALL ON ran_as TO PUBLIC")
