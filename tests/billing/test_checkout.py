@@ -104,7 +104,7 @@ def test_a_lost_answer_leads_to_the_same_page(till, web, member):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_tabs_side_by_side_get_one_page(till, member):
-    assert len(set(processes.outputs(processes.start(BEGIN, times=4)))) == 1 and pages_made(till) == 1
+    assert len(set(processes.outputs(processes.start(BEGIN, times=3)))) == 1 and pages_made(till) == 1
 
 
 def test_the_thank_you_page_waits_for_stripe_and_does_not_keep_a_session_alive(till, web, member):
