@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from tests.database import schema_digest
 from tests.processes import Process
 
 PATIENCE = 120  # seconds
@@ -56,7 +55,8 @@ def empty_instance(test_database: Any, *, migrated: bool = True, **environment: 
     name = f"{test_database.name}_restored"
     with psycopg.connect(test_database.owner_url, autocommit=True) as owner:
         test_database._drop(owner, name)
-        template = f"aaperture_template_{schema_digest()}" if migrated else "template0"
+        (of_tests,) = owner.execute("SELECT max(datname) FROM pg_database WHERE datname LIKE 'aaperture_template_%'").fetchone()
+        template = of_tests if migrated else "template0"
         owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         try:
             yield Instance(test_database, name, **environment)

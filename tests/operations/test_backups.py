@@ -252,6 +252,7 @@ def test_while_one_process_makes_it_no_other_does(test_database):
         assert backups.is_under_way() and backups.open_backups() == [] and backups.tidy() == 0
         with pytest.raises(CommandError, match="another process"):
             call_command("backup")
+        another.execute("SELECT pg_advisory_unlock(%s)", [backups.LOCK])
     assert made().pk == asked.pk
 
 
@@ -276,6 +277,17 @@ def test_old_backups_go_and_the_newest_stays_whatever_its_age(settings):
     assert shelf.whole(shelf.shelf()) == [newest.name]
     assert set(Backup.objects.values_list("name", "status")) == {(oldest.name, "removed"), (older.name, "removed"), (newest.name, "done")}
     assert Activity.objects.filter(action="backup.removed").count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_somebody_lays_beside_them_takes_no_backups_place(settings, tmp_path):
+    settings.BACKUP_DAYS = 7
+    with time_machine.travel(timezone.now() - timedelta(days=9), tick=True):
+        newest = max(made().name, made().name)
+    for name in ("20991231T235959Z-00000000", "99999999T999999Z-00000000", "२०२६०१०१T000000Z-00000000"):
+        (tmp_path / "shelf" / name).mkdir()
+        (tmp_path / "shelf" / name / shelf.MANIFEST).write_bytes(b"nothing of ours")
+    assert backups.tidy() == 1 and backups.look_at_shelf()[:1] == [newest]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -166,6 +166,7 @@ def test_one_process_cleans_at_a_time(test_database):
         with pytest.raises(maintenance.BusyElsewhere):
             maintenance.carry_out(asked.pk)
         assert maintenance.open_runs() == []
+        another.execute("SELECT pg_advisory_unlock(%s)", [maintenance.LOCK])
     assert maintenance.carry_out(asked.pk).status == "done"
 
 
