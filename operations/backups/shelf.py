@@ -21,7 +21,7 @@ from operations.backups.frames import BackupDamaged
 
 __all__ = ["FAILURES", "NoShelf", "Volumes", "VolumesReader", "is_configured", "manifest", "new_name", "shelf", "whole"]
 MANIFEST = "manifest.sealed"
-NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 VOLUME = 1024**3
 LONGEST_MANIFEST = 16 * 1024**2
 
@@ -48,12 +48,19 @@ def made_at(name: str) -> datetime:
     return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
+def _is_name(name: str) -> bool:
+    try:
+        return bool(NAME.fullmatch(name) and made_at(name))
+    except ValueError:  # a month 13
+        return False
+
+
 def _files(where: Place) -> dict[str, set[str]]:
     """What lies on the shelf, by backup; other files there are none of ours."""
     found: dict[str, set[str]] = {}
     for path in where.names():
         name, _, file = path.partition("/")
-        if NAME.fullmatch(name) and file:
+        if file and _is_name(name):
             found.setdefault(name, set()).add(file)
     return found
 
@@ -85,8 +92,20 @@ def remove(where: Place, name: str) -> None:
 
 
 def expired(where: Place, now: datetime) -> list[str]:
-    """Those older than `BACKUP_DAYS`; the newest stays all the same, or a backup that fails for a month would leave none."""
-    return [name for name in whole(where)[:-1] if made_at(name) < now - timedelta(days=settings.BACKUP_DAYS)]
+    """Those older than `BACKUP_DAYS`; the newest stays all the same, or a backup that fails for a month would leave none.
+
+    The newest that opens: whoever may write there could lay a folder of next year beside them.
+    """
+    names = whole(where)
+    newest = next((name for name in reversed(names) if _opens(where, name)), names[-1] if names else "")
+    return [name for name in names if name != newest and made_at(name) < now - timedelta(days=settings.BACKUP_DAYS)]
+
+
+def _opens(where: Place, name: str) -> bool:
+    try:
+        return bool(manifest(where, name))
+    except (BackupDamaged, FileNotFoundError):
+        return False
 
 
 # --- manifest ----------------------------------------------------------------------------------------------------------
