@@ -7,8 +7,6 @@ from typing import Any
 from celery import Celery
 from celery.signals import after_task_publish, beat_init, heartbeat_sent, setup_logging, worker_init, worker_shutdown
 
-from aaperture.lib import heartbeats
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aaperture.settings")
 
 app = Celery("aaperture")
@@ -35,11 +33,15 @@ def _queues() -> tuple[str, ...]:
 
 @heartbeat_sent.connect
 def tell_that_the_worker_lives(sender: Any, **_kwargs: object) -> None:
+    from aaperture.lib import heartbeats  # here: every command loads this module, and few need Valkey's client
+
     heartbeats.say(heartbeats.WORKER, sender.eventer.hostname, _queues())
 
 
 @worker_shutdown.connect
 def tell_that_the_worker_ends(sender: Any, **_kwargs: object) -> None:
+    from aaperture.lib import heartbeats
+
     heartbeats.end(heartbeats.WORKER, sender.hostname, _queues())
 
 
@@ -50,4 +52,6 @@ def tell_of_every_tick(**_kwargs: object) -> None:
 
 
 def _tell_that_the_clock_ticks(**_kwargs: object) -> None:
+    from aaperture.lib import heartbeats
+
     heartbeats.say(heartbeats.CLOCK, socket.gethostname())

@@ -85,6 +85,7 @@ def test_a_password_is_never_looked_at(client):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # every address, seven times
 @pytest.mark.parametrize("role", ["", "member", "admin"])
 def test_no_nul_anywhere_is_an_error_of_ours(role):
     client = Client(raise_request_exception=False)
