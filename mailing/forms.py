@@ -16,6 +16,7 @@ from studio.clock import instant
 
 FURTHEST = timedelta(days=366)
 TEXT_ROWS = 12
+PORTS = frozenset({465, 587, 2465, 2525, 2587})  # at which providers take mail from their customers
 Status = ScheduledEmail.Status
 
 
@@ -192,6 +193,6 @@ class SendingAccountForm(forms.ModelForm):
 
     def clean_port(self) -> int:
         port = int(self.cleaned_data["port"])
-        if port not in {25, 465, 587, 2465, 2525, 2587}:
+        if port not in PORTS:
             raise ValidationError(_("Mail servers take mail at port 465 or 587."))
         return port

@@ -11,8 +11,8 @@ from django.conf import settings
 from requests import RequestException
 from requests_hardened.ip_filter import get_ip_address
 
+from aaperture.lib import safe_http
 from aaperture.lib.redaction import redact_text
-from aaperture.lib.safe_http import REACH
 
 TIMEOUT = 30.0  # seconds for each answer; below the lease of a mail that is being sent
 LONGEST_REPLY = 200
@@ -187,8 +187,8 @@ def _greeted(server: Server, timeout: float) -> smtplib.SMTP:
 
 def _context(server: Server) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    if server.own and isinstance(REACH.authorities, str):  # tests: a certificate authority of their own
-        context.load_verify_locations(REACH.authorities)
+    if server.own and isinstance(safe_http.REACH.authorities, str):  # tests: a certificate authority of their own
+        context.load_verify_locations(safe_http.REACH.authorities)
     return context
 
 
@@ -197,7 +197,7 @@ def _socket(server: Server, timeout: float) -> socket.socket:
     if not server.own:
         return socket.create_connection((server.host, server.port), timeout)
     try:
-        address, port = get_ip_address(server.host, server.port, allow_loopback=REACH.loopback)
+        address, port = get_ip_address(server.host, server.port, allow_loopback=safe_http.REACH.loopback)
     except (RequestException, UnicodeError):
         raise NotSent("address_refused", again=False, broken=True) from None
     return socket.create_connection((str(address), port), timeout)

@@ -95,6 +95,8 @@ PARTS = (
     Part("email_templates", _("Texts of e-mails"), "mailing.TemplateVersion", _of_own_studios_by("template")),
     Part("sending_accounts", _("Accounts that mail is sent with"), "mailing.SendingAccount", _of_own_studios),
     Part("scheduled_emails", _("E-mails to clients"), "mailing.ScheduledEmail", _of_own_studios),
+    Part("added_files", _("Files added to e-mails"), "mailing.AddedFile", _of_own_studios),
+    Part("stopped_reminders", _("Invoices without reminders"), "mailing.ReminderStop", _of_own_studios),
     Part("coaching", _("Coaching"), "accounts.CoachLink", lambda user: Q(client=user) | Q(coach=user), "settings_coaches"),
     Part("connections", _("Connections"), "integrations.Connection", _by("owner"), "integrations:connections"),
     Part("pipelines", _("What is read, and when"), "integrations.Pipeline", _by("connection__owner"), "integrations:connections"),
