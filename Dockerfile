@@ -23,6 +23,8 @@ COPY accounts/ accounts/
 COPY billing/ billing/
 COPY integrations/ integrations/
 COPY studio/ studio/
+COPY documents/ documents/
+COPY mailing/ mailing/
 COPY tracker/ tracker/
 COPY operations/ operations/
 COPY templates/ templates/

@@ -135,4 +135,4 @@ def test_no_log_holds_the_token_of_a_mailed_link():
     assert {"account_confirm_email", "account_reset_password_from_key", "invitation_open"} <= set(mailed)
     for name in mailed:
         assert masked.match(paths[name]), name
-        assert redact_text(f"Not Found: {paths[name]}").endswith("[redacted]/"), name
+        assert redact_text(f"Not Found: {paths[name]}").rstrip("/").endswith("[redacted]"), name

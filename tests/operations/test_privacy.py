@@ -9,7 +9,7 @@ from aaperture.lib.mime import Mail
 from accounts.models import Consent, User
 from accounts.objections import Objection
 from audit.models import Activity
-from integrations.engine import Reading
+from integrations.engine import MailReading
 from integrations.items import Item
 from integrations.models import Connection
 from operations.figures import figures_for
@@ -79,7 +79,7 @@ def test_mail_of_who_objects_is_judged_on_this_machine_only(camille, settings, m
         camille.refresh_from_db()
     run = make_run(camille)
     run.pipeline.transformation.steps = [{"do": "classify"}, {"do": "redact"}]
-    reading = Reading(run)
+    reading = MailReading(run)
     reading.transform()(Item(id="1", thread_id="1", received_at=datetime.now(UTC), mail=Mail("a@example.test", (), "Hello", "Hello", {})))
     assert len(asked) == (0 if objects else 1)
 
