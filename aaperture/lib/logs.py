@@ -87,6 +87,7 @@ LOGGING = {
         "django.server": {"handlers": [], "propagate": True},
         "celery.worker.strategy": {"level": "WARNING"},  # a line for each tick would bury the rest
         "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
         "googleapiclient": {"level": "ERROR"},
         "urllib3": {"level": "WARNING"},
     },
