@@ -12,3 +12,4 @@ class DocumentsConfig(AppConfig):
 
         panels.register("project", "documents:project_panel")
         panels.register("contact", "documents:contact_panel")
+        panels.register("search", "documents:search_panel")

@@ -112,14 +112,18 @@ def test_files_that_pages_name_exist():
 # --- what mirrors the code ---------------------------------------------------------------------------------------------------
 
 
+YEAR = 365 * 86_400
+
+
 def seconds_written(period: str) -> int:
-    number, unit = re.fullmatch(r"(\d+) (minute|hour|day)s?", period).groups()  # type: ignore[union-attr]
-    return int(number) * {"minute": 60, "hour": 3600, "day": 86_400}[unit]
+    number, unit = re.fullmatch(r"(\d+) (minute|hour|day|year)s?", period).groups()  # type: ignore[union-attr]
+    return int(number) * {"minute": 60, "hour": 3600, "day": 86_400, "year": YEAR}[unit]
 
 
 def seconds_of(name: str, value: Any) -> int:
-    """A timedelta, or a number of days or seconds as its name says."""
-    return int(value.total_seconds()) if isinstance(value, timedelta) else value * (86_400 if name.endswith("_DAYS") else 1)
+    """A timedelta, or a number of years, days or seconds as its name says."""
+    unit = YEAR if name.endswith("_YEARS") else 86_400 if name.endswith("DAYS") else 1
+    return int(value.total_seconds()) if isinstance(value, timedelta) else value * unit
 
 
 def value_of(dotted: str) -> Any:

@@ -120,12 +120,18 @@ def _page(request: UserRequest, row: Quote, mine: Any, *, status: int = 200, **f
         "revisions": row.revisions.order_by("revision"),
         "contracts": row.contracts.order_by("created_at").defer("content", "text", "search_text"),
         "invoices": list(follows) if sees_invoices else [],
-        "templates": ContractTemplate.objects.for_organization(mine.organization).order_by("name") if accepted and may_edit else [],
+        "templates": _templates(row) if accepted and may_edit else [],
         "may_invoice": accepted and may(mine.role, "invoices.edit"),
         "may_revise": row.status in {Status.SENT, Status.DECLINED} and may_edit,
         "deposit_form": AmountForm(),
     }
     return render(request, "documents/quote_detail.html", context, status=status)
+
+
+def _templates(row: Quote) -> list[ContractTemplate]:
+    """The studio's in the client's language; where there is none, all."""
+    rows = list(ContractTemplate.objects.for_organization(row.organization_id).order_by("name"))
+    return [template for template in rows if template.language == row.language] or rows
 
 
 def _options(row: Quote) -> list[tuple[int, str]]:

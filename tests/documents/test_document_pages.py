@@ -195,6 +195,9 @@ def test_each_colleague_does_what_their_role_allows(anna):
             assert web.get(url(page, *args)).status_code == status, (name, page)
     cleo, dora = browser_of(people["cleo"]), browser_of(people["dora"])
     assert dora.post(url("settings"), DETAILS).status_code == 403
+    found = {name: web.get(url("search_panel"), {"q": "mariage"}).text for name, web in (("cleo", cleo), ("dora", dora))}
+    assert quote.number in found["cleo"] and invoice.number not in found["cleo"] and invoice.number in found["dora"]
+    assert not dora.get(url("search_panel"), {"q": "nobody"}).text.strip()
     panel = cleo.get(url("project_panel", job.pk)).text
     assert quote.number in panel and invoice.number not in panel
     assert invoice.number in dora.get(url("project_panel", job.pk)).text
