@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ class Told:
         self.taken: list[tuple[str, bytes]] = []
         self.recipients: dict[str, str] = {}  # local part → answer to RCPT
         self.contents: dict[str, str] = {}  # local part → answer to the message; "drop", "take and drop" or "hang" instead of one
+        self.while_sending: Callable[[], None] | None = None  # called when a message is here and not answered yet
         self.most_at_once = 0
         self.open = 0
         self._lock = threading.Lock()
@@ -44,6 +45,8 @@ class Told:
         if answer.startswith(("250", "take")):
             self.taken.append((to, bytes(envelope.content or b"")))
         await asyncio.sleep(0)
+        if self.while_sending:
+            self.while_sending()
         with self._lock:
             self.open -= 1
         if answer.endswith("drop"):
@@ -68,6 +71,58 @@ def mail_server(**options: Any) -> Iterator[tuple[Told, int]]:
     server = asyncio.run_coroutine_threadsafe(starting, loop).result(30)
     try:
         yield told, server.sockets[0].getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+
+
+class Quick(asyncio.Protocol):
+    """As little of SMTP as a sender needs, for thousands of mails; takes everything, and remembers to whom."""
+
+    def __init__(self, taken: list[bytes]) -> None:
+        self.taken, self.waiting, self.in_message, self.to = taken, b"", False, b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        transport.write(b"220 quick\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        self.waiting += data
+        while True:
+            piece, end, rest = self.waiting.partition(b"\r\n.\r\n" if self.in_message else b"\r\n")
+            if not end:
+                return
+            self.waiting = rest
+            self.transport.write(self._taken() if self.in_message else self._answer(piece))
+
+    def _taken(self) -> bytes:
+        self.in_message = False
+        self.taken.append(self.to)
+        return b"250 taken\r\n"
+
+    def _answer(self, line: bytes) -> bytes:
+        word = line[:4].upper()
+        if word == b"EHLO":
+            return b"250-quick\r\n250 PIPELINING\r\n"
+        if word == b"RCPT":
+            self.to = line
+        if word == b"DATA":
+            self.in_message = True
+            return b"354 go on\r\n"
+        return b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n"
+
+
+@contextmanager
+def quick_server() -> Iterator[tuple[list[bytes], int]]:
+    """What it took, and its port."""
+    taken: list[bytes] = []
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(loop.create_server(lambda: Quick(taken), "127.0.0.1", 0), loop).result(30)
+    try:
+        yield taken, server.sockets[0].getsockname()[1]
     finally:
         loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)

@@ -13,7 +13,7 @@ from mailing.sending import batch
 from mailing.services import emails
 from tests import processes
 from tests.accounts.people import make_user
-from tests.mailing.post import contacts_named, mail_server, make_template
+from tests.mailing.post import contacts_named, mail_server, make_template, quick_server
 from tests.studio.trade import studio_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -83,3 +83,11 @@ def test_workers_killed_twenty_times_lose_nothing_and_send_nothing_twice():
         assert set(arrived(told).values()) == {1}
         assert sent <= set(arrived(told)) <= sent | set(doubtful)
         assert len(doubtful) <= 20 * batch.CONNECTIONS and all(row.message_id and row.error == "lost" for row in doubtful.values())
+
+
+def test_ten_thousand_that_are_due_after_an_outage_go_out_once_each():
+    mails(10_000)
+    with quick_server() as (taken, port):
+        processes.outputs(processes.start(SEND, times=2, SMTP=str(port), SECONDS="300"))
+    assert ScheduledEmail.objects.filter(status="sent").count() == 10_000
+    assert len(taken) == len(set(taken)) == 10_000

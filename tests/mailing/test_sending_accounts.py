@@ -123,7 +123,7 @@ def test_the_page_tries_what_is_entered_and_never_shows_the_password_again(anna,
     wrong = web.post(url("account"), fields | {"port": "22", "host": "https://smtp.example.com/"})
     assert wrong.status_code == 422 and "465 or 587" in wrong.text and "without “https://”" in wrong.text
     assert PASSWORD not in wrong.text and not SendingAccount.objects.exists()
-    with mail_server(ssl_context=tls(pem), auth_require_tls=False, **AUTH) as (told, port):
+    with mail_server(ssl_context=tls(pem), auth_require_tls=False, **AUTH) as (_told, port):
         monkeypatch.setattr("mailing.forms.PORTS", {port})
         refused = web.post(url("account"), fields | {"port": port, "password": "not-it-either"})
         assert refused.status_code == 422 and "refuses the user name or the password" in refused.text
