@@ -20,18 +20,24 @@ FUNCTIONS = ("audit_make_partition(date)", "audit_begin_epoch()", "audit_drop_mo
 CLOSED = "aaperture: closed, a restore has not ended"  # the comment of a table that every instance has
 
 
+def closed_for(*, using: str = "default") -> str | None:
+    """The name of the backup whose restore has begun here and not ended, or None."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT obj_description(to_regclass('public.django_migrations'), 'pg_class')")
+        said: str = cursor.fetchone()[0] or ""
+    return said.removeprefix(CLOSED).strip(": ") if said.startswith(CLOSED) else None
+
+
 def is_closed(*, using: str = "default") -> bool:
     """Whether a restore has begun here and not ended."""
-    with connections[using].cursor() as cursor:
-        cursor.execute("SELECT obj_description(to_regclass('public.django_migrations'), 'pg_class') = %s", [CLOSED])
-        return bool(cursor.fetchone()[0])
+    return closed_for(using=using) is not None
 
 
-def close_to_application(*, using: str = "default") -> None:
+def close_to_application(name: str, *, using: str = "default") -> None:
     """Take everything from the application's role until `open_to_application`, whatever migrates in between."""
     role = settings.APPLICATION_ROLE
     with connections[using].cursor() as cursor:
-        cursor.execute(sql.SQL("COMMENT ON TABLE django_migrations IS {}").format(sql.Literal(CLOSED)))
+        cursor.execute(sql.SQL("COMMENT ON TABLE django_migrations IS {}").format(sql.Literal(f"{CLOSED}: {name}")))
         if connections[using].settings_dict["USER"] != role:
             cursor.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(sql.Identifier(role)))
 

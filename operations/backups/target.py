@@ -112,7 +112,7 @@ def loading(facts: dict[str, Any]) -> Iterator[Callable[[str, list[str], Iterato
         if filled():
             raise AlreadyFilled
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0; SET LOCAL TimeZone = 'UTC'")
-        grants.close_to_application()
+        grants.close_to_application(facts["name"])
         cursor.execute(TRIGGERED)
         triggered = [row[0] for row in cursor.fetchall()]
         cursor.execute(FOREIGN_KEYS)

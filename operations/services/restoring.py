@@ -101,11 +101,14 @@ def restore(
         said = shelf.manifest(where, name)
         _refuse_unless_fit(said, without_ledger=without_ledger)
         store = _store_for(said, without_objects=without_objects)
-        if not grants.is_closed():
+        begun = grants.closed_for()
+        if begun is None:
             _refuse_unless_empty(store)
             check(where, name, progress=progress)
             target.migrate_to(said["migrations"])
             _load(where, said, store, progress)
+        elif begun != name:  # its rows are another backup's: nothing may be said of this one
+            raise CannotRestore(f"The restore of {begun} has not ended here. Call `restore {begun}`, or take an empty database.")
         return _finish(said, progress)
 
 

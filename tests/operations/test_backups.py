@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.roles import Role
+from audit import grants
 from audit.alerts import detection
 from audit.models import Activity, SecurityAlert
 from audit.services import record
@@ -288,6 +289,20 @@ def test_what_somebody_lays_beside_them_takes_no_backups_place(settings, tmp_pat
         (tmp_path / "shelf" / name).mkdir()
         (tmp_path / "shelf" / name / shelf.MANIFEST).write_bytes(b"nothing of ours")
     assert backups.tidy() == 1 and backups.look_at_shelf()[:1] == [newest]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_restore_that_died_goes_on_with_its_own_backup_only(settings, tmp_path):
+    settings.ERASURE_LEDGER = str(tmp_path / "ledger")
+    first, second = made().name, made().name
+    with target.as_owner():
+        grants.close_to_application(first)
+    try:
+        with pytest.raises(restoring.CannotRestore, match=f"restore {first}"):
+            restoring.restore(shelf.shelf(), second, without_objects=True)
+    finally:
+        with target.as_owner():
+            grants.open_to_application()
 
 
 @pytest.mark.django_db(transaction=True)
