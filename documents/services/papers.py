@@ -1,5 +1,6 @@
 """What there is to read and to print of a document: its content, once there is one, with what the client agreed to; else a preview."""
 
+from copy import copy
 from typing import Any
 
 from django.utils import timezone
@@ -14,17 +15,17 @@ AnyDocument = Quote | Contract | Invoice
 NO_NUMBER = "–"
 
 
-def paper(document: AnyDocument) -> Content | None:
+def paper(document: AnyDocument, acceptance: Acceptance | None = None) -> Content | None:
     """None for a draft without a client: nothing can be printed of it. A draft's own number is not allotted for it."""
     if document.content:
-        return with_acceptance(document)
+        return with_acceptance(document, acceptance)
     return preview(document) if document.contact else None
 
 
-def with_acceptance(document: AnyDocument) -> Content:
-    """The frozen content, and beside it what was agreed to; printed together, hashed apart."""
+def with_acceptance(document: AnyDocument, acceptance: Acceptance | None = None) -> Content:
+    """The frozen content, and beside it what was agreed to, looked up unless given; printed together, hashed apart."""
     content: Content = dict(document.content or {})
-    acceptance = acceptance_of(document)
+    acceptance = acceptance or acceptance_of(document)
     if acceptance is None:
         return content
     on = timezone.localtime(acceptance.accepted_at).date().isoformat()
@@ -46,7 +47,7 @@ def preview(document: AnyDocument) -> Content:
     """How a draft would look if it went out today. Nothing is stored."""
     identity = identity_of(document.organization_id)
     today = today_in(identity.country)
-    shown = type(document).objects.select_related("contact").get(pk=document.pk)
+    shown = copy(document)  # the row itself keeps what it has
     shown.number = document.number or NO_NUMBER
     if isinstance(shown, Contract):
         return contract_content(shown, identity=identity, dated_on=today)

@@ -110,13 +110,14 @@ def _held(request: HttpRequest, pk: UUID) -> ClientLink | None:
 def _page(request: HttpRequest, link: ClientLink, *, status: int = 200, **more: Any) -> HttpResponse:
     document = link.document
     kind = str(document._meta.model_name)
-    content = with_acceptance(document)
+    acceptance = acceptance_of(document)
+    content = with_acceptance(document, acceptance)
     invoice = Invoice.objects.with_balance().get(pk=document.pk) if isinstance(document, Invoice) else None
     open_now = invoice is None and document.state == Quote.Status.SENT
     context = {
         "link": link, "document": document, "kind": kind, "row": invoice or document, "paper": as_words(content), "content": content,
         "paper_text": as_html(content["text"]) if kind == "contract" else "",
-        "acceptance": acceptance_of(document),
+        "acceptance": acceptance,
         "form": AgreementForm(options=_options(document), label_suffix="") if open_now else None,
         "decline": DeclineForm(label_suffix="") if open_now else None,
         **more,

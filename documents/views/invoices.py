@@ -125,11 +125,11 @@ def invoice(request: UserRequest, pk: UUID) -> HttpResponse:
 def _page(
     request: UserRequest, row: Invoice, mine: Membership, *, payment: PaymentForm | None = None, status: int = 200
 ) -> HttpResponse:  # fmt: skip
-    may_pay = may(mine.role, "payments.edit")
     claim = row.status == Status.ISSUED and row.kind != Kind.CREDIT_NOTE
+    may_pay = may(mine.role, "payments.edit") and claim and row.balance > 0
     writing = Writing({"language": (request.LANGUAGE_CODE or "en")[:2], "currency": row.currency})
     rows = list(row.payments.select_related("reversed_by").order_by("paid_on", "recorded_at")) if may(mine.role, "payments.view") else []
-    today = today_in(identity_of(row.organization_id).country)
+    today = today_in((row.content or {}).get("seller", {}).get("country", ""))
     context = {
         **common(row, mine, may_edit=may(mine.role, "invoices.edit")),
         "invoice": row,
@@ -138,8 +138,8 @@ def _page(
         "credited": writing.money(row.credited) if row.credited else "",
         "payments": [(one, writing.money(one.amount), hasattr(one, "reversed_by")) for one in rows],
         "payment_form": payment or PaymentForm(initial={"amount": row.balance, "paid_on": today, "method": Payment.Method.TRANSFER}),
-        "may_pay": may_pay and claim and row.balance > 0,
-        "may_reverse": may_pay,
+        "may_pay": may_pay,
+        "may_reverse": may(mine.role, "payments.edit"),
         "may_credit": claim and may(mine.role, "invoices.edit"),
         "credit_notes": row.credit_notes.order_by("number").defer("content", "search_text"),
     }

@@ -135,6 +135,8 @@ def _templates(row: Quote) -> list[ContractTemplate]:
 
 
 def _options(row: Quote) -> list[tuple[int, str]]:
+    if row.status != Status.SENT:
+        return []
     return [(line["position"], line["description"]) for line in row.lines.filter(optional=True).values("position", "description")]
 
 

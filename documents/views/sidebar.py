@@ -14,7 +14,8 @@ MOST_LINKS = 5
 
 def common(document: AnyDocument, mine: Membership, *, may_edit: bool) -> dict[str, Any]:
     kind = str(document._meta.model_name)
-    content = paper(document)
+    acceptance = acceptance_of(document)
+    content = paper(document, acceptance)
     links = ClientLink.objects.usable().filter(**{kind: document}).order_by("-created_at")
     return {
         "document": document,
@@ -24,7 +25,7 @@ def common(document: AnyDocument, mine: Membership, *, may_edit: bool) -> dict[s
         "paper_text": as_html(content["text"]) if content and kind == "contract" else "",
         "links": list(links[:MOST_LINKS]),
         "can_link": bool(document.content) and not (isinstance(document, Invoice) and document.kind == Invoice.Kind.CREDIT_NOTE),
-        "acceptance": acceptance_of(document),
+        "acceptance": acceptance,
         "panels": urls_of(kind, document.pk),
         "mine": mine,
     }
