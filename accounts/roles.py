@@ -102,10 +102,11 @@ IMPLIED: dict[str, tuple[str, ...]] = {
         "accounts.view_apikey", "accounts.view_coachlink", "operations.view_accessreview",
         "billing.view_contribution", "billing.view_subscription", "billing.view_refund",
     ),
-    "operations.manage_alerts": ("billing.retry_stripeevent",),
+    "operations.manage_alerts": ("billing.retry_stripeevent", "mailing.retry_scheduledemail"),
     "operations.view_monitoring": (
         "tracker.view_opportunitycount", "studio.view_studiocount", "documents.view_documentcount", "audit.view_securityalert",
         "operations.view_blockednetwork", "billing.view_stripeevent", "billing.view_difference",
+        "mailing.view_scheduledemail", "mailing.view_emailtemplate", "mailing.view_sendingaccount",
     ),
     "operations.backup_restore": ("operations.rotate_keys", "billing.add_refund", "billing.end_subscription"),  # administrators only
 }  # fmt: skip

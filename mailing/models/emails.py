@@ -112,7 +112,7 @@ class ScheduledEmail(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.subject or self.kind
+        return str(self.pk)  # the console and the activity log name it so
 
     @property
     def document(self) -> Any:

@@ -33,7 +33,7 @@ class SendingAccount(models.Model):
         verbose_name_plural = _("sending accounts")
 
     def __str__(self) -> str:
-        return self.from_email
+        return str(self.pk)
 
     @property
     def key_owner(self) -> Owner:

@@ -57,7 +57,7 @@ class EmailTemplate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.pk)
 
 
 class TemplateVersion(models.Model):
