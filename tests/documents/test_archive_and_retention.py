@@ -8,7 +8,9 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.models import Membership, Organization
+from accounts.models import Membership, Organization, User
+from accounts.protections import Refused
+from accounts.services.users import delete_user
 from documents.models import Acceptance, ClientLink, Contract, Identity, Invoice, Payment, Quote
 from documents.services import acts, archiving, contracts, invoices, links, payments, quotes, retention
 from documents.tasks import archive_documents, end_retention
@@ -177,3 +179,15 @@ def test_a_copy_of_ones_own_data_holds_the_documents(anna, project):
         assert list(records(parts[name], anna)), name
         assert not list(records(parts[name], stranger)), name
     assert next(records(parts["acceptances"], anna))["name"] == "Claire Faure"
+
+
+def test_staff_do_not_delete_an_account_whose_studio_has_documents(anna, project, rf):
+    make_invoice(project, anna)
+    admin = make_user(role="admin")
+    request = rf.post("/")
+    request.user, request.session = admin, {}
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Refused, match="ask for an erasure instead"):
+        patch.setattr("accounts.services.users.step_up", lambda _request: None)
+        delete_user(admin, anna, request)
+    assert User.objects.filter(pk=anna.pk).exists() and Invoice.objects.exists()
+    assert DataKey.objects.get(owner_id=project.organization_id).destroyed_at is None
