@@ -13,7 +13,7 @@ from studio.services.timeline import add_entry
 
 LEASE = timedelta(minutes=5)  # for a batch to be prepared and begun; longer than any batch takes
 SENDING = timedelta(minutes=10)  # for one mail between its mark and the server's answer
-BATCH = 200
+BATCH = 600
 Status = ScheduledEmail.Status
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,9 +23,9 @@ from mailing.sending.smtp import Server, instance_server
 from studio.models import PhotoSession
 
 Status = ScheduledEmail.Status
-RELATED = (
-    "organization", "project", "contact", "template_version__template", "quote", "contract", "invoice",
-)  # fmt: skip
+# read once for all that have them in common
+SHARED = ("organization", "project", "template_version__template", "quote", "contract", "invoice")
+NOT_READ = ("contact__search_text", "contact__notes", "contact__phone", "contact__street")
 
 
 class NotNeeded(Exception):
@@ -50,7 +50,7 @@ class Sender:
 
 
 def load(ids: Sequence[UUID]) -> list[ScheduledEmail]:
-    rows = ScheduledEmail.objects.filter(pk__in=ids).select_related(*RELATED).prefetch_related("files")
+    rows = ScheduledEmail.objects.filter(pk__in=ids).select_related("contact").defer(*NOT_READ).prefetch_related(*SHARED)
     return sorted(rows, key=lambda row: row.due_at)
 
 
@@ -84,6 +84,14 @@ class Preparation:
         ids = {email.invoice_id for email in self.emails if email.invoice_id and email.occurrence}
         return set(ReminderStop.objects.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
 
+    @cached_property
+    def files(self) -> dict[UUID, list[AddedFile]]:
+        """What people added, by e-mail."""
+        found: dict[UUID, list[AddedFile]] = {}
+        for file in AddedFile.objects.filter(email__in=[email.pk for email in self.emails]).order_by("created_at", "pk"):
+            found.setdefault(cast("UUID", file.email_id), []).append(file)
+        return found
+
     def sender_of(self, email: ScheduledEmail) -> Sender:
         if email.organization_id not in self._senders:
             self._senders[email.organization_id] = _sender(self.accounts.get(email.organization_id), email)
@@ -105,7 +113,7 @@ class Preparation:
             html=words.html,
             message_id=email.message_id,
             date=timezone.localtime(),
-            attachments=(*((_attachment(document),) if document and email.attach else ()), *map(_added, email.files.all())),
+            attachments=(*((_attachment(document),) if document and email.attach else ()), *map(_added, self.files.get(email.pk, ()))),
         )
 
     def _require_reason(self, email: ScheduledEmail) -> None:

@@ -13,6 +13,7 @@ from requests_hardened.ip_filter import get_ip_address
 
 from aaperture.lib import safe_http
 from aaperture.lib.redaction import redact_text
+from mailing.mime import ADDRESS
 
 TIMEOUT = 30.0  # seconds for each answer; below the lease of a mail that is being sent
 LONGEST_REPLY = 200
@@ -65,7 +66,9 @@ class Connection:
     def envelope(self, sender: str, recipient: str) -> None:
         """MAIL and RCPT, in one go where the server can. Raises NotSent."""
         smtp = self._open()
-        first, second = f"MAIL FROM:{smtplib.quoteaddr(sender)}", f"RCPT TO:{smtplib.quoteaddr(recipient)}"
+        if not (ADDRESS.fullmatch(sender) and ADDRESS.fullmatch(recipient)):
+            raise ValueError("no address")  # `mailing.mime` writes no mail with such a one
+        first, second = f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"
         if not smtp.has_extn("pipelining"):
             self._command(lambda: smtp.docmd(first), "sender", smtp)
             self._command(lambda: smtp.docmd(second), "recipient", smtp)
