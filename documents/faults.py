@@ -25,6 +25,8 @@ WORDS = {
     "contact": gettext_lazy("Choose the client first, on the project’s page."),
     "lines": gettext_lazy("Add at least one line first."),
     "text": gettext_lazy("The contract has no text yet."),
+    "link": gettext_lazy("This link was taken back. Ask for a new one."),
+    "colleague": gettext_lazy("You are signed in to this studio; here the client answers. Write their answer down on the document’s page."),
 }
 
 

@@ -153,6 +153,8 @@ def client_accept(request: HttpRequest, link: ClientLink) -> HttpResponse:
     document = link.document
     if request.method == "GET" or isinstance(document, Invoice):
         return redirect("documents:client", pk=link.pk)
+    if _is_colleague(request, link):
+        return _page(request, link, fault=words_of(NotPossible("colleague")), status=403)
     form = AgreementForm(request.POST, options=_options(document), label_suffix="")
     if not form.is_valid():
         return _page(request, link, form=form, status=422)
@@ -175,6 +177,8 @@ def client_decline(request: HttpRequest, link: ClientLink) -> HttpResponse:
     document = link.document
     if request.method == "GET" or isinstance(document, Invoice):
         return redirect("documents:client", pk=link.pk)
+    if _is_colleague(request, link):
+        return _page(request, link, fault=words_of(NotPossible("colleague")), status=403)
     form = DeclineForm(request.POST, label_suffix="")
     if not form.is_valid():
         return _page(request, link, decline=form, status=422)

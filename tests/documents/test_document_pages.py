@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from audit.models import Activity
 from documents.models import Acceptance, ClientLink, Contract, ContractTemplate, Identity, Invoice, Payment, Quote
-from documents.services import contracts, invoices, links, quotes
+from documents.services import acts, contracts, invoices, links, quotes
+from documents.services.errors import NotPossible
 from documents.services.templates import add_first_templates
 from studio.models import TimelineEntry
 from tests.accounts.people import make_user
@@ -321,3 +322,24 @@ def test_a_link_is_shown_once_and_the_studio_looking_is_not_the_client(anna, pro
     web.post(url("quote_unlink", quote.pk))
     assert Client().get(url("client_open", token)).status_code == 404
     assert not many_contacts(quote.organization, 0) and invoices.left_of(quote).gross == GROSS
+
+
+def test_somebody_of_the_studio_does_not_answer_as_the_client(anna, project):
+    quote = quotes.mark_sent(make_quote(project, anna), actor=anna)
+    web, (_link, token) = browser_of(anna), links.make_link(quote, actor=anna)
+    path = web.get(url("client_open", token))["Location"]
+    for answer, said in (("accept/", {"name": "Claire Faure", "words": "Bon pour accord"}), ("decline/", {"reason": "Non"})):
+        page = web.post(path + answer, said)
+        assert page.status_code == 403 and "ici, c’est le client qui répond" in page.text
+    quote.refresh_from_db()
+    assert quote.status == "sent" and not Acceptance.objects.exists()
+
+
+def test_a_link_taken_back_a_moment_before_is_no_acceptance(anna, project):
+    quote = quotes.mark_sent(make_quote(project, anna), actor=anna)
+    link, _token = links.make_link(quote, actor=anna)
+    links.revoke_links(quote, actor=anna)
+    with pytest.raises(NotPossible, match="link"):
+        quotes.accept_quote(quote, acts.Act("Claire Faure", link=link))
+    quote.refresh_from_db()
+    assert quote.status == "sent" and not Acceptance.objects.exists()
