@@ -19,6 +19,7 @@ from mailing import object_store
 from mailing.mime import Address, Attachment, Mail
 from mailing.models import AddedFile, ReminderStop, ScheduledEmail, SendingAccount
 from mailing.placeholders import Filled, Wanting, compiled, filled, names_in
+from mailing.sending.claims import among
 from mailing.sending.smtp import Server, instance_server
 from studio.models import PhotoSession
 
@@ -50,7 +51,7 @@ class Sender:
 
 
 def load(ids: Sequence[UUID]) -> list[ScheduledEmail]:
-    rows = ScheduledEmail.objects.filter(pk__in=ids).select_related("contact").defer(*NOT_READ).prefetch_related(*SHARED)
+    rows = ScheduledEmail.objects.filter(pk__in=among(ids)).select_related("contact").defer(*NOT_READ).prefetch_related(*SHARED)
     return sorted(rows, key=lambda row: row.due_at)
 
 
@@ -88,7 +89,7 @@ class Preparation:
     def files(self) -> dict[UUID, list[AddedFile]]:
         """What people added, by e-mail."""
         found: dict[UUID, list[AddedFile]] = {}
-        for file in AddedFile.objects.filter(email__in=[email.pk for email in self.emails]).order_by("created_at", "pk"):
+        for file in AddedFile.objects.filter(email__in=among([email.pk for email in self.emails])).order_by("created_at", "pk"):
             found.setdefault(cast("UUID", file.email_id), []).append(file)
         return found
 
