@@ -14,6 +14,7 @@ from documents.models import Contract, Invoice, Quote
 from documents.services import contracts, invoices, quotes
 from mailing.message_ids import message_id
 from mailing.models import AddedFile, EmailTemplate, ScheduledEmail, TemplateVersion
+from mailing.placeholders import PLACEHOLDER
 from mailing.services.files import attach as attach_files
 from studio.models import Contact, Project
 from studio.services.timeline import add_entry
@@ -104,7 +105,8 @@ def unsaved(
     project: Project | None = None if isinstance(target, Contact) or target is None else target.project
     email = ScheduledEmail(
         organization=organization, created_by=actor, template_version=version, contact=contact, project=project, kind=template.kind,
-        occurrence=occurrence, recipient=contact.email, subject=_shown(version.subject), attach=attach, send_at=at, due_at=at,
+        occurrence=occurrence, recipient=contact.email,
+        subject=_shown(version.subject, target, contact), attach=attach, send_at=at, due_at=at,
     )  # fmt: skip
     if not isinstance(target, Contact) and target is not None:
         setattr(email, str(target._meta.model_name), target)
@@ -112,9 +114,12 @@ def unsaved(
     return email
 
 
-def _shown(subject: str) -> str:
-    """The template's subject, by which lists name the mail; its placeholders are filled when it is sent."""
-    return " ".join(subject.split())[:250]
+def _shown(subject: str, target: Document | Contact | None, contact: Contact) -> str:
+    """By which lists name the mail until it is sent and has its own: with what is known already."""
+    values = {"client.name": contact.name, "client.first_name": contact.greeting_name}
+    if target is not None and not isinstance(target, Contact):
+        values |= {f"{target._meta.model_name}.number": target.number, "contract.title": target.subject}
+    return " ".join(PLACEHOLDER.sub(lambda found: values.get(found[1]) or "…", subject).split())[:250]
 
 
 @transaction.atomic
