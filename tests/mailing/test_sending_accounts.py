@@ -20,7 +20,7 @@ from tests.mailing.post import contacts_named, mail_server, make_template, use_s
 from tests.studio.trade import studio_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PASSWORD = "s3cret-Of-The-Studio"
+PASSWORD = "words of the studio"
 
 
 def url(name, **query):
