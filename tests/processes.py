@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -124,3 +125,20 @@ def _server() -> socket.socket:
 
     atexit.register(end)
     return ours
+
+
+def wait_for_the_dead() -> None:
+    """Until PostgreSQL has noticed that killed processes are gone and has given their locks back, mostly within a millisecond."""
+    from django.db import connection
+
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database()"
+                " WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+            )
+            if cursor.fetchone() == (0,):
+                return
+        time.sleep(0.01)
+    raise TimeoutError("a killed process still holds a lock")

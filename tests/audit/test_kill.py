@@ -44,6 +44,7 @@ def die_at(module, name, call=1, after=False):
 def run(code: str, **environment: str) -> int:
     (process,) = processes.start(SET_UP + code, **environment)
     assert process.wait(60) in {0, -signal.SIGKILL}, process.errors
+    processes.wait_for_the_dead()
     return process.returncode
 
 
@@ -80,6 +81,7 @@ def test_a_sealer_killed_at_any_moment():
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        processes.wait_for_the_dead()
     seal_all()
     report = verify()
     assert report.is_intact and report.rows == Activity.objects.count() and report.unsealed == 0, report.findings

@@ -4,7 +4,6 @@ import io
 import os
 import runpy
 import signal
-import time
 import tracemalloc
 from datetime import timedelta
 
@@ -28,7 +27,7 @@ from operations.services import backups, restoring
 from tests.accounts.people import make_user
 from tests.audit.test_kill import SET_UP
 from tests.operations.instances import Instance
-from tests.processes import PROJECT
+from tests.processes import PROJECT, wait_for_the_dead
 from tests.test_settings import good
 
 KEY = "backups-of-tests-" + "q7" * 20
@@ -323,14 +322,6 @@ def test_the_list_is_what_lies_on_the_shelf(capsys):
 # --- processes that die ----------------------------------------------------------------------------------------------------
 
 
-def open_once_the_dead_ones_session_has_ended():
-    """PostgreSQL gives a killed process's lock back when it notices, some milliseconds later."""
-    end = time.monotonic() + 20
-    while not (found := backups.open_backups()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return found
-
-
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_killed_in_the_middle_it_is_never_taken_for_whole_and_the_next_one_is(test_database, settings, tmp_path):
@@ -346,7 +337,8 @@ def test_killed_in_the_middle_it_is_never_taken_for_whole_and_the_next_one_is(te
         where = shelf.shelf()
         assert (backup.status, backup.attempts) == ("running", tries) and list((tmp_path / "shelf").rglob("0*.sealed*"))
         assert shelf.whole(where) == [] and shelf.unfinished(where) == [backup.name]
-        assert open_once_the_dead_ones_session_has_ended() == [backup.pk]
+        wait_for_the_dead()
+        assert backups.open_backups() == [backup.pk]
     done = backups.carry_out(backup.pk)
     assert done.is_whole and shelf.whole(where) == [done.name] and shelf.unfinished(where) == []
     assert Activity.objects.filter(action="backup.made").count() == 1

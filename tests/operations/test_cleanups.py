@@ -26,6 +26,7 @@ from operations.tasks import clean_up, tick_maintenance
 from tests.accounts.people import PASSWORD, make_user
 from tests.audit.test_kill import SET_UP
 from tests.operations.instances import Instance
+from tests.processes import wait_for_the_dead
 from vault import services as vault
 from vault.models import DataKey
 
@@ -240,6 +241,7 @@ def test_killed_between_two_batches_it_goes_on_with_the_next_tick(test_database)
     code += f"from django.db.models import QuerySet\ndie_at(QuerySet, 'delete', 2)\nmaintenance.carry_out('{asked.pk}')"
     assert here.run(code).returncode == -signal.SIGKILL
     asked.refresh_from_db()
+    wait_for_the_dead()
     assert asked.status == "running" and Session.objects.count() == 3
     assert maintenance.open_runs() == [asked.pk]
     clean_up(str(asked.pk))
