@@ -172,7 +172,8 @@ def _go_on(detector: Detector, alert: SecurityAlert, group: Group) -> None:
     if detector.by == By.NETWORK:  # accounts, not tries
         more = max(0, group.count - alert.count)
     else:
-        later = _of_subject(_rows(detector, alert.last_seen_at), detector.by, group.subject).filter(recorded_at__gt=alert.last_seen_at)
+        later = _of_subject(_rows(detector, alert.last_seen_at), detector.by, group.subject)
+        later = later.filter(recorded_at__gt=alert.last_seen_at, recorded_at__lte=group.last)  # what came since is the next look's
         if detector.by == By.INSTANCE:  # the whole is what no alert of its parts tells of
             later = _without_siblings(detector, later, alert.first_seen_at)
         more = later.aggregate(n=_measure(detector))["n"] or 0

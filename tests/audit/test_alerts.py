@@ -170,6 +170,23 @@ def test_ten_thousand_failed_sign_ins_from_everywhere_open_one_alert_too(setting
     assert len(mailoutbox) == 1
 
 
+def test_what_comes_while_the_detector_looks_is_counted_once(monkeypatch):
+    failed_sign_ins(10)
+    detect()
+    failed_sign_ins(5)
+    latest, come = services.latest, iter([3])
+
+    def meanwhile(kind: str, subject: str) -> SecurityAlert | None:
+        failed_sign_ins(next(come, 0))
+        return latest(kind, subject)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "latest", meanwhile)
+        detect()
+    detect()
+    assert [alert.count for alert in SecurityAlert.objects.all()] == [18]
+
+
 def repeated(times: int, since: datetime) -> None:
     """What has been refused since then, so many times more."""
     columns = ", ".join(name for name in COLUMNS if name not in {"id", "recorded_at"})
