@@ -102,6 +102,11 @@ PARTS = (
     Part("pipelines", _("What is read, and when"), "integrations.Pipeline", _by("connection__owner"), "integrations:connections"),
     Part("scans", _("Scans"), "integrations.Run", _by("pipeline__connection__owner"), "integrations:run_list"),
     Part("dataset_rows", _("Rows of datasets"), "integrations.DatasetRow", _by("owner")),
+    Part("source_files", _("Files of records under way"), "integrations.SourceFile", _by("connection__owner"), "integrations:connections"),
+    Part(
+        "deliveries", _("Deliveries under way"), "integrations.Delivery", _by("connection__owner"), "integrations:connections",
+        frozenset({"digest"}),
+    ),
     Part("scan_events", _("Events of scans"), "integrations.RunEvent", _by("run__pipeline__connection__owner"), "integrations:run_list"),
     Part("contributions", _("Contributions"), "billing.Contribution", _by("user"), "billing:contribute"),
     Part("monthly_contributions", _("Monthly contributions"), "billing.Subscription", _by("user"), "billing:contribute"),
@@ -125,6 +130,7 @@ PARTS = (
 NOT_GIVEN = {
     "audit.AlertNote": "what operators write about attacks, not about a person who uses the site",
     "operations.ExportChunk": "the copies themselves",
+    "integrations.SourcePiece": "the content of a file that the person has brought, and that goes when it is read",
     "operations.BlockedNetwork": "networks that attack, not accounts",
     "billing.StripeEvent": "envelopes that say which object at Stripe changed; what changed is among the contributions",
     "billing.Difference": "what we and Stripe say differently, by Stripe's ids",
