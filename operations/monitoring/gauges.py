@@ -46,7 +46,10 @@ class Group(TextChoices):
 
 
 class Gauge(NamedTuple):
-    """`warn` and `bad` are reached at or above them; with `low`, at or below. `part` names what its readings are told apart by."""
+    """`warn` and `bad` are reached at or above them; with `low`, at or below. `part` names what its readings are told apart by.
+
+    `page` is the console's page that the advice names, by its URL's name, with the filter it speaks of.
+    """
 
     name: str
     group: Group
@@ -57,6 +60,7 @@ class Gauge(NamedTuple):
     bad: float | None = None
     low: bool = False
     part: str = ""
+    page: str = ""
 
     def judge(self, value: float) -> State:
         for limit, state in ((self.bad, State.BAD), (self.warn, State.WARN)):
@@ -94,11 +98,13 @@ GAUGES = {gauge.name: gauge for gauge in (
     Gauge("runs_last_hour", Group.RUNS, _("Runs asked for in the last hour"), C, part="status"),
     Gauge(
         "runs_failed_last_hour", Group.RUNS, _("Failed in the last hour"), C, warn=5, bad=50,
+        page="integrations_run_changelist?status__exact=failed",
         advice=_("Open Runs and filter by “failed”: one reason for all points at Google or the network, many at single mailboxes."),
     ),
     Gauge("connections", Group.RUNS, _("Connections"), C, part="status"),
     Gauge(
         "connections_failing", Group.RUNS, _("Connections that fail"), C, warn=1, bad=20,
+        page="integrations_connection_changelist?status__exact=error",
         advice=_("Open Connections and filter by “failing”. Those that wait for their owner’s permission are not among them."),
     ),
     Gauge(
@@ -112,15 +118,18 @@ GAUGES = {gauge.name: gauge for gauge in (
     ),
     Gauge(
         "alert_mails_unknown", Group.MAIL, _("Alert mails perhaps lost"), C, warn=1,
+        page="audit_securityalert_changelist",
         advice=_("A worker ended while it sent them. Open the alert and send its mail again."),
     ),
     Gauge("alerts_open", Group.TRUST, _("Alerts not resolved"), C, part="severity"),
     Gauge(
         "alerts_severe_open", Group.TRUST, _("Severe alerts not resolved"), C, bad=1,
+        page="audit_securityalert_changelist",
         advice=_("Open Security alerts, acknowledge, contain: docs/security/incident_response.md leads through the first hour."),
     ),
     Gauge(
         "secrets_overdue", Group.TRUST, _("Secrets older than 90 days"), C, warn=1,
+        page="operations_keys",
         advice=_("Keys and secrets names them and says how each is changed."),
     ),
     Gauge("secret_oldest_seconds", Group.TRUST, _("Oldest secret"), S),
@@ -146,15 +155,18 @@ GAUGES = {gauge.name: gauge for gauge in (
     ),
     Gauge(
         "backups_whole", Group.BACKUPS, _("Whole backups kept"), C, low=True, bad=0,
+        page="operations_backups",
         advice=_("Make one by hand (Backups), and restore it somewhere else once: only then it is one."),
     ),
     Gauge(
         "backup_age_seconds", Group.BACKUPS, _("Newest whole backup"), S, warn=26 * HOUR, bad=3 * DAY,
+        page="operations_backups",
         advice=_("Open Backups: the newest one says why it failed. Make one by hand once it is repaired."),
     ),
     Gauge("backup_size_bytes", Group.BACKUPS, _("Its size"), B),
     Gauge(
         "backups_failed", Group.BACKUPS, _("Failed since the newest whole one"), C, warn=1, bad=3,
+        page="operations_backups",
         advice=_("Open Backups for the reason: place not reachable, no room, or no BACKUP_KEY."),
     ),
     Gauge("database_size_bytes", Group.DATABASE, _("Size"), B),
@@ -174,6 +186,7 @@ GAUGES = {gauge.name: gauge for gauge in (
     Gauge("database_dead_rows", Group.DATABASE, _("Dead rows"), C),
     Gauge(
         "database_dead_share", Group.DATABASE, _("Dead rows in the worst table"), P, warn=0.3, bad=0.6,
+        page="operations_cleanups",
         advice=_("Autovacuum does not keep up: end long transactions first, then run the cleanup “database vacuum”."),
     ),
     Gauge("database_vacuum_oldest_seconds", Group.DATABASE, _("Longest without a vacuum, of tables that need one"), S, warn=7 * DAY,

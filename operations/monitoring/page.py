@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
@@ -49,6 +50,7 @@ class Line(NamedTuple):
     tone: str
     state: str
     advice: Any
+    page: str = ""
 
 
 def _seconds(value: float) -> str:
@@ -101,7 +103,9 @@ def _lines(readings: list[Reading]) -> Iterator[Line]:
             title = _("%(what)s: %(value)s") % {"what": title, "value": _part(one)}
         advice = NOT_MEASURED if one.state is State.UNKNOWN and not one.gauge.advice else one.gauge.advice
         is_judged = one.value is None or one.gauge.warn is not None or one.gauge.bad is not None
-        yield Line(title[:1].upper() + title[1:], value, TONES[one.state], str(WORDS[one.state]) if is_judged else "", advice)
+        yield Line(
+            title[:1].upper() + title[1:], value, TONES[one.state], str(WORDS[one.state]) if is_judged else "", advice, one.gauge.page
+        )
 
 
 def _groups(readings: list[Reading]) -> list[dict[str, Any]]:
@@ -125,13 +129,25 @@ def _to_do(groups: list[dict[str, Any]]) -> list[Line]:
     return list(once.values())
 
 
+def _with_links(request: HttpRequest, lines: list[Line]) -> list[dict[str, Any]]:
+    """Each with the page its advice names, if the reader has it."""
+    names = {entry["admin_url"]: entry["name"] for app in console.get_app_list(request) for entry in app["models"]}
+    found = []
+    for line in lines:
+        name, _sign, query = line.page.partition("?")
+        url = reverse(f"admin:{name}") if name else ""
+        link = {"url": f"{url}?{query}" if query else url, "link": names[url]} if url in names else {}
+        found.append(line._asdict() | link)
+    return found
+
+
 def state(request: HttpRequest) -> dict[str, Any]:
     user = operator(request)
     groups = _groups(snapshot.take())
     pictures = [*_charts(), *figures.charts_for(user, figures.MONITORING)]
     return {
-        "figures": figures.figures_for(user, figures.MONITORING), "charts": pictures, "groups": groups, "to_do": _to_do(groups),
-        "taken_at": timezone.localtime(),
+        "figures": figures.figures_for(user, figures.MONITORING), "charts": pictures, "groups": groups,
+        "to_do": _with_links(request, _to_do(groups)), "taken_at": timezone.localtime(),
     }  # fmt: skip
 
 

@@ -226,6 +226,8 @@ def test_the_page_says_what_to_do_and_polls_without_keeping_anybody_signed_in(cl
     assert 'hx-get="/console/monitoring"' in text and "What to do now" in text
     to_do = text[: text.index("Work that waits")]
     assert "Severe alerts not resolved: 1" in to_do and "acknowledge, contain" in to_do
+    assert 'href="/admin/audit/securityalert/"' in to_do, "the page that the advice names, for those who have it"
+    assert "operations/backups/" not in to_do and "BACKUP_KEY" in to_do
     assert re.search(r"Pipelines that are due: 1, the oldest for 2 h", text)
     assert "Runs per hour" in text and "Largest tables" in text and "Alerts per day" in text
     assert CANARY not in text and "10 min" in text, "thresholds stand beside what to do"
