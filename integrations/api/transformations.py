@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError
 from django.db.models import ProtectedError
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -105,8 +104,10 @@ class Base(ApiView):
     def saved(self, transformation: Transformation, request: Request, status: int = 200) -> Response:
         try:
             definitions.save_transformation(transformation, actor=actor_of(request), request=plain(request))
-        except IntegrityError:
-            raise Conflict("There is one of that name and version already.") from None
+        except definitions.NameTaken:
+            raise Conflict("There is one of that name already.") from None
+        except definitions.KindChanged:
+            raise Conflict("Pipelines use it, and these steps are for something else.", code="in_use") from None
         return Response(TransformationSerializer(transformation).data, status=status)
 
 

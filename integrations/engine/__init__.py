@@ -55,7 +55,7 @@ class MailReading(Reading):
         """The pipeline's steps; where the mail's owner objects to a second opinion, nobody outside is asked for one."""
         owner = self.connection.owner
         only_here = owner is not None and Objection.SECOND_OPINION in owner.objections
-        return compile_steps(self.pipeline.transformation.steps, only_here=only_here)
+        return compile_steps(self.pipeline.steps, only_here=only_here)
 
     def _read(self) -> Outcome:
         connector = opening.open_mailbox(self.connection, acting_user=self.actor, stopping=self.stop.wait)
@@ -73,7 +73,7 @@ class MailReading(Reading):
         if not position.changed and not cursor.retry:
             return Outcome(Run.Status.SUCCEEDED, "nothing_new")
         ids = self._unknown(connector, fetcher)
-        wanted = ids[: self.pipeline.max_messages]
+        wanted = ids[: self.most]
         ledger.counts.to_read = len(wanted)
         cursor.complete = False
         ledger.note()
@@ -89,7 +89,7 @@ class MailReading(Reading):
         if ledger.cancelled:
             raise Cancelled
         if len(ids) > len(wanted):
-            return Outcome(Run.Status.PARTIAL, "message_cap")
+            return Outcome(Run.Status.PARTIAL, self.cap_reason)
         cursor.settle(position.mark, self.latest)
         return Outcome(Run.Status.PARTIAL, "some_failed") if ledger.counts.failed else Outcome(Run.Status.SUCCEEDED)
 

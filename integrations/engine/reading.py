@@ -5,6 +5,7 @@ import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 from accounts.models import User
 from integrations.engine.fetching import Enough
@@ -77,6 +78,23 @@ class Reading(ABC):
         """Only the owner can help; the run's stop reason."""
         tokens.mark_needs_reauth(self.connection, code=code)
         return "needs_reauth"
+
+    @cached_property
+    def _left_today(self) -> int | None:
+        """What this day's cap allowed when the run began; None without such a cap."""
+        most = self.pipeline.max_per_day
+        return None if most is None else max(most - self.pipeline.read_today(but=self.run), 0)
+
+    @property
+    def most(self) -> int:
+        """How much this run may read."""
+        left = self._left_today
+        return self.pipeline.max_messages if left is None else min(self.pipeline.max_messages, left)
+
+    @property
+    def cap_reason(self) -> str:
+        """Why a run that has read as much as it may ends."""
+        return "message_cap" if self.most == self.pipeline.max_messages else "day_cap"
 
     @property
     def out_of_time(self) -> bool:

@@ -2,6 +2,22 @@
 
 from integrations.models.connections import REFRESH_AHEAD, Connection
 from integrations.models.datasets import DatasetRow
-from integrations.models.pipelines import Pipeline, Run, RunEvent, Transformation, validate_schedule
+from integrations.models.deliveries import Delivery
+from integrations.models.files import SourceFile, SourcePiece
+from integrations.models.pipelines import Pipeline, Run, RunEvent, validate_schedule
+from integrations.models.transformations import Transformation, TransformationVersion
 
-__all__ = ["REFRESH_AHEAD", "Connection", "DatasetRow", "Pipeline", "Run", "RunEvent", "Transformation", "validate_schedule"]
+__all__ = [
+    "REFRESH_AHEAD",
+    "Connection",
+    "DatasetRow",
+    "Delivery",
+    "Pipeline",
+    "Run",
+    "RunEvent",
+    "SourceFile",
+    "SourcePiece",
+    "Transformation",
+    "TransformationVersion",
+    "validate_schedule",
+]

@@ -1,7 +1,8 @@
 """What is done to what is read, where it goes, and what each run came to."""
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -15,42 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from aaperture.lib.uuid7 import uuid7
 from integrations import schedule as schedules
 from integrations.models.connections import Connection
+from integrations.models.transformations import Transformation, TransformationVersion
 
 if TYPE_CHECKING:
     from accounts.models import User
-
-
-class Transformation(models.Model):
-    """A named, versioned list of declarative steps; see `integrations.steps`."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(max_length=80)
-    version = models.PositiveIntegerField(default=1)
-    steps = models.JSONField(default=list)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        verbose_name = _("transformation")
-        verbose_name_plural = _("transformations")
-        ordering = ["name", "-version"]
-        permissions = [
-            ("execute_transformation", "Can execute transformations"),
-            ("test_transformation", "Can test transformations"),
-        ]
-        constraints = [
-            models.UniqueConstraint(fields=["name", "version"], name="integrations_transformation_version"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.name} v{self.version}"
-
-    def clean(self) -> None:
-        from integrations.steps import validate
-
-        try:
-            validate(self.steps)
-        except ValueError as error:
-            raise ValidationError({"steps": str(error)}) from None
 
 
 class PipelineQuerySet(models.QuerySet):
@@ -75,10 +44,28 @@ class Pipeline(models.Model):
     name = models.CharField(max_length=80)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="pipelines")
     transformation = models.ForeignKey(Transformation, on_delete=models.PROTECT, related_name="pipelines")
+    pinned = models.ForeignKey(
+        TransformationVersion,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="pipelines",
+        verbose_name=_("version"),
+        help_text=_("Empty: always the newest version."),
+    )
     destination = models.CharField(max_length=64, default="opportunities")
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("for whom"),
+        help_text=_("Whose board or contacts a pipeline of the instance fills."),
+    )
     enabled = models.BooleanField(default=True)
     schedule = models.CharField(
-        max_length=120,
+        max_length=200,
         default="03:00,15:00",
         blank=True,
         validators=[validate_schedule],
@@ -87,6 +74,12 @@ class Pipeline(models.Model):
     next_run_at = models.DateTimeField(null=True, blank=True)
     max_messages = models.PositiveIntegerField(default=10_000, help_text=_("Messages read per run at most."))
     max_seconds = models.PositiveIntegerField(default=900, help_text=_("Seconds per run at most."))
+    max_per_day = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Messages read per day (UTC) at most, by all runs together. Empty: no such limit."),
+    )
     keep_days = models.PositiveIntegerField(
         default=90,
         validators=[MinValueValidator(1), MaxValueValidator(3650)],
@@ -107,6 +100,26 @@ class Pipeline(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def person_id(self) -> UUID | None:
+        """To whom belongs what it keeps: the connection's owner, or whoever said that a pipeline of the instance's is for them."""
+        return self.connection.owner_id or self.recipient_id
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """What it does: its pinned version's steps, or the newest version's."""
+        return (self.pinned or self.transformation).steps
+
+    @property
+    def version(self) -> int:
+        return self.pinned.number if self.pinned else self.transformation.version
+
+    def read_today(self, *, but: "Run") -> int:
+        """How much its runs of this day (UTC) have read, without one of them."""
+        midnight = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        today = self.runs.filter(queued_at__gte=midnight).exclude(pk=but.pk).order_by().values_list("counts__read", flat=True)
+        return sum(found or 0 for found in today)
+
     def clean(self) -> None:
         """Source, steps and destination must be made for the same kind of thing; some destinations are a person's only."""
         from integrations.connectors import CONNECTORS, MailConnector
@@ -118,11 +131,13 @@ class Pipeline(models.Model):
             return
         destination = import_string(settings.PIPELINE_DESTINATIONS[self.destination])
         kind = MAIL if issubclass(CONNECTORS[self.connection.provider], MailConnector) else RECORDS
-        if destination.personal and self.connection.owner_id is None:
-            raise ValidationError({"connection": _("Opportunities belong to a person; this connection belongs to the instance.")})
+        if destination.personal and self.person_id is None:
+            raise ValidationError({"recipient": _("This belongs to a person, and the connection belongs to the instance: say for whom.")})
+        if self.pinned and self.pinned.transformation_id != self.transformation_id:
+            raise ValidationError({"pinned": _("That is a version of another transformation.")})
         if kind not in destination.takes:
             raise ValidationError({"destination": _("It does not take what this connection gives.")})
-        if kind_of(self.transformation.steps) != kind:
+        if kind_of(self.steps) != kind:
             raise ValidationError({"transformation": _("Its steps are not made for what this connection gives.")})
 
 
@@ -157,6 +172,7 @@ class Run(models.Model):
         CONNECTED = "connected", _("first read")
         SCHEDULE = "schedule", _("on schedule")
         CONTINUATION = "continuation", _("continued")
+        ARRIVAL = "arrival", _("on arrival")
 
     LIVE = (Status.QUEUED, Status.RUNNING)
     LOST_AFTER = timedelta(seconds=90)
@@ -169,6 +185,7 @@ class Run(models.Model):
     lease = models.UUIDField(null=True, blank=True, editable=False, help_text=_("Token of the process that runs it."))
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    transformation_version = models.PositiveIntegerField(null=True, editable=False)
     counts = models.JSONField(default=dict, blank=True)
     cursor_before = models.JSONField(default=dict, blank=True)
     cursor_after = models.JSONField(default=dict, blank=True)

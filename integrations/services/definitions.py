@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from accounts.models import User
 from audit.services import record
 from integrations.errors import NotConnected
-from integrations.models import Pipeline, Run, Transformation
+from integrations.models import Pipeline, Run, Transformation, TransformationVersion
 from integrations.services import pipelines
+from integrations.steps import kind_of
 
 
 @transaction.atomic
@@ -26,15 +28,61 @@ def delete_pipeline(pipeline: Pipeline, *, actor: User, request: HttpRequest | N
     pipeline.delete()
 
 
-@transaction.atomic
-def save_transformation(row: Transformation, *, actor: User, request: HttpRequest | None = None) -> None:
-    """A change of steps makes a new version."""
+class NameTaken(Exception):
+    """There is a transformation of that name already."""
+
+
+class KindChanged(ValueError):
+    """Pipelines run it on mail, and the new steps are for records, or the other way round."""
+
+
+class SavedMeanwhile(Exception):
+    """Somebody else has saved a newer version than the one these steps were made from."""
+
+
+def save_transformation(
+    row: Transformation, *, actor: User, request: HttpRequest | None = None, note: str = "", based_on: int | None = None
+) -> Transformation:  # fmt: skip
+    """Write name and steps; other steps make another version, which never changes.
+
+    `based_on` is the version that somebody began to edit. Raises NameTaken, KindChanged, SavedMeanwhile.
+    """
+    try:
+        with transaction.atomic():
+            return _save(row, actor=actor, request=request, note=note, based_on=based_on)
+    except IntegrityError:
+        raise NameTaken from None
+
+
+def _save(row: Transformation, *, actor: User, request: HttpRequest | None, note: str, based_on: int | None) -> Transformation:
     adding = row._state.adding
-    if not adding and Transformation.objects.get(pk=row.pk).steps != row.steps:
-        row.version += 1
+    before = None if adding else Transformation.objects.select_for_update().get(pk=row.pk)
+    if before is not None:
+        if based_on is not None and based_on != before.version:
+            raise SavedMeanwhile
+        if kind_of(before.steps) != kind_of(row.steps) and before.pipelines.filter(pinned=None).exists():
+            raise KindChanged
+        row.version = before.version + (before.steps != row.steps)
     row.save()
+    if before is None or before.version != row.version:
+        keep_version(row, note=note, actor=actor)
     name = "transformation.created" if adding else "transformation.updated"
     record(name, row, actor=actor, request=request, version=row.version)
+    return row
+
+
+def keep_version(row: Transformation, *, note: str = "", actor: User | None = None) -> TransformationVersion:
+    return TransformationVersion.objects.create(
+        transformation=row, number=row.version, steps=row.steps, note=note.strip()[:200], created_by=actor
+    )  # fmt: skip
+
+
+def restore_version(version: TransformationVersion, *, actor: User, request: HttpRequest | None = None) -> Transformation:
+    """The steps of an earlier version as the newest one. Raises KindChanged."""
+    row = Transformation.objects.get(pk=version.transformation_id)
+    row.steps = version.steps
+    note = gettext("Version %(n)d again") % {"n": version.number}
+    return save_transformation(row, actor=actor, request=request, note=note)
 
 
 @transaction.atomic
