@@ -26,12 +26,14 @@ def digest(content: Content) -> str:
 
 
 def as_pdf(content: Content) -> bytes:
-    """PDF/A-3a, tagged. The same content gives the same bytes."""
+    """PDF/A-3a where our fonts have every character, tagged always. The same content gives the same bytes."""
     made_at = datetime.combine(date.fromisoformat(content["dated_on"]), datetime.min.time(), UTC)
     with translation.override(content["language"]):
         if content["kind"] == "contract":
             return pdf("contract", _contract(content), made_at=made_at)
-        return pdf("sheet", _sheet(content), made_at=made_at)
+        sheet = _sheet(content)
+        code = (sheet["payment"] or {}).pop("qr", "")
+        return pdf("sheet", sheet, made_at=made_at, code=code)
 
 
 def as_words(content: Content) -> dict[str, Any]:
