@@ -74,7 +74,8 @@ def chosen(action: str, row: Any) -> dict[str, Any]:
 
 
 SCHEDULE = {"enabled": "on", "schedule": "04:00", "max_messages": 10, "max_seconds": 10}
-STEPS = '[{"do": "classify"}, {"do": "redact"}]'
+STEPS = {"name": "New", "chain": "mail", "steps": "2", "s0-do": "classify", "s1-do": "redact"}
+TRIED = {"act": "try", "sender": "a@b.test", "subject": "Hi", "text": "Hi"}
 Request = tuple[str, str, dict[str, Any]]  # method, path, form
 ROUTES: dict[tuple[str, str], tuple[str, Callable[[Things], Request]]] = {
     # (area, operation): (the page it stands on, what is asked)
@@ -95,10 +96,10 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Things], Request]]] = {
     ("connectors", "test_connection"): ("connectors", lambda t: ("post", f"{INTEGRATIONS}/connection/", chosen("test", t.waiting))),
     ("transformations", "view"): ("transformations", lambda t: ("get", f"{INTEGRATIONS}/transformation/{t.unused.pk}/change/", {})),
     ("transformations", "create"): (
-        "transformations", lambda t: ("post", f"{INTEGRATIONS}/transformation/add/", {"name": "New", "steps": STEPS})
+        "transformations", lambda t: ("post", f"{INTEGRATIONS}/transformation/add/", STEPS)
     ),
     ("transformations", "edit"): (
-        "transformations", lambda t: ("post", f"{INTEGRATIONS}/transformation/{t.unused.pk}/change/", {"name": "New", "steps": STEPS})
+        "transformations", lambda t: ("post", f"{INTEGRATIONS}/transformation/{t.unused.pk}/change/", STEPS)
     ),
     ("transformations", "delete"): (
         "transformations", lambda t: ("post", f"{INTEGRATIONS}/transformation/{t.unused.pk}/delete/", {"post": "yes"})
@@ -106,7 +107,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Things], Request]]] = {
     ("transformations", "execute"): ("transformations", lambda t: ("post", f"{INTEGRATIONS}/transformation/", chosen("execute", t.unused))),
     ("transformations", "test"): (
         "transformations",
-        lambda t: ("post", f"{INTEGRATIONS}/transformation/{t.unused.pk}/try/", {"sender": "a@b.test", "subject": "Hi", "text": "Hi"}),
+        lambda t: ("post", f"{INTEGRATIONS}/transformation/{t.unused.pk}/change/", STEPS | TRIED),
     ),
     ("users", "view"): ("users", lambda t: ("get", f"{USERS}/{t.person.pk}/change/", {})),
     ("users", "create"): (

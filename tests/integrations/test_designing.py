@@ -1,0 +1,205 @@
+"""Designing in the console: steps as forms, the bench on which they are tried, versions, dry runs, schedules."""
+
+import json
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+from django.urls import reverse
+
+from audit.models import Activity
+from integrations.models import Connection, DatasetRow, Pipeline, Run, Transformation, TransformationVersion
+from integrations.services import configured, definitions
+from integrations.step_forms import Draft
+from integrations.step_kinds import lines
+from tests.accounts.people import make_user
+
+pytestmark = pytest.mark.django_db
+EDITOR = {"chain": "records", "name": "Posts", "steps": "2", "s0-do": "filter", "s0-when": "open", "s1-do": "map"}
+FIELDS = {"s1-fields-name": ["title", "town", ""], "s1-fields-at": ["name", "place.town", ""]}
+STEPS = [{"do": "filter", "when": "open"}, {"do": "map", "fields": {"title": "name", "town": "place.town"}}]
+SECRET = "s3cret-Value"
+
+
+@pytest.fixture
+def designer(db):
+    return make_user(role="designer", name="Dominique", timezone="UTC")
+
+
+def staff(user) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def of_role(role: str) -> Client:
+    return staff(make_user(role=role, timezone="UTC"))
+
+
+def url(model: str, what: str, *args) -> str:
+    return reverse(f"admin:integrations_{model}_{what}", args=args)
+
+
+def text(response) -> str:
+    return response.content.decode()
+
+
+def test_steps_are_written_as_forms_added_moved_taken_away_and_saved(designer):
+    web = staff(designer)
+    assert "For records" in text(web.get(url("transformation", "add")))
+    first = web.get(url("transformation", "add") + "?chain=records")
+    assert [form.kind.do for form in first.context["draft"].forms] == ["map"]
+    sent = {"chain": "records", "name": "Posts", "steps": "1", "s0-do": "map", "s0-fields-name": ["title"], "s0-fields-at": ["name"]}
+    added = web.post(url("transformation", "add"), sent | {"act": "add", "add": "filter"}).context["draft"]
+    assert [form.kind.do for form in added.forms] == ["filter", "map"] and added.touched == 0
+    assert added.forms[1].told() == {"fields": [("title", "name")]}  # nothing that was written is lost
+    moved = web.post(url("transformation", "add"), EDITOR | FIELDS | {"act": "down:0"}).context["draft"]
+    assert [form.kind.do for form in moved.forms] == ["map", "filter"] and moved.touched == 1
+    gone = web.post(url("transformation", "add"), EDITOR | FIELDS | {"act": "remove:0"}).context["draft"]
+    assert [form.kind.do for form in gone.forms] == ["map"]
+    assert not Transformation.objects.filter(name="Posts").exists()
+    done = web.post(url("transformation", "add"), EDITOR | FIELDS | {"act": "save", "note": "The first"})
+    row = Transformation.objects.get(name="Posts")
+    assert done.url == url("transformation", "change", row.pk) and row.steps == STEPS
+    kept = row.versions.get()
+    assert (kept.number, kept.note, kept.created_by, kept.steps) == (1, "The first", designer, STEPS)
+    assert Activity.objects.get(action="transformation.created").details == {"version": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"s0-when": "]["}, "Step 1 (Keep only some)</a>: This is no JMESPath expression: ]["),
+        ({"s0-when": ""}, "Step 1 (Keep only some)</a>: This field is required."),
+        ({"s1-fields-at": ["name", "", ""]}, "Step 2 (Choose what is kept)</a>: Row 2: Give the field a name, and say where it is found."),
+        ({"s1-fields-name": ["a", "a", ""]}, "Step 2 (Choose what is kept)</a>: Row 2: “a” stands here twice."),
+        ({"s1-fields-at": ["name", "((", ""]}, "Row 2: This is no JMESPath expression: (("),
+        ({"s1-fields-name": [], "s1-fields-at": []}, "Name at least one field"),
+        ({"name": ""}, "Name</a>: This field is required."),
+        ({"name": "Gmail → opportunities"}, "There is a transformation of that name already."),
+        ({"s0-do": "map", "s1-do": "filter", "s0-fields-name": ["a"], "s0-fields-at": ["b"], "s1-when": "a"}, "The last step"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_step_and_field(designer, changes, words):
+    answer = staff(designer).post(url("transformation", "add"), EDITOR | FIELDS | changes | {"act": "save"})
+    assert words in text(answer).replace("&#x27;", "'") and answer.status_code == 200
+    assert not Transformation.objects.filter(name="Posts").exists()
+
+
+def test_a_page_that_no_page_of_ours_sent_is_not_found(designer):
+    web = staff(designer)
+    for changes in ({"steps": "21"}, {"steps": "x"}, {"s0-do": "classify"}, {"s0-do": "shell"}):
+        assert web.post(url("transformation", "add"), EDITOR | changes | {"act": "save"}).status_code == 404, changes
+
+
+def test_the_chain_for_mail_keeps_its_ends():
+    draft = Draft.of("mail")
+    assert [form.kind.do for form in draft.forms] == ["classify", "filter", "redact"]
+    for act in ("remove:0", "remove:2", "up:1", "down:1", "down:0", "up:2", "add:classify", "remove:9", "nonsense", "up:²"):
+        assert [form.kind.do for form in draft.changed(act).forms] == ["classify", "filter", "redact"], act
+    assert [form.kind.do for form in draft.changed("add:filter").forms] == ["classify", "filter", "filter", "redact"]
+
+
+def test_the_bench_shows_what_each_step_makes_of_a_sample_saved_or_not(designer):
+    web, path = staff(designer), url("transformation", "add")
+    sample = [{"name": "Wedding", "open": True, "place": {"town": "Lyon"}}, {"name": "Closed", "open": False}, {"open": "yes"}]
+    tried = web.post(path, EDITOR | FIELDS | {"act": "try", "record": json.dumps(sample)}).context["editor"].tried
+    assert [one.kept for one in tried] == [True, False, True]
+    assert '"town": "Lyon"' in tried[0].rows[1].output and "“open” finds true" in tried[0].rows[0].why
+    assert tried[1].why == "1. Keep only some: “open” finds nothing here: false."
+    same = EDITOR | FIELDS | {"s0-do": "dedupe", "s0-by": "name"}
+    tried = (
+        web.post(path, same | {"act": "try", "record": '[{"name": "A"}, {"name": "A", "place": {"town": "Nice"}}]'}).context["editor"].tried
+    )
+    assert [one.kept for one in tried] == [False, True] and tried[0].why == "Record 2 is the same and comes later: that one is kept."
+    wrong = EDITOR | FIELDS | {"s0-when": "length(name)"}
+    tried = web.post(path, wrong | {"act": "try", "record": '{"name": 5}'}).context["editor"].tried
+    assert not tried[0].kept and "It could not be worked out: " in tried[0].why and tried[0].rows[0].outcome[1] == "danger"
+    for bad, words in (("[1]", "object in braces"), ("{", "no JSON"), (json.dumps([{}] * 21), "too much")):
+        assert words in text(web.post(path, EDITOR | FIELDS | {"act": "try", "record": bad}))
+    mail = {"chain": "mail", "steps": "3", "s0-do": "classify", "s1-do": "filter", "s1-drop_labels": ["not_relevant"], "s2-do": "redact"}
+    page = web.post(path, mail | {"act": "try", "sender": "a@b.test", "subject": "Sale", "text": "-20 %"})
+    assert "“Not relevant” is left out." in text(page) and page.context["editor"].tried[0].kept is False
+    assert not DatasetRow.objects.exists() and not Transformation.objects.filter(name="Posts").exists()
+
+
+def test_a_sample_is_fetched_from_a_source_of_the_instances_and_from_no_other(feed, designer):
+    source = configured.add("http_json", "Jobs", {"url": feed.url + "/feed", "auth": "bearer", "secret": SECRET}, actor=designer)
+    theirs = Connection.objects.create(provider="http_json", owner=make_user(), name="Theirs", provider_subject="x", status="active")
+    feed.pages["/feed"] = [{"id": n, "name": f"Post {n}", "open": n != 2} for n in range(1, 9)]
+    web, path = staff(designer), url("transformation", "add")
+    offered = text(web.get(path + "?chain=records"))
+    assert str(source.pk) in offered and str(theirs.pk) not in offered
+    page = web.post(path, EDITOR | FIELDS | {"act": "fetch", "connection": str(source.pk)})
+    assert [one.kept for one in page.context["editor"].tried] == [True, False, True, True, True]
+    assert "Post 5" in text(page) and "Post 6" not in text(page) and SECRET not in text(page)
+    assert "Choose a connection" in text(web.post(path, EDITOR | FIELDS | {"act": "fetch", "connection": str(theirs.pk)}))
+    feed.statuses.append(500)
+    asked = len(feed.asked)
+    assert "did not answer" in text(web.post(path, EDITOR | FIELDS | {"act": "fetch", "connection": str(source.pk)}))
+    assert len(feed.asked) == asked + 1  # somebody waits: nothing is tried again
+    assert not DatasetRow.objects.exists() and not Run.objects.exists()
+
+
+def test_every_save_is_a_version_that_stays_and_can_come_back(designer):
+    web = staff(designer)
+    row = definitions.save_transformation(Transformation(name="Posts", steps=STEPS), actor=designer)
+    change = url("transformation", "change", row.pk)
+    other = EDITOR | FIELDS | {"s0-when": "price > `100`", "act": "save", "note": "Dear ones", "based_on": "1"}
+    assert web.post(change, other).status_code == 302
+    row.refresh_from_db()
+    assert row.version == 2 and row.steps[0]["when"] == "price > `100`"
+    late = web.post(change, other | {"s0-when": "late"})
+    assert "Somebody has saved another version meanwhile" in text(late) and 'value="2"' in text(late) and row.versions.count() == 2
+    assert web.post(change, other | {"based_on": "2"}).status_code == 302 and row.versions.count() == 2  # the same steps again
+    history = text(web.get(url("transformation", "versions", row.pk)))
+    assert "Dominique" in history and "Dear ones" in history
+    assert "<del>    Go on when: open</del>" in history and "<ins>    Go on when: price &gt; `100`</ins>" in history
+    assert "?old=" not in history and "Choose two versions" in text(web.get(url("transformation", "versions", row.pk) + "?new=1"))
+    assert json.loads(web.get(url("transformation", "json", row.pk, 1)).content) == STEPS
+    restore = url("transformation", "restore", row.pk, 1)
+    for role in ("viewer", "executor"):
+        assert of_role(role).post(restore).status_code == 403
+    assert web.get(restore).status_code == 200 and web.post(restore).status_code == 302
+    row.refresh_from_db()
+    assert (row.version, row.steps, row.versions.newest_first()[0].note) == (3, STEPS, "Version 1 again")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        TransformationVersion.objects.filter(number=1).update(steps=[])
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE integrations_transformationversion SET note = 'other'")
+    designer.delete()
+    assert row.versions.get(number=3).created_by is None
+
+
+def test_steps_for_something_else_are_refused_while_pipelines_run_them(designer):
+    row = definitions.save_transformation(Transformation(name="Posts", steps=STEPS), actor=designer)
+    source = Connection.objects.create(provider="http_json", name="Jobs", status="active")
+    Pipeline.objects.create(name="Jobs", connection=source, transformation=row, destination="dataset")
+    row.steps = [{"do": "classify"}, {"do": "redact"}]
+    with pytest.raises(definitions.KindChanged):
+        definitions.save_transformation(row, actor=designer)
+
+
+def test_steps_travel_as_json(designer):
+    web, path = staff(designer), url("transformation", "add")
+    page = web.post(path, EDITOR | FIELDS | {"act": "load", "json": json.dumps([STEPS[1]])})
+    assert [form.told() for form in page.context["draft"].forms] == [{"fields": [("title", "name"), ("town", "place.town")]}]
+    for bad, words in (
+        ("{", "no JSON"),
+        ('[{"do": "classify"}, {"do": "redact"}]', "something else"),
+        ('[{"do": "x"}]', "names what to do"),
+    ):
+        assert words in text(web.post(path, EDITOR | FIELDS | {"act": "load", "json": bad})), bad
+    assert lines("records", STEPS)[:2] == ["1. Keep only some", "    Go on when: open"]
+
+
+def test_a_viewer_reads_the_steps_and_presses_nothing(designer):
+    row = definitions.save_transformation(Transformation(name="Posts", steps=STEPS), actor=designer)
+    viewer, change = of_role("viewer"), url("transformation", "change", row.pk)
+    shown = text(viewer.get(change))
+    assert "town ← place.town" in shown and 'name="act"' not in shown and "Delete" not in shown
+    assert "Restore" not in text(viewer.get(url("transformation", "versions", row.pk)))
+    for act in ("save", "try", "fetch", "add"):
+        assert viewer.post(change, EDITOR | FIELDS | {"act": act}).status_code == 403
+    for path in (change, url("transformation", "versions", row.pk), url("transformation", "json", row.pk, 1)):
+        assert of_role("executor").get(path).status_code == 403, path
