@@ -195,7 +195,6 @@ TEMPLATES = [
     }
 ]
 FORM_RENDERER = "aaperture.lib.form_renderer.FormRenderer"
-HOME_URL = "tracker:board"
 
 # --- the hooks by which a lower app reaches a higher one ---------------------------------------------------------------
 PIPELINE_CLASSIFIER = "tracker.classification.classify"

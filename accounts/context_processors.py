@@ -29,6 +29,7 @@ def _navigation(request: UserRequest, studios: Any) -> list[dict[str, Any]]:
     ]
     stripe = settings.STRIPE_SECRET_KEY and settings.STRIPE_WEBHOOK_SECRET and "stripe" not in settings.DISABLED_INTEGRATIONS
     entries = [
+        ("home", _("Today"), "sun"),
         ("tracker:board", _("Opportunities"), "kanban"),
         *(entry for operation, entry in trade if not studios or may(studios[0].role, operation)),
         *([("tracker:coach_clients", _("Clients"), "users")] if request.user.role == Role.COACH else []),
@@ -43,8 +44,9 @@ def _navigation(request: UserRequest, studios: Any) -> list[dict[str, Any]]:
             url = reverse(name)
         except NoReverseMatch:
             continue
-        prefix = ("/settings/", "/accounts/") if name == "settings_profile" else url
-        found.append({"url": url, "label": label, "icon": icon, "active": request.path.startswith(prefix)})
+        prefix = {"settings_profile": ("/settings/", "/accounts/"), "home": (f"{url}today/",)}.get(name, (url,))
+        active = request.path == url or request.path.startswith(prefix)
+        found.append({"url": url, "label": label, "icon": icon, "active": active})
     return found
 
 

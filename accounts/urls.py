@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from accounts.views import api_keys, reports, security, site
+from accounts.views import api_keys, reports, security, site, today
 from accounts.views import settings as own
 
 site_urls = (
@@ -13,7 +13,7 @@ site_urls = (
     "site",
 )
 urlpatterns = [
-    path("", site.home, name="home"),
+    path("", today.today, name="home"),
     path("", include(site_urls)),
     path("auth/google", site.google_login, name="google_login"),
     path("accounts/", include("accounts.openid.urls")),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from documents.views import client, contracts, invoices, links, panels, quotes, search, settings
+from documents.views import client, contracts, invoices, links, panels, quotes, search, settings, today
 
 app_name = "documents"
 urlpatterns = [
@@ -48,6 +48,8 @@ urlpatterns = [
     path("documents/project/<uuid:pk>/", panels.project_panel, name="project_panel"),
     path("documents/contact/<uuid:pk>/", panels.contact_panel, name="contact_panel"),
     path("documents/search/", search.search_panel, name="search_panel"),
+    path("today/documents/", today.needs, name="today_needs"),
+    path("today/money/", today.money, name="today_money"),
     path("settings/studio/documents/", settings.documents, name="settings"),
     path("settings/studio/documents/templates/first/", settings.templates_first, name="templates_first"),
     path("settings/studio/documents/templates/add/", settings.template_add, name="template_add"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from integrations.views import connections, processing, runs
+from integrations.views import connections, processing, runs, today
 
 app_name = "integrations"
 urlpatterns = [
@@ -8,6 +8,7 @@ urlpatterns = [
     path("connections/gmail/connect/", connections.gmail_connect, name="gmail_connect"),
     path("connections/google/callback/", connections.google_callback, name="google_callback"),
     path("connections/<uuid:pk>/disconnect/", connections.disconnect, name="disconnect"),
+    path("today/connections/", today.needs, name="today_needs"),
     path("processing/start", processing.start, name="processing_start"),
     path("processing/status", processing.status, name="processing_status"),
     path("runs/", runs.run_list, name="run_list"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from mailing.views import bulk, compose, delivery, files, panels, reminders, settings
+from mailing.views import bulk, compose, delivery, files, panels, reminders, settings, today
 
 app_name = "mailing"
 urlpatterns = [
@@ -24,6 +24,8 @@ urlpatterns = [
     path("emails/of/invoice/<uuid:pk>/", panels.invoice_panel, name="invoice_panel"),
     path("emails/of/invoice/<uuid:pk>/stop/", reminders.reminders_stop, name="invoice_reminders_stop"),
     path("emails/of/invoice/<uuid:pk>/resume/", reminders.reminders_resume, name="invoice_reminders_resume"),
+    path("today/emails/", today.needs, name="today_needs"),
+    path("today/emails/soon/", today.soon, name="today_soon"),
     path("settings/studio/emails/reminders/", reminders.rule_add, name="rule_add"),
     path("settings/studio/emails/reminders/<uuid:pk>/remove/", reminders.rule_remove, name="rule_remove"),
     path("settings/studio/emails/", settings.settings, name="settings"),

@@ -5,3 +5,11 @@ from django.utils.translation import gettext_lazy as _
 class StudioConfig(AppConfig):
     name = "studio"
     verbose_name = _("Studio")
+
+    def ready(self) -> None:
+        from accounts import today
+
+        today.register(
+            today.Panel("needs", "studio:today_needs", _("Holds"), 40, "sessions.view"),
+            today.Panel("ahead", "studio:today_sessions", _("Next sessions"), 10, "sessions.view"),
+        )

@@ -1,10 +1,12 @@
 from django.urls import path
 
-from studio.views import calendar, contacts, imports, projects, search, sessions
+from studio.views import calendar, contacts, imports, projects, search, sessions, today
 
 app_name = "studio"
 urlpatterns = [
     path("search/", search.search, name="search"),
+    path("today/holds/", today.needs, name="today_needs"),
+    path("today/sessions/", today.sessions, name="today_sessions"),
     path("contacts/", contacts.contact_list, name="contact_list"),
     path("contacts/add/", contacts.contact_add, name="contact_add"),
     path("contacts/export.csv", contacts.contact_export, name="contact_export"),

@@ -20,6 +20,16 @@ def funnel_chart(reached: list[tuple[str, int]]) -> SafeString:
     )
 
 
+def stages_chart(counts: list[tuple[str, int]]) -> SafeString:
+    return funnel(
+        "stages",
+        title=_("Opportunities by stage"),
+        description=_("How many of your opportunities stand in each stage now."),
+        columns=(_("Stage"), _("Opportunities")),
+        points=[Point(str(Stage(stage).label), str(Stage(stage).label), count) for stage, count in counts],
+    )
+
+
 def answers_chart(weeks: list[tuple[date, int]]) -> SafeString:
     return bar_chart(
         "answers",

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tracker.views import board, coach, conversion, export, opportunities, search
+from tracker.views import board, coach, conversion, export, opportunities, search, today
 
 app_name = "tracker"
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("opportunities/<uuid:pk>/convert/", conversion.opportunity_convert, name="opportunity_convert"),
     path("opportunities/<uuid:pk>/merge/", opportunities.opportunity_merge, name="opportunity_merge"),
     path("opportunities/<uuid:pk>/delete/", opportunities.opportunity_delete, name="opportunity_delete"),
+    path("today/opportunities/", today.needs, name="today_needs"),
+    path("today/opportunities/stages/", today.stages, name="today_stages"),
+    path("today/clients/", today.clients, name="today_clients"),
     path("coach/clients", coach.clients, name="coach_clients"),
     path("coach/clients/<uuid:pk>/", coach.client, name="coach_client"),
     path("opportunities/signals/<uuid:pk>/delete/", opportunities.signal_delete, name="signal_delete"),

@@ -13,11 +13,6 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.openid.views import require_proof_to_link
 
 
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    return redirect(settings.HOME_URL)
-
-
 @login_not_required
 @require_POST
 def google_login(request: HttpRequest) -> HttpResponse:

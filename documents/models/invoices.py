@@ -9,13 +9,14 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import DecimalField, F, OuterRef, Q, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
 from documents.models.quotes import Quote
 from documents.models.sheets import DocumentQuerySet, Line, Sheet
+from studio.models.owned import OwnedQuerySet
 
 MONEY: DecimalField = DecimalField(max_digits=12, decimal_places=2)
 
@@ -48,6 +49,11 @@ class InvoiceQuerySet(DocumentQuerySet):
 
     def settled(self) -> Self:
         return self.claims().with_balance().filter(balance__lte=0)
+
+    def issued_per_month(self, *, since: date) -> dict[date, Decimal]:
+        """By the first of the month: what was invoiced, less what was credited."""
+        rows = self.exclude(status=Invoice.Status.DRAFT).filter(issued_on__gte=since).order_by()
+        return dict(rows.annotate(_month=TruncMonth("issued_on")).values_list("_month").annotate(Sum("gross")))
 
 
 class Invoice(Sheet):
@@ -140,6 +146,13 @@ class InvoiceLine(Line):
         indexes = [models.Index(fields=["invoice", "position"], name="documents_invoice_lines")]
 
 
+class PaymentQuerySet(OwnedQuerySet):
+    def per_month(self, *, since: date) -> dict[date, Decimal]:
+        """By the first of the month: what came in, less what went back."""
+        rows = self.filter(paid_on__gte=since).order_by()
+        return dict(rows.annotate(_month=TruncMonth("paid_on")).values_list("_month").annotate(Sum("amount")))
+
+
 class Payment(models.Model):
     """Money that came in, or went back (negative). Rows are added and never changed; a mistake is undone by a row of its own."""
 
@@ -160,6 +173,8 @@ class Payment(models.Model):
     reverses = models.OneToOneField("self", models.PROTECT, null=True, editable=False, related_name="reversed_by")
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+")
     recorded_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = PaymentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("payment")

@@ -56,6 +56,11 @@ class ScheduledEmailQuerySet(OwnedQuerySet):
     def need_somebody(self) -> Self:
         return self.filter(status__in=(Status.FAILED, Status.UNKNOWN, Status.HELD))
 
+    def in_trouble(self) -> Self:
+        """What went wrong: `need_somebody` without what people put on hold themselves."""
+        held = Q(status=Status.HELD) & ~Q(error="")
+        return self.filter(Q(status__in=(Status.FAILED, Status.UNKNOWN)) | held)
+
     def for_lists(self) -> Self:
         return self.select_related("contact", "quote", "contract", "invoice", "project", "template_version__template").defer(
             "contact__phone", "contact__search_text", "contact__notes", "quote__content", "contract__content", "contract__text",

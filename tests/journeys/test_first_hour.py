@@ -68,7 +68,7 @@ def test_from_the_front_door_to_the_board(page, live_server, demo, worker, axe, 
     page.get_by_role("button", name="Continue with Google").click()
     page.get_by_role("button", name=re.compile("camille@example.test")).click()
     page.get_by_role("button", name="Continue").click()
-    page.wait_for_url(live_server.url + "/opportunities/")
+    page.wait_for_url(live_server.url + "/")
 
     page.get_by_role("link", name="Connect Gmail").first.click()
     page.get_by_role("button", name=re.compile("continue to Google")).click()

@@ -86,7 +86,7 @@ def test_an_app_a_sign_in_with_it_a_lost_phone_and_a_recovery_code(page, live_se
     expect(page.get_by_text("This code does not fit")).to_be_visible()
     page.get_by_label("Code").fill(code_now(secret))
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(live_server.url + "/opportunities/**")
+    page.wait_for_url(live_server.url + "/")
 
     page.goto(live_server.url + "/settings/security/")
     sign_out(page)
@@ -95,7 +95,7 @@ def test_an_app_a_sign_in_with_it_a_lost_phone_and_a_recovery_code(page, live_se
     expect(page.get_by_text("by a command on the server")).to_be_visible()
     page.get_by_label("Code").fill(codes[3])
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(live_server.url + "/opportunities/**")
+    page.wait_for_url(live_server.url + "/")
     page.goto(live_server.url + "/settings/security/")
     expect(page.get_by_text("9 of 10 left")).to_be_visible()
     expect(page.get_by_role("cell", name="Password + Recovery code")).to_be_visible()
@@ -120,14 +120,14 @@ def test_a_passkey_opens_the_account_alone_and_serves_as_second_step(page, live_
     page.goto(live_server.url + "/settings/security/")
     sign_out(page)
     page.get_by_role("button", name="Sign in with a passkey").click()
-    page.wait_for_url(live_server.url + "/opportunities/**")
+    page.wait_for_url(live_server.url + "/")
     page.goto(live_server.url + "/settings/security/")
     expect(page.get_by_role("cell", name="Passkey", exact=True)).to_be_visible()
 
     sign_out(page)
     sign_in(page, live_server)
     page.get_by_role("button", name="Use a passkey").click()
-    page.wait_for_url(live_server.url + "/opportunities/**")
+    page.wait_for_url(live_server.url + "/")
 
 
 def test_a_locked_name_does_not_keep_a_passkey_out(page, live_server, camille):
@@ -141,7 +141,7 @@ def test_a_locked_name_does_not_keep_a_passkey_out(page, live_server, camille):
     sign_out(page)
     lock(live_server)
     page.get_by_role("button", name="Sign in with a passkey").click()
-    page.wait_for_url(live_server.url + "/opportunities/**")
+    page.wait_for_url(live_server.url + "/")
     page.goto(live_server.url + "/settings/security/")
     expect(page.get_by_text("Name locked").first).to_be_visible()
 
@@ -165,11 +165,11 @@ def test_a_browser_that_confirms_nothing_says_what_to_do(page, live_server, cami
 
 def test_a_session_elsewhere_is_ended_from_the_list(page, live_server, browser, camille):
     sign_in(page, live_server)
-    page.wait_for_url(live_server.url + "/opportunities/**")
+    page.wait_for_url(live_server.url + "/")
     elsewhere = browser.new_context(user_agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1")
     phone = elsewhere.new_page()
     sign_in(phone, live_server)
-    phone.wait_for_url(live_server.url + "/opportunities/**")
+    phone.wait_for_url(live_server.url + "/")
 
     page.goto(live_server.url + "/settings/security/")
     expect(page.get_by_text("This one", exact=True)).to_have_count(1)

@@ -36,12 +36,13 @@ def look_at(
     status: int = 200,
     known: frozenset[str] = frozenset(),
     looks: Sequence[tuple[int, str]] = LOOKS,
+    ready: Callable[[Any], None] | None = None,
     **options: Any,
 ) -> list[str]:
     """Open `url` and look at it in both sizes and both colour schemes, or in those of `looks`; returns faults.
 
     It is loaded once: size and colours are matters of style sheets, which follow as they do for somebody who turns
-    their phone. `known` names accessibility rules to pass over; `options` go to axe.
+    their phone. `known` names accessibility rules to pass over, `ready` waits for what is fetched later; `options` go to axe.
     """
     faults = []
     name = url.partition("//")[2].partition("/")[2].strip("/").replace("/", "_").replace("?", "_") or "home"
@@ -50,6 +51,8 @@ def look_at(
     response = page.goto(url)
     if response.status != status:
         faults.append(f"{name}: answered {response.status}")
+    if ready:
+        ready(page)
     for width, scheme in looks:
         page.set_viewport_size({"width": width, "height": 844})
         page.emulate_media(color_scheme=scheme)

@@ -38,13 +38,13 @@ class NotKept(Func):
 @require_GET
 @vary_on_headers("HX-Request")
 def board(request: UserRequest) -> HttpResponse:
-    mailboxes = _mailboxes(request)
+    mailboxes = mailboxes_of(request)
     listing = Listing(request.user, request.GET, mailboxes)
     if request.htmx and request.htmx.target == "board" and not request.htmx.history_restore_request:
         response = render(request, "tracker/_board_found.html", _shown(listing))
         response["HX-Push-Url"] = listing.url  # without the empty fields of the form
         return response
-    context = _shown(listing) | _tiles(request) | _reading(request, mailboxes) | _charts(request)
+    context = _shown(listing) | _tiles(request) | reading(request, mailboxes) | _charts(request)
     return render(request, "tracker/board.html", context)
 
 
@@ -60,14 +60,14 @@ def opportunity_move(request: UserRequest, pk: UUID) -> HttpResponse:
     opportunity = services.move_opportunity(opportunity, to=to, actor=request.user, request=request)
     if "query" not in request.POST:
         return redirect("tracker:opportunity_detail", pk=pk)
-    listing = Listing(request.user, QueryDict(request.POST["query"][:2000]), _mailboxes(request))
+    listing = Listing(request.user, QueryDict(request.POST["query"][:2000]), mailboxes_of(request))
     if not request.htmx:
         return redirect(listing.url)
     said = _("%(title)s moved to %(stage)s.") % {"title": opportunity.title, "stage": Stage(to).label}
     return render(request, "tracker/_board_moved.html", _shown(listing, moved=pk) | _tiles(request) | {"said": said, "moved_pk": pk})
 
 
-def _mailboxes(request: UserRequest) -> list[Connection]:
+def mailboxes_of(request: UserRequest) -> list[Connection]:
     return list(Connection.objects.visible_to(request.user).for_pages().exclude(status=Connection.Status.PENDING).order_by("created_at"))
 
 
@@ -114,7 +114,7 @@ def _tiles(request: UserRequest) -> dict[str, Any]:
     return {"figures": Opportunity.objects.visible_to(request.user).figures(since=timezone.now() - timedelta(days=7))}
 
 
-def _reading(request: UserRequest, mailboxes: list[Connection]) -> dict[str, Any]:
+def reading(request: UserRequest, mailboxes: list[Connection]) -> dict[str, Any]:
     """Where reading the mailboxes stands: which can be read, whether one is being read, how much was let go."""
     runs = Run.objects.visible_to(request.user).aggregate(
         any=Count("id"), live=Count("id", filter=Q(status__in=Run.LIVE)), not_kept=Sum(NotKept(F("counts__not_kept")))
