@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from integrations.items import Item, Record
 
@@ -53,12 +53,53 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """One thing that could not be read: a code that has words in `integrations.wording.EVENTS`, and where it stands. Never content."""
+
+    code: str
+    place: str = ""
+
+
+@dataclass(frozen=True)
 class Batch:
-    """Some records, how many beside them could not be read, and the mark from which reading goes on (empty: these were the last)."""
+    """Some records, what beside them could not be read, and the mark from which reading goes on (empty: these were the last).
+
+    `settle` is called in the transaction that stores them: what waited here for being read is then done with.
+    """
 
     records: list[Record]
-    unreadable: int
+    faults: list[Fault]
     mark: str
+    settle: Callable[[], None] | None = None
+
+
+class HeldFile(Protocol):
+    """A file that somebody brought and that lies here, sealed."""
+
+    name: str
+    encoding: str
+
+    def pieces(self, place: int = 0) -> Iterator[bytes]:
+        """Its bytes from `place` on."""
+
+    def settle(self) -> None:
+        """It has been read."""
+
+
+class HeldDeliveries(Protocol):
+    """What was delivered and waits here, sealed."""
+
+    def take(self, after: str, most: int) -> list[tuple[str, str]]:
+        """Names and texts, in the order of arrival, of those after the one called `after` (empty: from the first on)."""
+
+    def settle(self, names: list[str]) -> None:
+        """They have been read."""
+
+    def count(self) -> int:
+        """How many wait."""
+
+
+Held = HeldFile | HeldDeliveries | None
 
 
 class Connector(ABC):
@@ -67,6 +108,9 @@ class Connector(ABC):
     provider: ClassVar[str]
     scopes: ClassVar[tuple[str, ...]] = ()
     settings: ClassVar[tuple[Setting, ...]] = ()
+    told_apart_by: ClassVar[tuple[str, ...]] = ()  # the settings that say which source it is; none: each connection is one of its own
+    holds: ClassVar[str] = ""  # what others bring here for it: "file" or "deliveries"
+    makes_secret: ClassVar[bool] = False  # whether its secret is made here, and given to whoever calls us
     stopping: Callable[[float], bool]
 
     @abstractmethod
@@ -114,14 +158,21 @@ class MailConnector(Connector):
 class RecordConnector(Connector):
     """A source of JSON objects that staff described by `settings`."""
 
-    def __init__(self, config: Mapping[str, str], secret: str, *, stopping: Callable[[float], bool]) -> None:
+    def __init__(self, config: Mapping[str, str], secret: str, *, stopping: Callable[[float], bool], held: Held = None) -> None:
         self.config = {one.name: config.get(one.name, one.initial) for one in self.settings if not one.secret}
         self.secret = secret
         self.stopping = stopping
+        self.noticed: dict[str, int] = {}  # what a run tells at its end, by its code in `integrations.wording.EVENTS`
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
+    def close(self) -> None:
+        """Nothing is open, unless a connector says otherwise."""
+
     @abstractmethod
     def read(self, mark: str) -> Iterator[Batch]:
-        """Everything from `mark` on; empty: from the beginning."""
+        """Everything from `mark` on; empty: from the beginning. Nothing changes by reading: that is what `Batch.settle` is for."""
+
+    def give_up(self) -> None:
+        """What was read so far can never be read to its end, or nobody wants it any more."""

@@ -17,7 +17,7 @@ import jmespath
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib import safe_http
-from integrations.connectors.base import Batch, RecordConnector, Setting
+from integrations.connectors.base import Batch, Fault, Held, RecordConnector, Setting
 from integrations.errors import AccessWithdrawn, Refused, Unavailable
 from integrations.expressions import Expression
 from integrations.items import Record
@@ -54,6 +54,7 @@ class Place:
 
 class HttpJsonConnector(RecordConnector):
     provider = "http_json"
+    told_apart_by = ("url", "items")
     settings = (
         Setting("url", _("Address"), _("https:// and a public host. No keys in it: those go below, where they are sealed."), longest=2000),
         Setting("items", _("Where the list is"), _("JMESPath, such as data.items. Empty: the answer is the list."), required=False),
@@ -72,8 +73,8 @@ class HttpJsonConnector(RecordConnector):
         Setting("next", _("Where that link is"), _("JMESPath, such as links.next."), required=False),
     )  # fmt: skip
 
-    def __init__(self, config: Mapping[str, str], secret: str, *, stopping: Callable[[float], bool]) -> None:
-        super().__init__(config, secret, stopping=stopping)
+    def __init__(self, config: Mapping[str, str], secret: str, *, stopping: Callable[[float], bool], held: Held = None) -> None:
+        super().__init__(config, secret, stopping=stopping, held=held)
         self._http = safe_http.session()
 
     @classmethod
@@ -134,7 +135,7 @@ class HttpJsonConnector(RecordConnector):
 
     def _batch(self, items: list[Any], after: Place) -> Batch:
         records = [record for record in map(self._record, items) if record is not None]
-        return Batch(records, len(items) - len(records), after.dump())
+        return Batch(records, [Fault("quarantined", "no id")] * (len(items) - len(records)), after.dump())
 
     def _record(self, item: Any) -> Record | None:
         """None for what has no name of its own: it could not be told from another."""

@@ -1,6 +1,7 @@
 """The run's row while it runs: claimed by one process, kept alive, and written with each page in one transaction."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -36,6 +37,7 @@ class Page:
 
     kept: list[Kept] = field(default_factory=list)
     events: list[RunEvent] = field(default_factory=list)
+    settle: Callable[[], None] | None = None  # what is done with once it is stored
 
 
 def claim(run_id: UUID) -> Run | None:
@@ -89,6 +91,8 @@ class Ledger:
             self.counts.duplicates += stored.duplicates
             self._write(row)
             RunEvent.objects.bulk_create(page.events)
+            if page.settle is not None:
+                page.settle()
             Pipeline.objects.filter(pk=row.pipeline_id).update(cursor=self.cursor.dump())
 
     def finish(self, outcome: Outcome) -> None:

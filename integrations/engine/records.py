@@ -4,10 +4,10 @@ A batch and its mark commit together: a crash repeats a batch, and the destinati
 """
 
 from integrations import record_steps
-from integrations.connectors import Batch
+from integrations.connectors import Batch, RecordConnector
 from integrations.engine.ledger import Outcome, Page
 from integrations.engine.reading import Cancelled, Reading
-from integrations.items import Record
+from integrations.errors import Refused
 from integrations.models import Run, RunEvent
 from integrations.services import configured, opening
 from integrations.steps import printable
@@ -19,31 +19,46 @@ class RecordReading(Reading):
     unavailable = "feed_unavailable"
 
     def _read(self) -> Outcome:
-        steps = record_steps.compile_steps(self.pipeline.transformation.steps)
-        connector = opening.open_source(self.connection, acting_user=self.actor, stopping=self._stopping)
-        ledger, cursor = self.ledger, self.ledger.cursor
+        if self.most <= 0:
+            return Outcome(Run.Status.PARTIAL, self.cap_reason)
+        steps = record_steps.compile_steps(self.pipeline.steps)
+        connector = opening.open_source(self.connection, acting_user=self.actor, stopping=self._stopping, pipeline=self.pipeline)
+        cursor = self.ledger.cursor
         if cursor.complete:
             cursor.mark, cursor.complete = "", False
         try:
-            for batch in connector.read(cursor.mark):
-                if ledger.cancelled:
-                    raise Cancelled
-                self._take(batch, steps)
-                if batch.mark and ledger.counts.read >= self.pipeline.max_messages:
-                    return Outcome(Run.Status.PARTIAL, "message_cap")
-                if batch.mark and self.out_of_time:
-                    return Outcome(Run.Status.PARTIAL, "time_cap")
+            ended = self._read_with(connector, steps)
+            self._tell_noticed(connector)
+        except (Refused, Cancelled) as error:
+            connector.give_up()
+            self._tell_place(error)
+            raise
         finally:
             connector.close()
+        if ended:
+            return ended
+        cursor.mark, cursor.complete = "", True
+        return Outcome(Run.Status.SUCCEEDED, "" if self.ledger.counts.created or self.ledger.counts.updated else "nothing_new")
+
+    def _read_with(self, connector: RecordConnector, steps: list[record_steps.Step]) -> Outcome | None:
+        """Every batch; an outcome when a cap ends it before the source does."""
+        ledger = self.ledger
+        for batch in connector.read(ledger.cursor.mark):
+            if ledger.cancelled:
+                raise Cancelled
+            self._take(batch, steps)
+            if batch.mark and ledger.counts.read >= self.most:
+                return Outcome(Run.Status.PARTIAL, self.cap_reason)
+            if batch.mark and self.out_of_time:
+                return Outcome(Run.Status.PARTIAL, "time_cap")
         if ledger.cancelled:
             raise Cancelled
-        cursor.mark, cursor.complete = "", True
-        return Outcome(Run.Status.SUCCEEDED, "" if ledger.counts.created or ledger.counts.updated else "nothing_new")
+        return None
 
     def _take(self, batch: Batch, steps: list[record_steps.Step]) -> None:
         """Store one batch and the mark after it."""
-        counts, page = self.ledger.counts, Page()
-        counts.listed += len(batch.records) + batch.unreadable
+        counts, page = self.ledger.counts, Page(settle=batch.settle)
+        counts.listed += len(batch.records) + len(batch.faults)
         counts.to_read = counts.listed
         kept = {}
         for record in batch.records:
@@ -52,24 +67,32 @@ class RecordReading(Reading):
             except record_steps.Dropped as dropped:
                 counts.drop(record_steps.FILTERED, str(dropped))
             except Exception as error:  # noqa: BLE001 - a record of another shape must not end the run
-                self._quarantine(page, record, type(error).__name__)
+                self._quarantine(page, "quarantined", f"{printable(record.id, 120)}: {type(error).__name__}")
                 continue
             else:
                 kept[one.id] = one  # the last of those that are the same
             counts.read += 1
-        for _unnamed in range(batch.unreadable):
-            self._quarantine(page, None, "no id")
+        for fault in batch.faults:
+            self._quarantine(page, fault.code, fault.place)
         page.kept.extend(kept.values())
         counts.kept += len(kept)
         self.ledger.cursor.mark = batch.mark
         self.ledger.commit(page)
 
-    def _quarantine(self, page: Page, record: Record | None, why: str) -> None:
-        """Counted, told with the kind of fault only, left alone."""
+    def _quarantine(self, page: Page, code: str, text: str) -> None:
+        """Counted, told with the kind of fault and its place only, left alone."""
         self.ledger.counts.quarantined += 1
         if self.ledger.counts.quarantined <= MOST_EVENTS:
-            text = f"{printable(record.id, 120)}: {why}" if record else why
-            page.events.append(RunEvent(run=self.run, level=RunEvent.Level.WARNING, code="quarantined", text=text))
+            page.events.append(RunEvent(run=self.run, level=RunEvent.Level.WARNING, code=code, text=text))
+
+    def _tell_place(self, error: Exception) -> None:
+        """Where in a file reading ended."""
+        if isinstance(error, Refused) and error.detail:
+            self.ledger.note(RunEvent(run=self.run, level=RunEvent.Level.ERROR, code=error.code, text=error.detail))
+
+    def _tell_noticed(self, connector: RecordConnector) -> None:
+        if connector.noticed:
+            self.ledger.note(*(RunEvent(run=self.run, code=code, text=str(number)) for code, number in connector.noticed.items()))
 
     def _stopping(self, seconds: float) -> bool:
         """Wait between two tries, with a sign of life; whether somebody asked to stop."""

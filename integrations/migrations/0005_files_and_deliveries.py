@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="delivery",
             index=models.Index(
-                condition=models.Q(("applied_at", None)), fields=["pipeline", "received_at", "id"], name="integrations_delivery_queue"
+                condition=models.Q(("applied_at", None)), fields=["connection", "id"], name="integrations_delivery_queue"
             ),
         ),
         migrations.AddIndex(

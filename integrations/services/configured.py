@@ -13,6 +13,7 @@ from accounts.models import User
 from audit.services import record
 from integrations.connectors import CONNECTORS, Connector
 from integrations.models import Connection
+from integrations.services import deliveries
 
 LONGEST_NAME = 80
 SECRET = "secret"  # nosec B105 - the name of a setting
@@ -42,17 +43,24 @@ def cleaned(kind: type[Connector], values: Mapping[str, Any], *, kept_secret: st
     return found
 
 
-def _subject(values: Mapping[str, str]) -> str:
-    """The same source, read the same way, is one connection."""
-    told = "\n".join(value for name, value in sorted(values.items()) if name in ("url", "items"))
+def _subject(row: Connection, values: Mapping[str, str]) -> str:
+    """The same source, read the same way, is one connection; what others bring to us is not told apart by how it is read."""
+    names = CONNECTORS[row.provider].told_apart_by
+    if not names:
+        return str(row.pk)
+    told = "\n".join(value for name, value in sorted(values.items()) if name in names)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _put(row: Connection, name: str, values: dict[str, str]) -> None:
-    wanted = CONNECTORS[row.provider].wants_secret(values)
-    row.name, row.secret = name.strip()[:LONGEST_NAME], (values.get(SECRET) or None) if wanted else None
+    kind = CONNECTORS[row.provider]
+    row.name = name.strip()[:LONGEST_NAME]
+    if kind.makes_secret:
+        row.secret = row.secret or deliveries.new_secret()
+    else:
+        row.secret = (values.get(SECRET) or None) if kind.wants_secret(values) else None
     row.config = {key: value for key, value in values.items() if key != SECRET}
-    row.provider_subject = _subject(values)
+    row.provider_subject = _subject(row, values)
     row.status, row.error_code = Connection.Status.ACTIVE, ""
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from aaperture.lib import safe_http
 from audit.models import Activity
 from integrations import engine, tasks
-from integrations.connectors import CONNECTORS, http_json
+from integrations.connectors import http_json
 from integrations.engine.ledger import Ledger
 from integrations.expressions import Budget, Expression, TooMuch
 from integrations.models import Connection, DatasetRow, Pipeline, Run, RunEvent, Transformation
@@ -317,22 +317,3 @@ def test_a_dataset_is_read_exported_and_emptied_by_whom_the_matrix_allows(feed, 
         "dataset.exported",
         "dataset.emptied",
     }
-
-
-@pytest.mark.parametrize("provider", CONNECTORS)
-def test_every_connector_keeps_the_contract(provider, feed, designer):
-    kind = CONNECTORS[provider]
-    names = [setting.name for setting in kind.settings]
-    assert kind.provider == provider and len(names) == len(set(names)) and [s.name for s in kind.settings if s.secret] in ([], ["secret"])
-    assert provider in Connection.Provider.values and bool(kind.scopes) is not bool(kind.settings)
-    if not kind.settings:
-        return
-    with pytest.raises(Exception, match="needed"):
-        configured.cleaned(kind, {})
-    feed.pages["/feed"] = [item(1), item(2)]
-    source = kind(told(feed), SECRET, stopping=lambda _seconds: False)
-    assert SECRET not in repr(source) and source.check()
-    (batch,) = source.read("")
-    assert [record.id for record in batch.records] == ["1", "2"] and not batch.mark and "Post" not in repr(batch.records)
-    source.close()
-    source.close()

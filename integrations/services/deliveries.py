@@ -1,0 +1,193 @@
+"""Deliveries to addresses of ours (R-170): checked, stored once, acknowledged; a run takes them in.
+
+`X-Signature: v1=` HMAC-SHA256 in hex over `<X-Timestamp>.` and the raw body, good for five minutes either way. Every refusal is the same.
+The digest in the table makes a second storing impossible; Valkey only spares the database what has come before.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.cache import caches
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from aaperture.lib import limits
+from accounts.models import User
+from audit.services import record
+from integrations.models import Connection, Delivery, Pipeline
+
+LARGEST = 256 * 1024  # bytes of a body
+TOLERANCE = 300  # seconds between the signature and now
+REMEMBERED = 2 * TOLERANCE + 60  # seconds for which a signature is known: longer than it can be good for
+PER_MINUTE = 30_000  # accepted deliveries of one connection
+ROTATION = timedelta(days=7)  # for which the secret before is still good
+STAMP = re.compile(r"[1-9]\d{9}")
+SIGNATURE = re.compile(r"v1=[0-9a-f]{64}")
+NOBODYS = secrets.token_bytes(32)  # what is computed for an address that is none, so that it takes as long
+
+
+class DeliveryRefused(Exception):
+    """`code` is for our log; whoever sent it learns nothing but that."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+class TooMany(Exception):
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(seconds)
+
+
+def signature_of(secret: str, timestamp: str, body: bytes) -> str:
+    return "v1=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def new_secret() -> str:
+    return f"hook_{secrets.token_urlsafe(32)}"
+
+
+def secrets_of(connection: Connection) -> list[str]:
+    """The present one, and the one before as long as it is good."""
+    found = []
+    for line in (connection.secret or "").splitlines():
+        secret, _space, until = line.partition(" ")
+        end = parse_datetime(until) if until else None
+        if end is None or end > timezone.now():
+            found.append(secret)
+    return found
+
+
+def receive(pk: UUID, *, body: bytes, timestamp: str, signature: str) -> Connection:
+    """Store it once for every pipeline of its connection. Raises DeliveryRefused, TooMany, RedisError when nothing can be remembered."""
+    connection = Connection.objects.filter(pk=pk, provider=Connection.Provider.INBOUND_WEBHOOK, status=Connection.Status.ACTIVE).first()
+    if not _is_signed(secrets_of(connection) if connection else [], body, timestamp, signature) or connection is None:
+        raise DeliveryRefused("signature")
+    if not STAMP.fullmatch(timestamp) or abs(time.time() - int(timestamp)) > TOLERANCE:
+        raise DeliveryRefused("timestamp")
+    if seconds := limits.take([limits.Key(f"hook|{connection.pk}", PER_MINUTE, 60)]):
+        raise TooMany(seconds)
+    digest = hashlib.sha256(timestamp.encode() + b"." + body).digest()
+    _store(connection, digest, body)
+    return connection
+
+
+def _is_signed(known: list[str], body: bytes, timestamp: str, signature: str) -> bool:
+    """As many computations whether there are none, one or two secrets, and whichever of them it is."""
+    given = signature if SIGNATURE.fullmatch(signature) else "v1=" + "0" * 64
+    good = False
+    for secret in [*known, *[NOBODYS.hex()] * (2 - len(known))]:
+        same = hmac.compare_digest(signature_of(secret, timestamp[:32], body), given)
+        good = good or (same and secret in known)
+    return good
+
+
+def _store(connection: Connection, digest: bytes, body: bytes) -> None:
+    """Raises DeliveryRefused for what was stored before."""
+    remembered, name = caches["limits"], f"hook|{connection.pk}|{digest.hex()}"
+    if remembered.get(name):
+        raise DeliveryRefused("replay")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise DeliveryRefused("encoding") from None
+    pipelines = list(Pipeline.objects.filter(connection=connection, enabled=True).values_list("pk", flat=True)) or [None]
+    rows = [Delivery(connection=connection, pipeline_id=pk, digest=digest, body=text) for pk in pipelines]
+    try:
+        with transaction.atomic():
+            Delivery.objects.bulk_create(rows)
+    except IntegrityError:
+        raise DeliveryRefused("replay") from None
+    remembered.set(name, 1, REMEMBERED)  # after the commit: a crash in between costs a look at the table, not a delivery
+
+
+def is_first_for_a_while(connection: Connection, seconds: int = 2) -> bool:
+    """Whether a worker should be woken: one that has just been takes the rest."""
+    return bool(caches["limits"].add(f"hook|woken|{connection.pk}", 1, seconds))
+
+
+class HeldInbox:
+    """`connectors.base.HeldDeliveries`: what waits for one pipeline, or, to be counted, for a whole connection."""
+
+    def __init__(self, connection: Connection, pipeline: Pipeline | None) -> None:
+        self._connection = connection
+        self._rows = Delivery.objects.waiting_for(pipeline) if pipeline else Delivery.objects.waiting().filter(connection=connection)
+
+    def take(self, after: str, most: int) -> list[tuple[str, str]]:
+        rows = self._rows.filter(id__gt=UUID(after)) if after else self._rows
+        found = []
+        for row in rows.order_by("id")[:most]:
+            row.connection = self._connection  # whose key opens it: not asked for with each
+            found.append((str(row.pk), row.body or ""))
+        return found
+
+    def settle(self, names: list[str]) -> None:
+        Delivery.objects.filter(pk__in=names).update(body=None, applied_at=timezone.now())
+
+    def count(self) -> int:
+        return self._rows.count()
+
+
+def rotate(connection: Connection, *, actor: User, request: HttpRequest | None = None) -> str:
+    """Another secret; the one before stays good for a week. Raises PermissionDenied."""
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        _require(row, actor)
+        secret, before = new_secret(), (row.secret or "").splitlines()[:1]
+        ends = (timezone.now() + ROTATION).isoformat()
+        row.secret = "\n".join([secret, *(f"{one.partition(' ')[0]} {ends}" for one in before)])
+        row.save(update_fields=["secret"])
+        record("connection.secret_rotated", row, actor=actor, request=request)
+    return secret
+
+
+def end_former(connection: Connection, *, actor: User, request: HttpRequest | None = None) -> None:
+    """The secret before the present one is good no longer. Raises PermissionDenied."""
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        _require(row, actor)
+        row.secret = (row.secret or "").splitlines()[0]
+        row.save(update_fields=["secret"])
+        record("connection.former_secret_ended", row, actor=actor, request=request)
+
+
+def _require(row: Connection, actor: User) -> None:
+    its_own = row.owner_id == actor.pk or (row.owner_id is None and actor.has_perm("integrations.change_connection"))
+    if row.provider != Connection.Provider.INBOUND_WEBHOOK or row.status == Connection.Status.REVOKED or not its_own:
+        raise PermissionDenied
+
+
+def address_of(connection: Connection) -> str:
+    """Where others deliver to."""
+    return settings.PUBLIC_URL.rstrip("/") + reverse("integrations:hook", args=[connection.pk])
+
+
+def forget(connection: Connection) -> None:
+    """The connection ends: nothing that was delivered and not taken in stays."""
+    Delivery.objects.filter(connection=connection).delete()
+
+
+def sweep() -> int:
+    """Delete what was taken in some time ago, and what nobody has taken in for a week; how many."""
+    count: int = Delivery.objects.to_remove(timezone.now()).delete()[0]
+    return count
+
+
+def waiting_pipelines() -> set[Any]:
+    """Those for which something waits; of a connection that had none when it came, all that read from it."""
+    waiting = Delivery.objects.waiting()
+    its_own = set(waiting.exclude(pipeline=None).values_list("pipeline_id", flat=True).distinct()[:1000])
+    early = waiting.filter(pipeline=None).values("connection_id")
+    return its_own | set(Pipeline.objects.filter(connection_id__in=early).values_list("pk", flat=True))
