@@ -200,6 +200,7 @@ FORM_RENDERER = "aaperture.lib.form_renderer.FormRenderer"
 PIPELINE_CLASSIFIER = "tracker.classification.classify"
 PIPELINE_DESTINATIONS = {
     "opportunities": "tracker.destination.OpportunityDestination",
+    "contacts": "studio.destination.ContactDestination",
     "dataset": "integrations.services.datasets.DatasetDestination",
 }
 

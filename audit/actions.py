@@ -80,6 +80,10 @@ ACTIONS: dict[str, str] = {
     "connection.paused": "Connection paused",
     "connection.resumed": "Connection resumed",
     "connection.revoked": "Connection revoked",
+    "connection.secret_rotated": "Secret of an inbound webhook replaced",
+    "connection.former_secret_ended": "Former secret of an inbound webhook ended",
+    "webhook.refused": "Delivery to an inbound webhook refused",
+    "source_file.received": "File of records brought",
     # pipelines
     "pipeline.created": "Pipeline created",
     "pipeline.updated": "Pipeline changed",
@@ -120,6 +124,12 @@ ACTIONS: dict[str, str] = {
     "photo_session.moved": "Photo session moved to another status",
     "photo_session.hold_expired": "Hold of a photo session ran out, and its time was given to another",
     "photo_session.deleted": "Photo session deleted",
+    "photo_session.changed_elsewhere": "Photo session changed because it was changed in a connected calendar",
+    "photo_session.calendar_conflict": "Photo session changed here and in a connected calendar: waits for a choice",
+    "photo_session.calendar_chosen": "Chosen which version of a photo session counts, ours or the calendar’s",
+    "calendar.made": "Calendar of sessions made at Google",
+    "calendar.lost": "Calendar of sessions no longer there at Google",
+    "calendar.restarted": "Calendar of sessions to be made anew",
     # documents
     "identity.updated": "Studio’s identity on documents changed",
     "quote.created": "Quote drafted",

@@ -79,9 +79,14 @@ LIMITS = {
     "privacy_withdraw": Limit(20),
     "invitation_open": Limit(30),
     "integrations:gmail_connect": Limit(10, 60, WRITES),
+    "integrations:calendar_connect": Limit(10, 60, WRITES),
     "integrations:google_callback": Limit(20),
+    "integrations:hook": Limit(3000),  # from one address; each connection has a limit of its own (`integrations.services.deliveries`)
+    "integrations:file_add": Limit(10, 60, WRITES),
     "integrations:processing_start": Limit(5, 60, WRITES),
     "integrations:processing_status": Limit(120),
+    "studio:session_busy": Limit(60),  # each asks Google
+    "studio:calendar_read": Limit(10, 60, WRITES),
     "studio:contact_export": Limit(10),
     "studio:contact_import": Limit(10, 60, WRITES),
     "documents:quote_add": Limit(240, 60, WRITES),  # what a sheet comes to is asked for with each change
