@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db import connection as database
 
 from audit.services import record_many
-from integrations.items import KeptItem, StoreResult
+from integrations.items import Kept, KeptItem, KeptRecord, StoreResult
 from integrations.models import Connection, Pipeline, Run
+from tracker import feed_items
 from tracker.grouping import contact_of, continues, group_key, may_have_contact, reference_hashes
 from tracker.models import ForgottenSignal, Opportunity, Signal, StageMove, forgotten_name
 from tracker.replay import WRITTEN, replay, stages_set_by_hand
@@ -27,10 +28,11 @@ def forgotten_hash(connection_id: UUID, message_id: str) -> bytes:
 
 
 class OpportunityDestination:
-    """`known_ids()` and `store_page()`, as `settings.PIPELINE_DESTINATIONS` wants them."""
+    """`known_ids()` and `store_page()`, as `settings.PIPELINE_DESTINATIONS` wants them. Of records see `tracker.feed_items`."""
 
-    takes = frozenset({"mail"})
+    takes = frozenset({"mail", "records"})
     personal = True
+    fields = feed_items.FIELDS
 
     def known_ids(self, pipeline: Pipeline, ids: Iterable[str]) -> set[str]:
         """Those of `ids` that are stored, or were deleted by their owner and must not come back."""
@@ -43,17 +45,18 @@ class OpportunityDestination:
         gone = ForgottenSignal.objects.filter(connection_id=connection_id, message_hash__in=list(hashes))
         return known | {hashes[bytes(value)] for value in gone.values_list("message_hash", flat=True)}
 
-    def store_page(self, run: Run, items: list[KeptItem]) -> StoreResult:
+    def store_page(self, run: Run, kept: list[Kept]) -> StoreResult:
         """Store signals and the opportunities they make or move. The number of queries does not depend on the page's length."""
-        mailbox = run.pipeline.connection
-        if mailbox.owner_id is None:
+        owner_id = run.pipeline.person_id
+        if owner_id is None:
             raise ValueError("Opportunities belong to a person; this connection belongs to the instance.")
-        lock_board(mailbox.owner_id)
+        items = [feed_items.item_of(run.pipeline_id, one) if isinstance(one, KeptRecord) else one for one in kept]
+        lock_board(owner_id)
         known = self.known_ids(run.pipeline, [item.id for item in items])
         fresh = sorted((item for item in {item.id: item for item in items}.values() if item.id not in known), key=lambda i: i.received_at)
         if not fresh:
             return StoreResult(duplicates=len(items))
-        page = _Page(mailbox, fresh)
+        page = _Page(run.pipeline.connection, owner_id, fresh)
         page.place_all()
         page.write()
         return StoreResult(len(page.created), len(page.touched) - len(page.created), len(items) - len(fresh))
@@ -62,9 +65,9 @@ class OpportunityDestination:
 class _Page:
     """The signals of one page on their way to their opportunities."""
 
-    def __init__(self, mailbox: Connection, items: list[KeptItem]) -> None:
+    def __init__(self, mailbox: Connection, owner_id: UUID, items: list[KeptItem]) -> None:
         self.mailbox = mailbox
-        self.owner_id: UUID = mailbox.owner_id  # type: ignore[assignment]  # store_page() has checked
+        self.owner_id = owner_id
         self.items = items
         self.hashes = {item.id: reference_hashes(item.reply_references) for item in items}
         self.keys = {item.id: group_key(item.company, item.role) for item in items}

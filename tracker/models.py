@@ -18,6 +18,7 @@ from aaperture.lib.search import prefix_query, searchable
 from aaperture.lib.uuid7 import uuid7
 from accounts.models import User
 from accounts.objections import Objection
+from integrations.models import Connection
 from tracker.stages import LABEL_CHOICES, OPEN, Ball, Kind, Stage, Task
 
 LATEST = Coalesce("last_signal_at", "created_at")
@@ -228,7 +229,9 @@ class Signal(models.Model):
 
     @property
     def gmail_url(self) -> str:
-        """Opens the conversation in Gmail, in the account it came from."""
+        """Opens the conversation in Gmail, in the account it came from; empty for what came by no mail."""
+        if self.connection.provider != Connection.Provider.GMAIL:
+            return ""
         return f"https://mail.google.com/mail/u/?authuser={quote(self.connection.account_email)}#all/{quote(self.thread_id, safe='')}"
 
     @property

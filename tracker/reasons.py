@@ -10,6 +10,7 @@ REASONS = frozenset(
         _("a condition in their hands"),
         _("a list of adverts"),
         _("a newsletter, a promotion or an event for many"),
+        _("a record of a feed"),
         _("a recruiter, agent or founder approaches first"),
         _("a study, a press question or a paid test of a product"),
         _("a survey"),

@@ -48,9 +48,10 @@ def claim(run_id: UUID) -> Run | None:
     )
     if not claimed:
         return None
-    run = Run.objects.select_related("pipeline__connection__owner", "pipeline__transformation").get(pk=run_id)
+    run = Run.objects.select_related("pipeline__connection__owner", "pipeline__transformation", "pipeline__pinned").get(pk=run_id)
     run.cursor_before = run.cursor_after = run.pipeline.cursor
-    run.save(update_fields=["cursor_before", "cursor_after"])
+    run.transformation_version = run.pipeline.version
+    run.save(update_fields=["cursor_before", "cursor_after", "transformation_version"])
     return run
 
 

@@ -106,6 +106,11 @@ class Pipeline(models.Model):
         return self.connection.owner_id or self.recipient_id
 
     @property
+    def lacks_person(self) -> bool:
+        """Whether what it would keep belongs to a person, and there is none (any more)."""
+        return self.person_id is None and import_string(settings.PIPELINE_DESTINATIONS[self.destination]).personal
+
+    @property
     def steps(self) -> list[dict[str, Any]]:
         """What it does: its pinned version's steps, or the newest version's."""
         return (self.pinned or self.transformation).steps
@@ -131,7 +136,7 @@ class Pipeline(models.Model):
             return
         destination = import_string(settings.PIPELINE_DESTINATIONS[self.destination])
         kind = MAIL if issubclass(CONNECTORS[self.connection.provider], MailConnector) else RECORDS
-        if destination.personal and self.person_id is None:
+        if self.lacks_person:
             raise ValidationError({"recipient": _("This belongs to a person, and the connection belongs to the instance: say for whom.")})
         if self.pinned and self.pinned.transformation_id != self.transformation_id:
             raise ValidationError({"pinned": _("That is a version of another transformation.")})

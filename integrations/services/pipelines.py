@@ -43,7 +43,7 @@ def require_execute(pipeline: Pipeline, user: User) -> None:
 def start_run(pipeline: Pipeline, *, actor: User, trigger: str, request: HttpRequest | None = None) -> Run:
     """Queue a run by hand; the one under way is returned instead of a second. Raises NotConnected."""
     require_execute(pipeline, actor)
-    if pipeline.connection.status != Connection.Status.ACTIVE:
+    if pipeline.connection.status != Connection.Status.ACTIVE or pipeline.lacks_person:
         raise NotConnected(pipeline.connection.error_code)
     with transaction.atomic():
         run, created = queue_run(pipeline, trigger=trigger, requested_by=actor)
@@ -116,6 +116,6 @@ def queue_due() -> int:
         pipeline.next_run_at = next_after(pipeline.schedule, now)
         pipeline.save(update_fields=["next_run_at"])
         entitled = connection.owner is None or is_premium(connection.owner)
-        if entitled and connection.status == Connection.Status.ACTIVE:
+        if entitled and connection.status == Connection.Status.ACTIVE and not pipeline.lacks_person:
             queued += queue_run(pipeline, trigger=Run.Trigger.SCHEDULE)[1]
     return queued
