@@ -10,6 +10,7 @@ WORDS = {
     "sent": gettext_lazy("It is with the client already and does not change any more. Make a new version instead."),
     "draft": gettext_lazy("It is still a draft."),
     "accepted": gettext_lazy("The client has accepted it already."),
+    "accepted_before": gettext_lazy("The client has accepted the version before. Write another quote for what is added."),
     "declined": gettext_lazy("The client has declined it."),
     "expired": gettext_lazy("Its date is over. Make a new version with a later one."),
     "superseded": gettext_lazy("A newer version has taken its place."),

@@ -73,10 +73,15 @@ def delete_quote(quote: Quote, *, actor: User, request: HttpRequest | None = Non
 def make_ready(quote: Quote, *, actor: User | None, request: HttpRequest | None = None) -> Quote:
     """Give a draft its number, its date and its content, so that it can be read as it will go out. Nothing to do the second time.
 
-    Raises Incomplete when the client, the lines or the studio's identity are wanting.
+    Raises Incomplete when the client, the lines or the studio's identity are wanting, NotPossible("accepted_before") when the client
+    has accepted what it revises.
     """
     quote = _locked(quote)
-    if not quote.is_draft or quote.content:
+    if not quote.is_draft:
+        return quote
+    if quote.revises_id and Quote.objects.select_for_update().get(pk=quote.revises_id).status == Status.ACCEPTED:
+        raise NotPossible("accepted_before")
+    if quote.content:
         return quote
     lines = list(quote.lines.all())
     require_whole(quote, lines)

@@ -6,6 +6,7 @@ expired and a revoked link are answered alike.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -74,7 +75,8 @@ def _deliver(link: ClientLink, request: HttpRequest) -> None:
     """The mail with the link may be read before its sender has noted that it went out."""
     document = link.document
     if isinstance(document, Quote) and document.is_draft and document.content:
-        quotes.mark_sent(document, actor=None, request=request)
+        with suppress(NotPossible):  # they have accepted the version before: this one is to read
+            quotes.mark_sent(document, actor=None, request=request)
     elif isinstance(document, Contract) and document.is_draft and document.content:
         contracts.mark_sent(document, actor=None, request=request)
 

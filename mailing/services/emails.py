@@ -1,6 +1,7 @@
 """E-mails: scheduled, held, cancelled, sent again; and the ones in doubt resolved by somebody who knows."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from accounts.models import Organization, User
 from audit.services import record_many
 from documents.models import Contract, Invoice, Quote
 from documents.services import contracts, invoices, quotes
+from documents.services.errors import NotPossible as CannotBeSent
 from mailing.message_ids import message_id
 from mailing.models import AddedFile, EmailTemplate, ScheduledEmail, TemplateVersion
 from mailing.placeholders import PLACEHOLDER
@@ -194,11 +196,12 @@ def settle_sent(*, limit: int = 500) -> int:
     rows = ScheduledEmail.objects.filter(status=Status.SENT, settled_at=None).order_by("sent_at")
     for email in rows.select_related("quote", "contract", "invoice", "created_by")[:limit]:
         with transaction.atomic():
-            if email.quote:
-                quotes.mark_sent(email.quote, actor=email.created_by)
-            elif email.contract:
-                contracts.mark_sent(email.contract, actor=email.created_by)
-            elif email.invoice:
-                invoices.mark_sent(email.invoice, actor=email.created_by)
+            with suppress(CannotBeSent):  # somebody has changed it since; one must not stop the others
+                if email.quote:
+                    quotes.mark_sent(email.quote, actor=email.created_by)
+                elif email.contract:
+                    contracts.mark_sent(email.contract, actor=email.created_by)
+                elif email.invoice:
+                    invoices.mark_sent(email.invoice, actor=email.created_by)
             marked += ScheduledEmail.objects.filter(pk=email.pk, settled_at=None).update(settled_at=timezone.now())
     return marked

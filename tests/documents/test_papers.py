@@ -103,6 +103,10 @@ def test_a_revision_supersedes_what_it_revises_when_it_is_sent(project, anna):
     assert Quote.objects.get(pk=first.pk).status == "superseded" and second.number != first.number
     with refused("superseded"):
         quotes.accept_quote(first, CLIENT)
+    third = quotes.make_ready(quotes.revise_quote(second, actor=anna), actor=anna)
+    quotes.accept_quote(second, CLIENT)  # while the third was being written
+    with refused("accepted_before"):
+        quotes.mark_sent(third, actor=anna)
 
 
 # --- contracts ----------------------------------------------------------------------------------------------------------------
