@@ -190,6 +190,9 @@ def test_a_quote_is_sent_when_its_mail_is_with_a_link_and_its_pdf(anna, server):
     emails.settle_sent()
     quote = Quote.objects.get()
     assert (quote.status, quote.links.count()) == ("sent", 1) and emails.settle_sent() == 0
+    emptied = Quote.objects.create(organization=quote.organization)  # by somebody, while its mail went out
+    ScheduledEmail.objects.filter(pk=row.pk).update(quote=emptied, settled_at=None)
+    assert emails.settle_sent() == 1 and emails.settle_sent() == 0
     message = parsed(server.taken[0][1])
     assert message["subject"] == f"Devis {quote.number}" and message["reply-to"].addresses[0].addr_spec == "bonjour@studio.example"
     [attachment] = message.iter_attachments()
