@@ -96,3 +96,29 @@ class Unavailable(ProviderError):
 
 class LeaseLost(Exception):
     """Another process has taken over this run, or ended it: commit nothing more."""
+
+
+class ChangedThere(ProviderError):
+    """Somebody has changed it at the provider since we last saw it (412)."""
+
+    code = "changed_there"
+
+
+class Exists(ProviderError):
+    """The provider has something with this id already (409)."""
+
+    code = "exists"
+
+
+class PositionForgotten(ProviderError):
+    """The provider no longer knows what changed since our last reading (410): read everything anew."""
+
+    code = "position_forgotten"
+
+
+class AskedToWait(Unavailable):
+    """Too many requests; `seconds` is what the provider asked us to wait, or 0."""
+
+    def __init__(self, seconds: float = 0) -> None:
+        super().__init__()
+        self.seconds = seconds

@@ -22,9 +22,10 @@ class Flow:
     text_version: str
     connection_id: str
     started_at: float
+    provider: str = "gmail"
 
 
-def start(session: SessionBase, *, keep: bool, text_version: str, connection_id: str = "") -> Flow:
+def start(session: SessionBase, *, keep: bool, text_version: str, connection_id: str = "", provider: str = "gmail") -> Flow:
     """Begin a flow; several tabs may each have one, the oldest give way."""
     flow = Flow(
         state=secrets.token_urlsafe(32),
@@ -34,6 +35,7 @@ def start(session: SessionBase, *, keep: bool, text_version: str, connection_id:
         text_version=text_version,
         connection_id=connection_id,
         started_at=time.time(),
+        provider=provider,
     )
     session[KEY] = [*session.get(KEY, []), asdict(flow)][-MOST:]
     return flow

@@ -1,4 +1,4 @@
-"""Google's OAuth 2.0 for reading mail: a grant of its own, apart from signing in.
+"""Google's OAuth 2.0 for reading mail and for a calendar: grants of their own, apart from signing in and from each other.
 
 Every endpoint comes from the issuer's discovery document. Nothing here touches the database; tokens go in
 and out as values and appear in no message, log or repr.
@@ -22,6 +22,11 @@ from integrations.errors import IdTokenInvalid, OAuthRefused, OAuthUnavailable
 
 GMAIL_READONLY = "https://www.googleapis.com/auth/gmail.readonly"
 GMAIL_SCOPES = ("openid", "email", GMAIL_READONLY)
+CALENDAR = "https://www.googleapis.com/auth/calendar"
+CALENDAR_OWN = CALENDAR + ".app.created"  # one calendar that we make, and nothing in the others
+CALENDAR_LIST = CALENDAR + ".calendarlist.readonly"  # Google lets nobody find a calendar again without it
+CALENDAR_FREE_BUSY = CALENDAR + ".freebusy"
+CALENDAR_SCOPES = ("openid", "email", CALENDAR_OWN, CALENDAR_LIST, CALENDAR_FREE_BUSY)
 TIMEOUT = (5, 15)
 DOCUMENTS_KEPT = 3600
 CLOCK_SKEW = 60
@@ -110,13 +115,15 @@ def code_challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def authorization_url(*, redirect_uri: str, state: str, nonce: str, verifier: str, keep: bool, login_hint: str = "") -> str:
-    """Where the browser goes to grant reading; `keep` asks for a refresh token."""
+def authorization_url(
+    *, redirect_uri: str, state: str, nonce: str, verifier: str, keep: bool, login_hint: str = "", scopes: tuple[str, ...] = GMAIL_SCOPES
+) -> str:
+    """Where the browser goes to grant `scopes`; `keep` asks for a refresh token."""
     query = {
         "client_id": settings.GOOGLE_CLIENT_ID,
         "redirect_uri": redirect_uri,
         "response_type": "code",
-        "scope": " ".join(GMAIL_SCOPES),
+        "scope": " ".join(scopes),
         "state": state,
         "nonce": nonce,
         "code_challenge": code_challenge(verifier),

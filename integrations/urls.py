@@ -6,6 +6,7 @@ app_name = "integrations"
 urlpatterns = [
     path("connections/", connections.connection_list, name="connections"),
     path("connections/gmail/connect/", connections.gmail_connect, name="gmail_connect"),
+    path("connections/calendar/connect/", connections.calendar_connect, name="calendar_connect"),
     path("connections/google/callback/", connections.google_callback, name="google_callback"),
     path("connections/<uuid:pk>/disconnect/", connections.disconnect, name="disconnect"),
     path("today/connections/", today.needs, name="today_needs"),

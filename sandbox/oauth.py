@@ -34,6 +34,7 @@ SCOPE_TEXTS = {
     GOOGLE + "calendar": "See, edit, share, and permanently delete all the calendars you can access",
     GOOGLE + "calendar.app.created": "Make secondary Google calendars, and see, create, change, and delete events",
     GOOGLE + "calendar.events.owned": "See, create, change, and delete events on Google calendars you own",
+    GOOGLE + "calendar.calendarlist.readonly": "See the list of Google calendars you're subscribed to",
     GOOGLE + "calendar.freebusy": "View your availability in your calendars",
     "https://mail.google.com/": "Read, compose, send, and permanently delete all your email from Gmail",
 }

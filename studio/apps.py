@@ -8,6 +8,7 @@ class StudioConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import today
+        from studio import receivers  # noqa: F401  follows what others tell
 
         today.register(
             today.Panel("needs", "studio:today_needs", _("Holds"), 40, "sessions.view"),

@@ -152,6 +152,19 @@ class ThatDayForm(forms.Form):
         self.fields["timezone"].choices = zone_choices()  # type: ignore[attr-defined]
 
 
+class BusyForm(forms.Form):
+    """A day of one's own, and the times that are being thought of, if there are any yet."""
+
+    day = forms.DateField()
+    timezone = forms.ChoiceField()
+    start = forms.TimeField(required=False)
+    end = forms.TimeField(required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["timezone"].choices = zone_choices()  # type: ignore[attr-defined]
+
+
 class SessionMoveForm(forms.Form):
     to = forms.ChoiceField(choices=Status.choices)
     version = forms.IntegerField(required=False)

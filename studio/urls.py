@@ -1,6 +1,6 @@
 from django.urls import path
 
-from studio.views import calendar, contacts, imports, projects, search, sessions, today
+from studio.views import calendar, contacts, google_calendar, imports, projects, search, sessions, today
 
 app_name = "studio"
 urlpatterns = [
@@ -29,9 +29,14 @@ urlpatterns = [
     path("sessions/", calendar.session_month, name="session_month"),
     path("sessions/agenda/", calendar.session_agenda, name="session_agenda"),
     path("sessions/that-day/", calendar.session_that_day, name="session_that_day"),
+    path("sessions/busy/", google_calendar.session_busy, name="session_busy"),
+    path("sessions/calendars/", google_calendar.calendar_status, name="calendar_status"),
+    path("sessions/calendars/<uuid:pk>/read/", google_calendar.calendar_read, name="calendar_read"),
+    path("sessions/calendars/<uuid:pk>/make/", google_calendar.calendar_make, name="calendar_make"),
     path("sessions/add/", sessions.session_choose_project, name="session_choose_project"),
     path("sessions/<uuid:pk>/", sessions.session_detail, name="session_detail"),
     path("sessions/<uuid:pk>/edit/", sessions.session_edit, name="session_edit"),
     path("sessions/<uuid:pk>/move/", sessions.session_move, name="session_move"),
+    path("sessions/<uuid:pk>/calendars/<uuid:row_pk>/", google_calendar.session_calendar, name="session_calendar"),
     path("sessions/<uuid:pk>/delete/", sessions.session_delete, name="session_delete"),
 ]

@@ -25,10 +25,11 @@ from accounts.sessions import SessionStore
 from billing.models import Contribution
 from documents.models import ContractTemplate
 from documents.services import contracts, payments, quotes
+from integrations.models import Connection
 from mailing.models import AddedFile, ReminderRule
 from mailing.services import emails
 from operations.models import DataExport
-from studio.models import ContactImport
+from studio.models import CalendarEvent, ContactImport, SessionCalendar
 from studio.services import timeline
 from tests.accounts.people import make_user, step_up
 from tests.api.caller import with_key, with_token
@@ -98,7 +99,11 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
     export = DataExport.objects.create(user=owner, status="ready", expires_at=timezone.now() + timedelta(days=1))
     transformation = {"pk": things.pipeline.transformation_id}
     project = make_project(studio, contact=make_contact(studio))
+    grant = Connection.objects.create(owner=owner, provider="google_calendar", provider_subject="owners", status="active")
+    in_calendar = CalendarEvent(calendar=SessionCalendar.objects.create(connection=grant), event_id="aapowners", conflict="changed")
     session = make_session(project, owner)
+    in_calendar.session = session
+    in_calendar.save()
     make_identity(studio, owner)
     quote = quotes.mark_sent(make_quote(project, owner), actor=owner)
     contract = contracts.create_contract(studio, fields={"contact": project.contact, "subject": "C", "text": "x"}, actor=owner)
@@ -121,6 +126,8 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
         "studio:contact_import_": {"pk": ContactImport.objects.create(organization=studio, columns=["name"], content="name\nx").pk},
         "studio:contact_": {"pk": project.contact_id},
         "studio:note_remove": {"pk": timeline.add_note(project, text="x", actor=owner).pk},
+        "studio:calendar_": {"pk": in_calendar.calendar_id},
+        "studio:session_calendar": {"pk": session.pk, "row_pk": in_calendar.pk},
         "studio:session_add": {"pk": project.pk},
         "studio:session_": {"pk": session.pk},
         "studio:": {"pk": project.pk},

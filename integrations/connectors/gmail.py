@@ -1,20 +1,13 @@
 """Gmail, read only: the narrow query's messages, whole but for attachments, which are never fetched."""
 
-import json
 import random
-import socket
-import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
 from threading import Lock, local
 from typing import Any
 
-import googleapiclient.http
 import httplib2
 from django.conf import settings
-from googleapiclient.discovery import Resource, build_from_document
-from googleapiclient.discovery_cache import get_static_doc
 from googleapiclient.errors import Error as GoogleError
 from googleapiclient.errors import HttpError
 from googleapiclient.http import HttpRequest
@@ -23,33 +16,12 @@ from aaperture.lib.mime import UnreadableMail, mail_from_gmail
 from integrations import google, quota
 from integrations.connectors.base import AccessToken, Listing, MailConnector, Position
 from integrations.connectors.gmail_query import narrow_query
-from integrations.errors import AccessWithdrawn, Gone, OAuthUnavailable, Refused, Unauthorized, Unavailable, Unreadable
+from integrations.errors import AccessWithdrawn, Gone, Refused, Unauthorized, Unavailable, Unreadable
+from integrations.google_api import BROKEN_LINE, RATE_REASONS, described, no_redirects, reason_of
 from integrations.items import Item
 
 PAGE = 500
-# The library turns a longer GET into a POST with an override header; Google takes long addresses, and others only those.
-googleapiclient.http.MAX_URI_LENGTH = 8000
-RATE_REASONS = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded", "backendError"}
-BROKEN_LINE = (OSError, socket.timeout, ssl.SSLError, httplib2.HttpLib2Error, ConnectionError)
 LONGEST_WAIT = 32.0
-
-
-@cache
-def _messages(root: str) -> tuple[Resource, Resource]:
-    """The `users` and `users.messages` resources of the library's own discovery document, moved to `root`."""
-    document = json.loads(get_static_doc("gmail", "v1"))
-    document["rootUrl"] = document["baseUrl"] = root.rstrip("/") + "/"
-    document.pop("mtlsRootUrl", None)
-    users = build_from_document(document, http=httplib2.Http()).users()
-    return users, users.messages()
-
-
-def _reason(error: HttpError) -> str:
-    """Google's machine-readable reason of an error answer; the rest of the body is not looked at."""
-    try:
-        return json.loads(error.content)["error"]["errors"][0]["reason"]
-    except (ValueError, KeyError, IndexError, TypeError):
-        return ""
 
 
 class GmailConnector(MailConnector):
@@ -59,11 +31,8 @@ class GmailConnector(MailConnector):
 
     def __init__(self, token: AccessToken, *, account: str, stopping: Callable[[float], bool]) -> None:
         super().__init__(token, account=account, stopping=stopping)
-        try:
-            google.require_tls(settings.GOOGLE_API_ROOT)
-        except OAuthUnavailable as error:
-            raise Refused(error.code) from None
-        self._users, self._messages = _messages(settings.GOOGLE_API_ROOT)
+        self._users = described("gmail", "v1").users()
+        self._messages = self._users.messages()
         self._budget = quota.gmail_budget(account)
         self._own = local()
         self._opened: list[httplib2.Http] = []
@@ -111,8 +80,7 @@ class GmailConnector(MailConnector):
     def _http(self) -> httplib2.Http:
         """This thread's own kept connection; httplib2 is not thread-safe."""
         if not hasattr(self._own, "http"):
-            http = httplib2.Http(timeout=settings.GMAIL_CALL_TIMEOUT, proxy_info=None)
-            http.follow_redirects = False
+            http = no_redirects(settings.GMAIL_CALL_TIMEOUT)
             with self._lock:
                 self._opened.append(http)
             self._own.http = http
@@ -145,13 +113,13 @@ class GmailConnector(MailConnector):
             raise Unauthorized from None
         if status == 404:
             raise Gone from None
-        if status == 429 or (status == 403 and _reason(error) in RATE_REASONS):
+        if status == 429 or (status == 403 and reason_of(error) in RATE_REASONS):
             asked = error.resp.get("retry-after", "")
             seconds = min(float(asked), LONGEST_WAIT) if asked.isdigit() else settings.GMAIL_FIRST_WAIT
             self._budget.penalise(seconds)
             return seconds
         if status == 403:
-            raise (AccessWithdrawn if _reason(error) == "insufficientPermissions" else Refused) from None
+            raise (AccessWithdrawn if reason_of(error) == "insufficientPermissions" else Refused) from None
         if status < 500:
             raise Unreadable(detail=f"http_{status}") from None
         return 0.0

@@ -24,6 +24,16 @@ class ConnectionQuerySet(models.QuerySet):
     def visible_to(self, user: "User") -> Self:
         return self.filter(owner=user)
 
+    def mailboxes(self) -> Self:
+        return self.filter(provider=Connection.Provider.GMAIL)
+
+    def calendars(self) -> Self:
+        return self.filter(provider=Connection.Provider.GOOGLE_CALENDAR)
+
+    def of_google_account(self, subject: str) -> Self:
+        """Every grant of one Google account, whoever's: Google withdraws them together."""
+        return self.filter(provider__in=Connection.OF_GOOGLE, provider_subject=subject)
+
     def usable(self) -> Self:
         return self.filter(status=Connection.Status.ACTIVE)
 
@@ -50,6 +60,7 @@ class Connection(models.Model):
 
     class Provider(models.TextChoices):
         GMAIL = "gmail", "Gmail"
+        GOOGLE_CALENDAR = "google_calendar", "Google Calendar"
         HTTP_JSON = "http_json", _("JSON over https")
 
     class Status(models.TextChoices):
@@ -59,6 +70,8 @@ class Connection(models.Model):
         PAUSED = "paused", _("Paused")
         ERROR = "error", _("Failing")
         REVOKED = "revoked", _("Disconnected")
+
+    OF_GOOGLE = (Provider.GMAIL, Provider.GOOGLE_CALENDAR)
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(

@@ -13,9 +13,9 @@ from audit.services import record
 from integrations import google
 from integrations.connectors import CONNECTORS, RecordConnector
 from integrations.errors import NotConnected, OAuthUnavailable, ProviderError, Unauthorized
+from integrations.grant_kinds import KINDS
 from integrations.models import Connection, Run
-from integrations.services import configured, opening, tokens
-from integrations.services.grants import PURPOSE
+from integrations.services import calendars, configured, opening, tokens
 
 
 class AlreadyPending(Exception):
@@ -48,9 +48,9 @@ def disconnect_all(user: User, *, actor: User, request: HttpRequest) -> int:
 
 
 def _withdraw(connection: Connection, token: str) -> Disconnected:
-    others = Connection.objects.usable().filter(provider=connection.provider, provider_subject=connection.provider_subject)
-    if not token or connection.provider != Connection.Provider.GMAIL or others.exists():
-        return Disconnected(confirmed=True)  # Google revokes an account's grants together: another person's must live
+    others = Connection.objects.usable().of_google_account(connection.provider_subject)
+    if not token or connection.provider not in Connection.OF_GOOGLE or others.exists():
+        return Disconnected(confirmed=True)  # Google revokes an account's grants together: another person's, or feature's, must live
     try:
         return Disconnected(confirmed=google.revoke(token))
     except OAuthUnavailable:
@@ -73,7 +73,8 @@ def _forget(connection: Connection, *, actor: User, request: HttpRequest | None,
     row.pipelines.update(next_run_at=None)
     others = Connection.objects.filter(owner=row.owner_id, provider=row.provider).exclude(status=Connection.Status.REVOKED)
     if row.owner_id and not others.exclude(pk=row.pk).exists():  # one consent covers every mailbox of a person
-        Consent.objects.filter(user=row.owner_id, purpose=PURPOSE, withdrawn_at=None).update(withdrawn_at=now)
+        purpose = KINDS[row.provider].purpose if row.provider in KINDS else ""
+        Consent.objects.filter(user=row.owner_id, purpose=purpose, withdrawn_at=None).update(withdrawn_at=now)
     record("connection.revoked", row, actor=actor, request=request)
     return token
 
@@ -81,7 +82,9 @@ def _forget(connection: Connection, *, actor: User, request: HttpRequest | None,
 def check_connection(connection: Connection, *, actor: User) -> str:
     """ "" when the account answers, else the code of what is wrong; reads no mail."""
     try:
-        if issubclass(CONNECTORS[connection.provider], RecordConnector):
+        if connection.provider == Connection.Provider.GOOGLE_CALENDAR:
+            calendars.check_calendar(connection, acting_user=actor)
+        elif issubclass(CONNECTORS[connection.provider], RecordConnector):
             _check_source(connection, actor)
         else:
             _check_mailbox(connection, actor)

@@ -112,7 +112,7 @@ def mark_needs_reauth(connection: Connection, *, code: str) -> None:
     record("connection.needs_reauth", row, reason=code)
     if row.owner is not None:
         owner = row.owner
-        transaction.on_commit(lambda: _tell(owner, row.account_email))
+        transaction.on_commit(lambda: _tell(owner, row))
 
 
 def forget_tokens(row: Connection, *, status: str, code: str = "") -> None:
@@ -123,10 +123,11 @@ def forget_tokens(row: Connection, *, status: str, code: str = "") -> None:
     row.save(update_fields=["access_token", "refresh_token", "secret", "renewable", "expires_at", "status", "error_code"])
 
 
-def _tell(owner: User, account: str) -> None:
+def _tell(owner: User, row: Connection) -> None:
     context = {
         "name": owner.get_short_name(),
-        "account": account,
+        "account": row.account_email,
+        "is_calendar": row.provider == Connection.Provider.GOOGLE_CALENDAR,
         "url": settings.PUBLIC_URL.rstrip("/") + reverse("integrations:connections"),
     }
     try:
@@ -137,7 +138,9 @@ def _tell(owner: User, account: str) -> None:
 
 @transaction.atomic
 def drop_unless_premium(connection: Connection) -> bool:
-    """After a scan: who is not premium keeps no token here (R-008). True when tokens were dropped."""
+    """After a scan: who is not premium keeps no token of a mailbox here (R-008). True when tokens were dropped."""
+    if connection.provider == Connection.Provider.GOOGLE_CALENDAR:  # there is no scan: without its token it could do nothing
+        return False
     row = Connection.objects.select_for_update().get(pk=connection.pk)
     if row.owner is None or row.status != Connection.Status.ACTIVE or is_premium(row.owner):
         return False

@@ -14,6 +14,7 @@ from integrations.models import Connection, Pipeline, Run
 from mailing.models import ScheduledEmail
 from operations.models import Backup, CleanupRun, DataExport, Erasure
 from operations.monitoring.gauges import Reading, reading
+from studio.models import CalendarEvent
 from vault.models import KeyRotation
 
 HOUR = timedelta(hours=1)
@@ -36,6 +37,7 @@ QUEUES = (  # one line for each kind of work
         "tokens", _("tokens that have expired"), lambda now: Connection.objects.due_for_refresh(now).filter(expires_at__lt=now),
         "expires_at",
     ),
+    Queue("calendar_events", _("sessions to be written to calendars"), CalendarEvent.objects.waiting, "due_at"),
     Queue("stripe_events", _("events of Stripe’s"), StripeEvent.objects.due, "received_at"),
     Queue("refunds", _("refunds to be sent"), lambda now: Refund.objects.filter(status="requested", due_at__lte=now), "requested_at"),
     Queue("ending_subscriptions", _("monthly contributions to be ended"), Subscription.objects.to_be_ended, "end_requested_at"),

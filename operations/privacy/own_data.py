@@ -99,6 +99,8 @@ PARTS = (
     Part("stopped_reminders", _("Invoices without reminders"), "mailing.ReminderStop", _of_own_studios),
     Part("coaching", _("Coaching"), "accounts.CoachLink", lambda user: Q(client=user) | Q(coach=user), "settings_coaches"),
     Part("connections", _("Connections"), "integrations.Connection", _by("owner"), "integrations:connections"),
+    Part("calendars", _("Calendars of sessions"), "studio.SessionCalendar", _by("connection__owner"), "studio:session_month"),
+    Part("calendar_events", _("Sessions in calendars"), "studio.CalendarEvent", _by("calendar__connection__owner"), "studio:session_month"),
     Part("pipelines", _("What is read, and when"), "integrations.Pipeline", _by("connection__owner"), "integrations:connections"),
     Part("scans", _("Scans"), "integrations.Run", _by("pipeline__connection__owner"), "integrations:run_list"),
     Part("dataset_rows", _("Rows of datasets"), "integrations.DatasetRow", _by("owner")),

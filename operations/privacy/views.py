@@ -19,7 +19,7 @@ from accounts.http import UserRequest
 from accounts.models import Consent, User
 from accounts.objections import MEANING, Objection
 from accounts.step_up import step_up_required
-from integrations.services import grants
+from integrations import grant_kinds
 from operations.models import DataExport, Erasure
 from operations.privacy.erasure_plan import plan_for
 from operations.privacy.own_data import held
@@ -29,7 +29,10 @@ from tracker.models import Signal
 from tracker.services import forget_mail
 
 KEPT = "erasure"  # in the session: which erasure the mailed link names
-PURPOSES = {grants.PURPOSE: gettext_lazy("Reading mail about opportunities from Gmail")}
+PURPOSES = {
+    grant_kinds.GMAIL.purpose: gettext_lazy("Reading mail about opportunities from Gmail"),
+    grant_kinds.CALENDAR.purpose: gettext_lazy("Keeping your sessions in Google Calendar"),
+}
 
 
 class ObjectionsForm(forms.Form):

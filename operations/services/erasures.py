@@ -114,7 +114,7 @@ def close_connections(erasure_id: UUID) -> bool:
 
 def _end_connection(connection: Connection, user: User) -> None:
     """First at Google, then here: a process that dies in between asks Google once more, which does no harm."""
-    shared = Connection.objects.usable().filter(provider=connection.provider, provider_subject=connection.provider_subject)
+    shared = Connection.objects.usable().of_google_account(connection.provider_subject)
     try:
         token = connection.refresh_token or connection.access_token
         if token and not shared.exclude(pk=connection.pk).exists():  # Google withdraws all grants of an account together

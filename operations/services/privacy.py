@@ -9,8 +9,9 @@ from django.utils import timezone
 from accounts.models import Consent, User
 from accounts.objections import Objection
 from audit.services import record
+from integrations.grant_kinds import KINDS
 from integrations.models import Connection
-from integrations.services import connections, grants
+from integrations.services import connections
 
 
 @transaction.atomic
@@ -27,12 +28,12 @@ def change_objections(user: User, chosen: Iterable[str], *, request: HttpRequest
 
 
 def withdraw_consent(consent: Consent, *, request: HttpRequest | None = None) -> None:
-    """Take an agreement back; the one to read mail ends every connected mailbox, and with the last one the agreement."""
+    """Take an agreement back; what rests on it, every mailbox or every calendar, is disconnected, and with the last one it ends."""
     user = consent.user
-    if consent.purpose == grants.PURPOSE:
-        live = Connection.objects.visible_to(user).exclude(status=Connection.Status.REVOKED)
-        for connection in live.filter(provider=Connection.Provider.GMAIL):
-            connections.disconnect(connection, actor=user, request=request)
+    resting = [kind.provider for kind in KINDS.values() if kind.purpose == consent.purpose]
+    live = Connection.objects.visible_to(user).filter(provider__in=resting).exclude(status=Connection.Status.REVOKED)
+    for connection in live:
+        connections.disconnect(connection, actor=user, request=request)
     with transaction.atomic():
         Consent.objects.filter(pk=consent.pk, withdrawn_at=None).update(withdrawn_at=timezone.now())
         record("consent.withdrawn", consent, actor=user, request=request, purpose=consent.purpose)

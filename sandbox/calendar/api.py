@@ -26,7 +26,8 @@ EVENTS = EVERYTHING | {SCOPE + ".events", SCOPE + ".events.owned", OWN}
 READ_EVENTS = EVENTS | {SCOPE + ".readonly", SCOPE + ".events.readonly"}
 CALENDARS = EVERYTHING | {SCOPE + ".calendars", OWN}
 READ_CALENDARS = CALENDARS | {SCOPE + ".readonly", SCOPE + ".calendars.readonly"}
-LISTS = EVERYTHING | {SCOPE + ".readonly", SCOPE + ".calendarlist", SCOPE + ".calendarlist.readonly", OWN}
+LISTS = EVERYTHING | {SCOPE + ".readonly", SCOPE + ".calendarlist", SCOPE + ".calendarlist.readonly"}
+LIST_ENTRIES = LISTS | {OWN}  # one of which the client knows the id
 FREE_BUSY = EVERYTHING | {SCOPE + ".readonly", SCOPE + ".freebusy", SCOPE + ".events.freebusy"}
 EVENT_ID = re.compile(r"[a-v0-9]{5,1024}")
 PAGE, MOST = 250, 2500
@@ -65,8 +66,8 @@ class Call(NamedTuple):
         return document
 
     def only_own(self) -> bool:
-        """The grant covers nothing but what the client made itself."""
-        return not any(scope.startswith(SCOPE) and scope not in {OWN, SCOPE + ".freebusy"} for scope in self.token.scopes)
+        """The grant opens no calendar but those that the client made itself."""
+        return self.token.scopes.isdisjoint((READ_EVENTS | READ_CALENDARS) - {OWN})
 
     def calendar(self) -> Calendar:
         calendar = self.calendars.get(self.ids[0])
@@ -121,8 +122,7 @@ def find_method(verb: str, path: str) -> tuple[Method, list[str]]:
 
 
 def list_calendars(call: Call) -> dict[str, Any]:
-    seen = [calendar for calendar in call.calendars.all.values() if not call.only_own() or calendar.made_by == call.token.client_id]
-    return {"kind": "calendar#calendarList", "etag": '"p"', "items": [entry(call, calendar) for calendar in seen]}
+    return {"kind": "calendar#calendarList", "etag": '"p"', "items": [entry(call, calendar) for calendar in call.calendars.all.values()]}
 
 
 def get_list_entry(call: Call) -> dict[str, Any]:
@@ -270,10 +270,9 @@ def said(document: dict[str, Any], calendar: Calendar) -> dict[str, Any]:
         raise ApiError(400, "Missing end time." if "start" in data else "Missing start time.", reason="required") from None
     if end < start:
         raise ApiError(400, "The specified time range is empty.", reason="timeRangeEmpty")
-    data.pop("status", None)
-    if document.get("status") == "cancelled":
+    if data.pop("status", "") == "cancelled":
         return {"status": "cancelled"}
-    return data
+    return data | ({"status": "tentative"} if document.get("status") == "tentative" else {})
 
 
 def free_busy(call: Call) -> dict[str, Any]:
@@ -294,7 +293,7 @@ def free_busy(call: Call) -> dict[str, Any]:
 EVENT = ("calendars", "*", "events", "*")
 METHODS = [
     Method("GET", ("users", "me", "calendarList"), "calendar.calendarList.list", LISTS, list_calendars),
-    Method("GET", ("users", "me", "calendarList", "*"), "calendar.calendarList.get", LISTS, get_list_entry),
+    Method("GET", ("users", "me", "calendarList", "*"), "calendar.calendarList.get", LIST_ENTRIES, get_list_entry),
     Method("POST", ("calendars",), "calendar.calendars.insert", CALENDARS, insert_calendar),
     Method("GET", ("calendars", "*"), "calendar.calendars.get", READ_CALENDARS, get_calendar),
     Method("PATCH", ("calendars", "*"), "calendar.calendars.patch", CALENDARS, patch_calendar),

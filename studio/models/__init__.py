@@ -1,5 +1,6 @@
 """The trade: contacts, projects, photo sessions, and what happened to them. All of it belongs to an organization."""
 
+from studio.models.calendars import CalendarEvent, SessionCalendar
 from studio.models.contacts import Contact, ContactQuerySet
 from studio.models.counts import StudioCount
 from studio.models.imports import ContactImport
@@ -8,6 +9,7 @@ from studio.models.sessions import PhotoSession, PhotoSessionQuerySet
 from studio.models.timeline import TimelineEntry, TimelineQuerySet
 
 __all__ = [
+    "CalendarEvent",
     "Contact",
     "ContactImport",
     "ContactQuerySet",
@@ -15,6 +17,7 @@ __all__ = [
     "PhotoSessionQuerySet",
     "Project",
     "ProjectQuerySet",
+    "SessionCalendar",
     "StudioCount",
     "TimelineEntry",
     "TimelineQuerySet",

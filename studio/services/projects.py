@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, User
 from audit.services import record
+from studio.calendar.outbox import want_all_of
 from studio.models import Contact, Project
 from studio.services.contacts import InUse, reindex_projects
 from studio.services.timeline import add_entry
@@ -75,6 +76,8 @@ def edit_project(project: Project, *, fields: dict[str, Any], actor: User, reque
     project.save(update_fields=[*changed, "search_text"])
     if {"contact", "title"} & set(changed):
         reindex_projects([project])
+    if "title" in changed:
+        want_all_of(project)
     record(
         "project.updated", project, actor=actor, request=request, organization_id=project.organization_id, fields=sorted(changed)
     )  # fmt: skip

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audit.services import record
+from studio.calendar.outbox import want
 from studio.models import PhotoSession, Project
 from studio.services.timeline import add_entry
 from studio.timeline import Kind, register
@@ -32,6 +33,8 @@ register(
         "session.rescheduled": Kind(_("Session moved to another time"), "calendar-clock", operation=_may),
         "session.hold_expired": Kind(_("The hold ran out, and its time went to another session"), "calendar-x", operation=_may),
         "session.deleted": Kind(_("Session deleted"), "calendar-x", operation=_may),
+        "session.moved_in_google": Kind(_("Session moved to another time in Google Calendar"), "calendar-clock", operation=_may),
+        "session.deleted_in_google": Kind(_("Session cancelled: its event was deleted in Google Calendar"), "calendar-x", operation=_may),
     }
 )
 
@@ -55,6 +58,7 @@ def _free_expired_holds(session: PhotoSession, *, now: datetime) -> None:
     for row in rows:
         row.status, row.updated_at, row.version = Status.REQUESTED, now, row.version + 1
         row.save(update_fields=["status", "updated_at", "version"])
+        want(row)
         add_entry(row.project, "session.hold_expired", url_name="studio:session_detail", target_id=row.pk)
         record("photo_session.hold_expired", row, organization_id=row.organization_id)
 
@@ -96,6 +100,7 @@ def book_session(project: Project, *, fields: dict[str, Any], actor: User, reque
     session.derive()
     _take_turns(session.photographer_id)
     _write(session)
+    want(session)
     status = str(session.status)
     add_entry(project, "session.created", actor=actor, url_name="studio:session_detail", target_id=session.pk, status=status)
     record("photo_session.created", session, actor=actor, request=request, organization_id=session.organization_id, status=status)
@@ -114,11 +119,26 @@ def locked_session(session: PhotoSession) -> PhotoSession:
     return rows.get(pk=session.pk)
 
 
+def locked_in_turn(session: PhotoSession) -> PhotoSession:
+    """The same, once it is this photographer's turn; for what is decided before `change_session`. Raises ChangedMeanwhile too."""
+    _take_turns(session.photographer_id)
+    row = locked_session(session)
+    if row.photographer_id != session.photographer_id:
+        raise ChangedMeanwhile
+    return row
+
+
 @transaction.atomic
 def change_session(
-    session: PhotoSession, *, fields: dict[str, Any], actor: User | None, request: HttpRequest | None = None, version: int | None = None
+    session: PhotoSession,
+    *,
+    fields: dict[str, Any],
+    actor: User | None,
+    request: HttpRequest | None = None,
+    version: int | None = None,
+    via: str = "",
 ) -> PhotoSession:
-    """Store changed fields. With `version` only if the session is still in the state somebody saw.
+    """Store changed fields. With `version` only if the session is still in the state somebody saw; `via` another system that says so.
 
     Raises TimeTaken, ChangedMeanwhile, PhotoSession.DoesNotExist.
     """
@@ -138,21 +158,25 @@ def change_session(
     session.derive()
     session.version, session.updated_at = session.version + 1, timezone.now()
     _write(session, fields=[*changed, "search_text", "version", "updated_at"])
-    _tell(session, changed, before, actor=actor, request=request)
+    want(session)
+    _tell(session, changed, before, actor=actor, request=request, via=via)
     return session
 
 
 def _tell(
-    session: PhotoSession, changed: list[str], before: dict[str, Any], *, actor: User | None, request: HttpRequest | None
-) -> None:  # fmt: skip
+    session: PhotoSession, changed: list[str], before: dict[str, Any], *, actor: User | None, request: HttpRequest | None, via: str
+) -> None:
+    if via:
+        record("photo_session.changed_elsewhere", session, organization_id=session.organization_id, via=via, fields=sorted(changed))
     link = {"url_name": "studio:session_detail", "target_id": session.pk}
     organization_id = session.organization_id
     if "status" in changed:
         states = {"from_status": str(before["status"]), "to_status": str(session.status)}
-        add_entry(session.project, "session.moved", actor=actor, status=str(session.status), **link)  # type: ignore[arg-type]
+        kind = "session.deleted_in_google" if via else "session.moved"
+        add_entry(session.project, kind, actor=actor, status=str(session.status), **link)  # type: ignore[arg-type]
         record("photo_session.moved", session, actor=actor, request=request, organization_id=organization_id, **states)
     if {"starts_at", "ends_at"} & set(changed):
-        add_entry(session.project, "session.rescheduled", actor=actor, **link)  # type: ignore[arg-type]
+        add_entry(session.project, "session.moved_in_google" if via else "session.rescheduled", actor=actor, **link)  # type: ignore[arg-type]
     if other := sorted(set(changed) - {"status"}):
         record("photo_session.updated", session, actor=actor, request=request, organization_id=organization_id, fields=other)
 
@@ -170,4 +194,4 @@ def delete_session(session: PhotoSession, *, actor: User | None, request: HttpRe
     session = locked_session(session)
     add_entry(session.project, "session.deleted", actor=actor)
     record("photo_session.deleted", session, actor=actor, request=request, organization_id=session.organization_id)
-    session.delete()
+    session.delete()  # its event becomes a row without a session, which is to be deleted at Google

@@ -15,6 +15,8 @@ from accounts.http import UserRequest
 from accounts.models import Membership
 from accounts.studio_roles import may
 from studio.access import here
+from studio.calendar.busy import may_ask
+from studio.calendar.status import statuses
 from studio.clock import end_of_day, start_of_day
 from studio.models import PhotoSession
 from studio.session_forms import AgendaFilterForm, ThatDayForm, photographers_of
@@ -85,6 +87,7 @@ def session_month(request: UserRequest) -> HttpResponse:
     }
     if wants_rows(request, "calendar"):
         return render(request, "studio/_month.html", context)
+    context["calendars"] = statuses(request.user)
     return render(request, "studio/session_month.html", context)
 
 
@@ -114,7 +117,12 @@ def session_that_day(request: UserRequest) -> HttpResponse:
     zone = ZoneInfo(asked["timezone"])
     rows = PhotoSession.objects.for_organization(mine.organization).filter(photographer=asked["photographer"]).exclude(pk=asked["but"])
     rows = rows.between(start_of_day(asked["day"], zone), end_of_day(asked["day"], zone)).expected()
-    context = {"sessions": list(rows.for_pages().defer("notes", "address").in_order()[:MOST_THAT_DAY]), "zone": zone.key}
+    own = asked["photographer"] == request.user.pk and may(mine.role, "sessions.edit")
+    context = {
+        "sessions": list(rows.for_pages().defer("notes", "address").in_order()[:MOST_THAT_DAY]),
+        "zone": zone.key,
+        "ask_google": {"day": asked["day"].isoformat(), "timezone": zone.key} if own and may_ask(request.user) else None,
+    }
     return render(request, "studio/_that_day.html", context)
 
 
@@ -149,4 +157,5 @@ def session_agenda(request: UserRequest) -> HttpResponse:
         response["HX-Push-Url"] = reverse("studio:session_agenda") + (f"?{query(filters)}" if filters else "")
         return response
     context["any"] = bool(context["total"]) or own.exists()
+    context["calendars"] = statuses(request.user)
     return render(request, "studio/session_agenda.html", context)

@@ -14,14 +14,17 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from aaperture.lib.nudge import nudge
 from accounts.http import UserRequest
 from accounts.studio_roles import may
 from studio.access import found, here
+from studio.calendar.status import of_session
 from studio.models import PhotoSession, Project
 from studio.panels import urls_of
 from studio.services import sessions
 from studio.services.sessions import ChangedMeanwhile, TimeTaken
 from studio.session_forms import SessionForm, SessionMoveForm
+from studio.tasks import tick
 from studio.views.gone import gone_is_404
 from studio.views.projects import choose
 
@@ -98,6 +101,7 @@ def session_detail(request: UserRequest, pk: UUID) -> HttpResponse:
         "acts": [(to, words[to]) for to in NEXT[session.status]] if may(mine.role, "sessions.edit") else [],
         "may_edit": may(mine.role, "sessions.edit"),
         "panels": urls_of("session", session.pk),
+        "in_calendars": of_session(session),
     }
     return render(request, "studio/session_detail.html", context)
 
@@ -128,6 +132,7 @@ def session_add(request: UserRequest, pk: UUID) -> HttpResponse:
         except TimeTaken as error:
             clash = taken(error, project.organization_id)
         else:
+            nudge(tick, session.pk)
             messages.success(request, _("The session is planned."))
             return redirect("studio:session_detail", pk=session.pk)
     return render(request, "studio/session_form.html", {"form": form, "project": project, "taken": clash}, status=409 if clash else 200)
@@ -154,6 +159,7 @@ def session_edit(request: UserRequest, pk: UUID) -> HttpResponse:
         except ChangedMeanwhile:
             context["changed"] = True
         else:
+            nudge(tick, pk)
             messages.success(request, _("Saved."))
             return redirect("studio:session_detail", pk=pk)
     return render(request, "studio/session_form.html", context, status=409 if "taken" in context or "changed" in context else 200)
@@ -176,6 +182,7 @@ def session_move(request: UserRequest, pk: UUID) -> HttpResponse:
     except ChangedMeanwhile:
         messages.warning(request, _("Somebody has changed this session meanwhile. This is how it stands now."))
     else:
+        nudge(tick, pk)
         messages.success(request, _("The session is now: %(status)s.") % {"status": moved.get_status_display()})
     return redirect("studio:session_detail", pk=pk)
 
@@ -187,5 +194,6 @@ def session_delete(request: UserRequest, pk: UUID) -> HttpResponse:
     if request.method == "GET":
         return render(request, "studio/session_delete.html", {"session": session})
     sessions.delete_session(session, actor=request.user, request=request)
+    nudge(tick, pk)
     messages.success(request, _("The session is deleted."))
     return redirect("studio:project_detail", pk=session.project_id)

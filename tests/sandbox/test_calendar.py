@@ -36,7 +36,13 @@ def refused(status, reason):
 
 
 def test_an_application_sees_what_it_made_and_nothing_else(own, calendar, sandbox):
-    assert [item["summary"] for item in own.calendarList().list().execute()["items"]] == ["Aaperture"]
+    assert own.calendarList().get(calendarId=calendar).execute()["summary"] == "Aaperture"
+    with refused(403, "SCOPE_INSUFFICIENT"):  # Google lets nobody list calendars with this scope
+        own.calendarList().list().execute()
+    with_list = calendar_api(sandbox, SCOPE + ".app.created", SCOPE + ".calendarlist.readonly")
+    assert [item["summary"] for item in with_list.calendarList().list().execute()["items"]] == [CAMILLE, "Aaperture"]
+    with refused(404, "notFound"):
+        with_list.events().list(calendarId="primary").execute()
     with refused(404, "notFound"):
         own.events().list(calendarId="primary").execute()
     whole = calendar_api(sandbox, SCOPE)
@@ -49,6 +55,8 @@ def test_an_event_keeps_its_id_and_its_private_properties(own, calendar):
     body = {"id": "abc123", "summary": "Mariage", "extendedProperties": {"private": {"aaperture": "1"}}, **TIMES}
     made = own.events().insert(calendarId=calendar, body=body).execute()
     assert (made["id"], made["status"]) == ("abc123", "confirmed")
+    held = own.events().insert(calendarId=calendar, body={"summary": "?", "status": "tentative", **TIMES}).execute()
+    assert held["status"] == "tentative"
     with refused(409, "already exists"):
         own.events().insert(calendarId=calendar, body=body).execute()
     found = own.events().list(calendarId=calendar, privateExtendedProperty="aaperture=1").execute()["items"]

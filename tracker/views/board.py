@@ -68,7 +68,8 @@ def opportunity_move(request: UserRequest, pk: UUID) -> HttpResponse:
 
 
 def mailboxes_of(request: UserRequest) -> list[Connection]:
-    return list(Connection.objects.visible_to(request.user).for_pages().exclude(status=Connection.Status.PENDING).order_by("created_at"))
+    mine = Connection.objects.visible_to(request.user).mailboxes()
+    return list(mine.for_pages().exclude(status=Connection.Status.PENDING).order_by("created_at"))
 
 
 def _shown(listing: Listing, *, moved: UUID | None = None) -> dict[str, Any]:

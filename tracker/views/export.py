@@ -21,7 +21,7 @@ from tracker.stages import LABEL_CHOICES, Ball, Kind, Stage, Task
 @require_GET
 def export(request: UserRequest) -> StreamingHttpResponse:
     """What the same address would list, as CSV in the person's language."""
-    mailboxes = list(Connection.objects.visible_to(request.user).for_pages())
+    mailboxes = list(Connection.objects.visible_to(request.user).mailboxes().for_pages())
     found = Listing(request.user, request.GET, mailboxes).opportunities().newest_first()
     services.record_export(request.user, count=found.count(), request=request)
     return csv_response(

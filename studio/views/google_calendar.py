@@ -1,0 +1,120 @@
+"""The calendar of one's sessions at Google: how it does, reading it now, choosing between two versions, and when one is taken."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest, ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from aaperture.lib.nudge import nudge
+from accounts.http import UserRequest
+from studio.access import found, here
+from studio.calendar import busy, choices
+from studio.calendar.status import statuses
+from studio.clock import end_of_day, span, start_of_day
+from studio.models import CalendarEvent, PhotoSession, SessionCalendar
+from studio.services.sessions import ChangedMeanwhile, TimeTaken
+from studio.session_forms import BusyForm
+from studio.tasks import sync_calendar
+from studio.views.gone import gone_is_404
+from studio.views.sessions import taken_words
+
+MOST_SPANS = 12
+
+
+@require_GET
+def calendar_status(request: UserRequest) -> HttpResponse:
+    """How one's calendars do: a fragment of the pages of sessions and connections."""
+    return render(request, "studio/_calendar_status.html", {"calendars": statuses(request.user), "asked_for": True})
+
+
+def _back(request: UserRequest) -> HttpResponse:
+    return calendar_status_again(request) if request.htmx else redirect("studio:session_month")
+
+
+def calendar_status_again(request: UserRequest) -> HttpResponse:
+    """The same after an act; the page looks once more when the worker has had its time."""
+    context = {"calendars": statuses(request.user), "asked_for": True, "soon": True}
+    return render(request, "studio/_calendar_status.html", context)
+
+
+@require_POST
+def calendar_read(request: UserRequest, pk: UUID) -> HttpResponse:
+    """Read it now, and write what waits. Where Google asked us to wait, we wait."""
+    calendar = get_object_or_404(SessionCalendar.objects.of(request.user), pk=pk)
+    wanted = {"read_due_at": timezone.now(), "rung_until": None}
+    SessionCalendar.objects.filter(pk=calendar.pk).update(**wanted)
+    SessionCalendar.objects.filter(pk=calendar.pk).exclude(fault="too_many").update(resume_at=None)
+    nudge(sync_calendar, calendar.pk)
+    if not request.htmx:
+        messages.success(request, _("We are reading your calendar now."))
+    return _back(request)
+
+
+@require_POST
+def calendar_make(request: UserRequest, pk: UUID) -> HttpResponse:
+    """A new calendar at Google for one that is gone."""
+    calendar = get_object_or_404(SessionCalendar.objects.of(request.user), pk=pk)
+    if choices.make_again(calendar, actor=request.user, request=request):
+        nudge(sync_calendar, calendar.pk)
+        if not request.htmx:
+            messages.success(request, _("We are making the calendar now, and write your sessions into it."))
+    return _back(request)
+
+
+@require_POST
+@gone_is_404
+def session_calendar(request: UserRequest, pk: UUID, row_pk: UUID) -> HttpResponse:
+    """Which version counts, ours or Google's."""
+    session, _mine = found(request, PhotoSession.objects.select_related("project"), pk, "sessions.edit")
+    row = get_object_or_404(CalendarEvent.objects.select_related("session"), pk=row_pk, session=session)
+    choose = {"ours": choices.keep_ours, "theirs": choices.take_theirs}.get(request.POST.get("version", ""))
+    if choose is None:
+        raise BadRequest("no such version")
+    try:
+        choose(row, actor=request.user, request=request)
+    except TimeTaken as error:
+        what = _("Change the time or the photographer, or settle the other session first.")
+        messages.error(request, f"{taken_words(error, session.organization_id)} {what}")
+    except (CalendarEvent.DoesNotExist, ChangedMeanwhile):
+        messages.warning(request, _("Somebody has changed this session meanwhile. This is how it stands now."))
+    else:
+        nudge(sync_calendar, row.calendar_id)
+        messages.success(request, _("Settled: both sides will say the same in a moment."))
+    return redirect("studio:session_detail", pk=pk)
+
+
+@require_GET
+def session_busy(request: UserRequest) -> HttpResponse:
+    """When one is taken elsewhere that day: a fragment of the form. Silent where Google does not answer in time."""
+    here(request, "sessions.edit")
+    form = BusyForm(request.GET)
+    if not form.is_valid():
+        return HttpResponse()
+    asked = form.cleaned_data
+    zone = ZoneInfo(asked["timezone"])
+    day = (start_of_day(asked["day"], zone), end_of_day(asked["day"], zone))
+    spans = busy.busy_spans(request.user, *day)
+    if spans is None:
+        return HttpResponse()
+    wanted = _wanted(asked, zone)
+    clashes = [one for one in spans if wanted and one[0] < wanted[1] and one[1] > wanted[0]]
+    shown: list[dict[str, Any]] = [{"start": start, "end": end, "all_day": start <= day[0] and end >= day[1]} for start, end in spans]
+    context = {"spans": shown[:MOST_SPANS], "clashes": clashes, "zone": zone.key}
+    return render(request, "studio/_busy.html", context)
+
+
+def _wanted(asked: dict[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+    if not (asked["start"] and asked["end"]):
+        return None
+    try:
+        return span(asked["day"], asked["start"], asked["end"], zone)
+    except ValidationError:  # an hour that does not exist there
+        return None
