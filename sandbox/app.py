@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from sandbox import console, control, mail_pages, oauth, refuse_production
 from sandbox.calendar import api as calendar_api
 from sandbox.calendar import control as calendar_control
+from sandbox.calendar import pages as calendar_pages
 from sandbox.gate import Gate, send_reply
 from sandbox.gmail.api import answer
 from sandbox.gmail.batch import answer_batch
@@ -71,6 +72,7 @@ def create_app(base_url: str, *, demo_mail: bool = True) -> tuple[ASGIApp, World
             *oauth.routes,
             *console.routes,
             *mail_pages.routes,
+            *calendar_pages.routes,
             *control.routes,
             *calendar_control.routes,
             *stripe_control.routes,

@@ -27,6 +27,7 @@ ICON = (
 FAULT_PATHS = [
     ("/gmail/", "Gmail"),
     ("/gmail/v1/users/me/messages/", "Gmail: reading one message"),
+    ("/calendar/v3/", "Calendar"),
     ("/token", "Token endpoint"),
     ("/", "Everything"),
 ]

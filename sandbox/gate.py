@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sandbox.world import World
 
-OWN_PAGES = re.compile(r"/(?:$|_control\b|console\b|mail\b|static\b|favicon|c/pay/|receipts/)")
+OWN_PAGES = re.compile(r"/(?:$|_control\b|console\b|mail\b|calendar/(?!v3/)|static\b|favicon|c/pay/|receipts/)")
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "testserver"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
 OAUTH_ERRORS = {400: "invalid_request", 401: "invalid_client", 403: "access_denied", 429: "rate_limit_exceeded"}

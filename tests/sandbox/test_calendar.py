@@ -1,6 +1,7 @@
 """Google Calendar as the real one answers, spoken to by Google's own client library."""
 
 import pytest
+import requests
 from google.oauth2.credentials import Credentials
 from googleapiclient.discovery import build_from_document
 from googleapiclient.discovery_cache import get_static_doc
@@ -109,3 +110,22 @@ def test_times_that_make_no_sense_are_refused(own, calendar):
         own.events().insert(calendarId=calendar, body={"summary": "x", "start": TIMES["end"], "end": TIMES["start"]}).execute()
     with refused(400, "Missing end time"):
         own.events().insert(calendarId=calendar, body={"summary": "x", "start": TIMES["start"]}).execute()
+
+
+def test_the_page_of_a_person_moves_adds_and_deletes(own, calendar, sandbox):
+    body = {"id": "abc123", "summary": "Mariage & fête", "description": "https://example.test/x", "status": "tentative", **TIMES}
+    own.events().insert(calendarId=calendar, body=body).execute()
+    page = f"{sandbox.url}/calendar/{CAMILLE}"
+    assert all(words in requests.get(page, timeout=5).text for words in ("Main calendar", "Mariage &amp; fête", "tentative", "14:00–16:00"))
+    act = {"calendar": calendar, "event": "abc123", "do": "change", "day": "2027-06-13", "start": "22:00", "end": "01:00"}
+    said = requests.post(f"{page}/act", act, timeout=5).text
+    moved = own.events().get(calendarId=calendar, eventId="abc123").execute()
+    assert "Saved." in said and moved["start"]["dateTime"] == "2027-06-13T22:00:00+02:00" and moved["summary"] == "Mariage & fête"
+    assert moved["end"]["dateTime"] == "2027-06-14T01:00:00+02:00" and moved["sequence"] == 1
+    assert "could not be understood" in requests.post(f"{page}/act", {**act, "day": "soon"}, timeout=5).text
+    added = requests.post(f"{page}/act", {**act, "do": "add", "calendar": CAMILLE, "summary": "Dentist"}, timeout=5).text
+    assert "Event added." in added and "Dentist" in added
+    assert "Event deleted." in requests.post(f"{page}/act", {**act, "do": "delete"}, timeout=5).text
+    assert own.events().get(calendarId=calendar, eventId="abc123").execute()["status"] == "cancelled"
+    assert "The main calendar stays." in requests.post(f"{page}/act", {"do": "drop", "calendar": CAMILLE}, timeout=5).text
+    assert "Calendar deleted." in requests.post(f"{page}/act", {"do": "drop", "calendar": calendar}, timeout=5).text
