@@ -1,6 +1,6 @@
 """What travels from a connector through the engine to a destination. Bodies exist in `Item` only, in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -54,10 +54,11 @@ class Record:
 
 @dataclass(frozen=True)
 class KeptRecord:
-    """What is kept of a record: the fields that the transformation names, and no others."""
+    """What is kept of a record: the fields that the transformation names, and no others; `text` is them as JSON."""
 
     id: str
     data: dict[str, Any]
+    text: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return f"<KeptRecord {self.id}>"

@@ -108,6 +108,7 @@ def run(steps: list[Step], record: Record) -> KeptRecord:
     """Raises Dropped, TooLarge."""
     for step in steps:
         record = step(record)
-    if len(json.dumps(record.data)) > LARGEST:
+    text = json.dumps(record.data)
+    if len(text) > LARGEST:
         raise TooLarge
-    return KeptRecord(record.id, record.data)
+    return KeptRecord(record.id, record.data, text)

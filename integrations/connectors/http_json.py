@@ -22,7 +22,7 @@ from integrations.errors import AccessWithdrawn, Refused, Unavailable
 from integrations.expressions import Expression
 from integrations.items import Record
 
-BATCH = 500
+BATCH = 2000
 MOST_PAGES = 10_000
 LONGEST_ID = 255
 ATTEMPTS, FIRST_WAIT, LONGEST_WAIT = 4, 1.0, 32.0

@@ -86,7 +86,7 @@ class Ledger:
         """The page's items, the counts and the cursor, together or not at all."""
         with transaction.atomic():
             row = self._locked()
-            stored = self._store(page) if page.kept else StoreResult()
+            stored = self._store(page, page.kept) if page.kept else StoreResult()
             self.counts.created += stored.created
             self.counts.updated += stored.updated
             self.counts.duplicates += stored.duplicates
@@ -135,33 +135,20 @@ class Ledger:
         row.save(update_fields=["counts", "cursor_after", "heartbeat_at"])
         self._beaten_at = row.heartbeat_at
 
-    def _store(self, page: Page) -> StoreResult:
-        """The whole page; when something in it cannot be stored, one by one, setting that one aside."""
+    def _store(self, page: Page, items: list[Kept]) -> StoreResult:
+        """All of them; when something among them cannot be stored, half by half, setting that one aside."""
         try:
             with transaction.atomic():
-                return self.destination.store_page(self.run, page.kept)
+                return self.destination.store_page(self.run, items)
         except OperationalError:
             raise
         except (DatabaseError, ValueError, TypeError) as error:
-            if len(page.kept) == 1:
-                self._set_aside(page, page.kept[0], error)
+            if len(items) == 1:
+                self._set_aside(page, items[0], error)
                 return StoreResult()
-        return self._store_singly(page)
-
-    def _store_singly(self, page: Page) -> StoreResult:
-        created = updated = duplicates = 0
-        for item in page.kept:
-            try:
-                with transaction.atomic():
-                    stored = self.destination.store_page(self.run, [item])
-            except OperationalError:
-                raise
-            except (DatabaseError, ValueError, TypeError) as error:
-                self._set_aside(page, item, error)
-            else:
-                created, updated = created + stored.created, updated + stored.updated
-                duplicates += stored.duplicates
-        return StoreResult(created, updated, duplicates)
+        half = len(items) // 2
+        first, second = self._store(page, items[:half]), self._store(page, items[half:])
+        return StoreResult(first.created + second.created, first.updated + second.updated, first.duplicates + second.duplicates)
 
     def _set_aside(self, page: Page, item: Kept, error: Exception) -> None:
         self.counts.kept -= 1

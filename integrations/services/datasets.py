@@ -1,5 +1,6 @@
 """The destination `dataset`: rows kept for whoever owns the connection, until nobody has seen them for long enough."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import timedelta
@@ -7,10 +8,12 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection as database
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from aaperture.lib.uuid7 import uuid7
 from accounts.models import User
 from audit.services import record
 from integrations.items import Kept, KeptRecord, StoreResult
@@ -19,6 +22,19 @@ from integrations.models import DatasetRow, Pipeline, Run
 SEEN_TO = timedelta(days=1)  # how exactly: a row that is found every hour is not written every hour
 BATCH = 5_000
 NAME = "dataset"
+TABLE = DatasetRow._meta.db_table
+# one array and one JSON document instead of parameters for each row: what is planned does not grow with the page
+GIVEN = "ROWS FROM (unnest(%s::text[]), jsonb_array_elements(%s::jsonb)) AS given(item_id, data)"
+THERE = f"""
+SELECT there.item_id, there.data IS DISTINCT FROM given.data, there.seen_at
+FROM {GIVEN} JOIN {TABLE} AS there USING (item_id) WHERE there.pipeline_id = %s FOR UPDATE OF there"""  # nosec B608 - names of ours
+ADD = f"""
+INSERT INTO {TABLE} (pipeline_id, owner_id, stored_at, seen_at, item_id, data, id)
+SELECT %s, %s, %s, %s, given.item_id, given.data, given.id
+FROM ROWS FROM (unnest(%s::text[]), jsonb_array_elements(%s::jsonb), unnest(%s::uuid[])) AS given(item_id, data, id)"""  # nosec B608
+CHANGE = f"""
+UPDATE {TABLE} AS there SET seen_at = %s, data = given.data FROM {GIVEN}
+WHERE there.pipeline_id = %s AND there.item_id = given.item_id"""  # nosec B608
 
 
 class DatasetDestination:
@@ -31,27 +47,32 @@ class DatasetDestination:
         return set(pipeline.rows.filter(item_id__in=list(ids)).values_list("item_id", flat=True))
 
     def store_page(self, run: Run, items: list[Kept]) -> StoreResult:
-        """Two queries and one for each kind of change, however long the page; runs of one pipeline never overlap."""
-        now, rows = timezone.now(), run.pipeline.rows
-        wanted = {item.id: _data(item) for item in items}
-        there = {row.item_id: row for row in rows.select_for_update().filter(item_id__in=list(wanted))}
-        new = [
-            DatasetRow(
-                pipeline=run.pipeline, owner_id=run.pipeline.connection.owner_id, item_id=name, data=data, stored_at=now, seen_at=now
-            )
-            for name, data in wanted.items()
-            if name not in there
-        ]
-        changed = [row for name, row in there.items() if row.data != wanted[name]]
-        for row in changed:
-            row.data, row.seen_at = wanted[row.item_id], now
-        DatasetRow.objects.bulk_create(new)
-        if changed:
-            DatasetRow.objects.bulk_update(changed, ["data", "seen_at"])
-        stale = [row.pk for row in there.values() if row.seen_at < now - SEEN_TO]
-        if stale:
-            DatasetRow.objects.filter(pk__in=stale).update(seen_at=now)
+        """One look and one statement for each kind of change, however long the page; runs of one pipeline never overlap."""
+        texts = {item.id: _text(item) for item in items}
+        names, now = list(texts), timezone.now()
+        with database.cursor() as cursor:
+            cursor.execute(THERE, [names, _array(texts, names), run.pipeline_id])
+            there = {name: (changed, seen_at) for name, changed, seen_at in cursor.fetchall()}
+            new = [name for name in names if name not in there]
+            changed = [name for name, (differs, _seen_at) in there.items() if differs]
+            stale = [name for name, (differs, seen_at) in there.items() if not differs and seen_at < now - SEEN_TO]
+            if new:
+                owner_id, ids = run.pipeline.connection.owner_id, [uuid7() for _ in new]
+                cursor.execute(ADD, [run.pipeline_id, owner_id, now, now, new, _array(texts, new), ids])
+            if changed:
+                cursor.execute(CHANGE, [now, changed, _array(texts, changed), run.pipeline_id])
+            if stale:
+                run.pipeline.rows.filter(item_id__in=stale).update(seen_at=now)
         return StoreResult(len(new), len(changed), len(items) - len(new) - len(changed))
+
+
+def _array(texts: dict[str, str], names: list[str]) -> str:
+    return f"[{','.join([texts[name] for name in names])}]"
+
+
+def _text(item: Kept) -> str:
+    """What is kept of it as JSON."""
+    return (item.text if isinstance(item, KeptRecord) else "") or json.dumps(_data(item))
 
 
 def _data(item: Kept) -> dict[str, Any]:
@@ -65,7 +86,7 @@ def _data(item: Kept) -> dict[str, Any]:
 
 def columns(pipeline: Pipeline) -> list[str]:
     """What its rows hold: the last step's fields by name; of mail what redaction leaves."""
-    last = pipeline.transformation.steps[-1]
+    last = pipeline.steps[-1]
     if last["do"] == "map":
         return sorted(last["fields"])
     return ["received_at", "sender", "subject", "label", "confidence", "company", "role"]
