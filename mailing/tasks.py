@@ -8,6 +8,7 @@ from mailing.services import emails, files, reminders
 
 @shared_task(ignore_result=True)
 def send_due_emails(_pk: str = "") -> None:
+    emails.follow_contacts()
     try:
         batch.send_due()
     finally:

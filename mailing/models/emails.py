@@ -18,6 +18,21 @@ from studio.models import Contact
 from studio.models.owned import OwnedQuerySet
 
 
+def forget_recipient(collector: Any, field: models.Field, emails: Any, using: str) -> None:
+    """What deleting a contact does to their e-mails: those that did not go out never will, and none keeps an address or a name."""
+    meta = field.model._meta
+    still = emails.filter(status__in=[Status.SCHEDULED, Status.HELD, Status.FAILED])
+    collector.add_field_update(meta.get_field("status"), Status.CANCELLED, still)
+    for name in ("recipient", "subject"):
+        collector.add_field_update(meta.get_field(name), "", emails)
+    files = meta.get_field("files").related_model
+    collector.add_field_update(files._meta.get_field("name"), "", files._base_manager.filter(email__in=emails))
+    models.SET_NULL(collector, field, emails, using)  # last: the others are found by it
+
+
+forget_recipient.lazy_sub_objs = True  # type: ignore[attr-defined]  # as of SET_NULL: told of in the query's terms, not row by row
+
+
 class Status(models.TextChoices):
     SCHEDULED = "scheduled", _("Scheduled")
     HELD = "held", _("On hold")
@@ -77,14 +92,14 @@ class ScheduledEmail(models.Model):
     organization = models.ForeignKey("accounts.Organization", models.CASCADE, related_name="emails")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     template_version = models.ForeignKey(TemplateVersion, models.PROTECT, null=True, related_name="+")  # null: free text, never kept
-    contact = models.ForeignKey("studio.Contact", models.SET_NULL, null=True, related_name="emails")
+    contact = models.ForeignKey("studio.Contact", forget_recipient, null=True, related_name="emails")
     project = models.ForeignKey("studio.Project", models.SET_NULL, null=True, related_name="emails")
     quote = models.ForeignKey("documents.Quote", models.SET_NULL, null=True, related_name="emails")
     contract = models.ForeignKey("documents.Contract", models.SET_NULL, null=True, related_name="emails")
     invoice = models.ForeignKey("documents.Invoice", models.SET_NULL, null=True, related_name="emails")
     kind = models.CharField(max_length=10)  # of `EmailTemplate.Kind`
     occurrence = models.CharField(max_length=60, blank=True)  # of a series: at most one e-mail each
-    recipient = models.EmailField(max_length=254)
+    recipient = models.EmailField(max_length=254)  # "" once the contact was deleted
     subject = models.CharField(max_length=250, blank=True)
     attach = models.BooleanField(default=True)  # the document as PDF
     status = models.CharField(max_length=10, choices=Status, default=Status.SCHEDULED)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F, OuterRef, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -148,7 +149,7 @@ def reschedule_email(email: ScheduledEmail, *, send_at: datetime, actor: User | 
     """Raises NotPossible with its status when it waits no more."""
     if not _move(
         _locked([email]).filter(status__in=[Status.SCHEDULED, Status.HELD]), Status.SCHEDULED, "email.rescheduled", actor=actor,
-        request=request, send_at=send_at, due_at=send_at, attempts=0,
+        request=request, send_at=send_at, due_at=send_at, attempts=0, error="", error_reply="",
     ):  # fmt: skip
         raise NotPossible(_status(email))
 
@@ -156,7 +157,7 @@ def reschedule_email(email: ScheduledEmail, *, send_at: datetime, actor: User | 
 @transaction.atomic
 def retry_emails(emails: Iterable[ScheduledEmail], *, actor: User | None, request: HttpRequest | None = None) -> int:
     """Failed ones are scheduled again, now. One written by hand cannot be: its text is gone."""
-    rows = _locked(emails).filter(status=Status.FAILED, template_version__isnull=False)
+    rows = _locked(emails).filter(status=Status.FAILED, template_version__isnull=False).exclude(recipient="")
     return _move(
         rows, Status.SCHEDULED, "email.retried", actor=actor, request=request, error="", error_reply="", attempts=0, due_at=timezone.now()
     )
@@ -172,6 +173,14 @@ def resolve_email(email: ScheduledEmail, *, arrived: bool, actor: User, request:
     status = Status.SENT if arrived else Status.FAILED
     if not _move(_locked([email]).filter(status=Status.UNKNOWN), status, "email.resolved", actor=actor, request=request, **values):
         raise NotPossible(_status(email))
+
+
+def follow_contacts() -> int:
+    """What is due goes to the address that its contact has now: it was corrected, or has changed since. How many did not."""
+    now_theirs = Contact.objects.filter(pk=OuterRef("contact")).values("email")
+    due = ScheduledEmail.objects.due(timezone.now()).exclude(contact=None).exclude(contact__email="")
+    moved = due.exclude(recipient=F("contact__email")).values("pk")
+    return ScheduledEmail.objects.filter(pk__in=moved).update(recipient=Subquery(now_theirs))
 
 
 def _locked(emails: Iterable[ScheduledEmail]) -> Any:

@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 
 from accounts.models import Organization, User
 from audit.services import record
-from studio.models import Contact, PhotoSession, Project
+from studio.models import Contact, PhotoSession, Project, TimelineEntry
 from studio.models.contacts import DERIVED
 
 EDITABLE = (
@@ -113,6 +113,15 @@ def delete_contact(contact: Contact, *, actor: User, request: HttpRequest | None
     except (ProtectedError, RestrictedError):
         raise InUse from None
     reindex_projects(Project.objects.filter(pk__in=[project.pk for project in projects]).select_related("contact"))
+    _forget_subjects(projects)
+
+
+def _forget_subjects(projects: list[Project]) -> None:
+    """What their timelines say of e-mails to the client may have named them."""
+    lines = list(TimelineEntry.objects.filter(project__in=projects, details__has_key="subject"))
+    for line in lines:
+        line.details["subject"] = "…"
+    TimelineEntry.objects.bulk_update(lines, ["details"], batch_size=REINDEXED_AT_ONCE)
 
 
 def record_export(organization: Organization, *, count: int, actor: User, request: HttpRequest | None = None) -> None:
