@@ -23,7 +23,7 @@ WORDS = {
     "invoiced": gettext_lazy("There is an invoice for the balance already."),
     "amount": gettext_lazy("The amount must be more than nothing, and no more than what is left."),
     "reversed": gettext_lazy("This payment was taken back already."),
-    "contact": gettext_lazy("Choose the client first, on the project’s page."),
+    "contact": gettext_lazy("Choose the client first: edit it, and say whom it is for."),
     "lines": gettext_lazy("Add at least one line first."),
     "text": gettext_lazy("The contract has no text yet."),
     "link": gettext_lazy("This link was taken back. Ask for a new one."),

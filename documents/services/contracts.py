@@ -16,6 +16,7 @@ from documents.printing import Writing, digest
 from documents.services.acts import Act, accepted
 from documents.services.errors import Incomplete, NotPossible
 from documents.services.identities import complete_identity, identity_of
+from documents.services.links import revoke_links
 from documents.services.numbering import allot
 from documents.services.sheets import take
 from documents.zones import today_in
@@ -86,6 +87,8 @@ def edit_contract(contract: Contract, *, fields: dict[str, Any], actor: User, re
     contract.derive_search()
     contract.content, contract.content_digest, contract.updated_at = None, "", timezone.now()
     contract.save(update_fields=[*changed, "search_text", "content", "content_digest", "updated_at"])
+    if "contact" in changed:
+        revoke_links(contract, actor=actor, request=request)  # whoever has them is not the client any more
     record(
         "contract.updated", contract, actor=actor, request=request, organization_id=contract.organization_id, fields=sorted(changed)
     )  # fmt: skip

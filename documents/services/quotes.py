@@ -16,6 +16,7 @@ from documents.printing import digest
 from documents.services.acts import Act, accepted
 from documents.services.errors import NotPossible
 from documents.services.identities import complete_identity, identity_of
+from documents.services.links import revoke_links
 from documents.services.numbering import allot
 from documents.services.sheets import DERIVED, LINE_FIELDS, SHEET_FIELDS, made_lines, reckon, require_whole, take
 from documents.zones import today_in
@@ -55,6 +56,8 @@ def edit_quote(
     quote.save(update_fields=[*changed, *DERIVED, "content", "content_digest"])
     quote.lines.all().delete()
     QuoteLine.objects.bulk_create(rows)
+    if "contact" in changed:
+        revoke_links(quote, actor=actor, request=request)  # whoever has them is not the client any more
     record("quote.updated", quote, actor=actor, request=request, organization_id=quote.organization_id, fields=sorted(changed))
     return quote
 

@@ -25,7 +25,7 @@ from documents.services.errors import NotPossible
 from documents.services.identities import identity_of
 from documents.views.lists import Listing, list_page
 from documents.views.pdfs import pdf_response
-from documents.views.possible import asked_for, attempt, choose, gone_is_404, refuse
+from documents.views.possible import asked_for, asked_of_draft, attempt, choose, gone_is_404, refuse
 from documents.views.sidebar import common
 from documents.zones import today_in
 from studio.access import found, here
@@ -110,22 +110,27 @@ def _template(request: UserRequest, mine: Membership, language: str) -> Contract
 @require_http_methods(["GET", "POST"])
 @gone_is_404
 def contract_edit(request: UserRequest, pk: UUID) -> HttpResponse:
-    row, _mine = found(request, _rows(), pk, "documents.edit")
+    row, mine = found(request, _rows(), pk, "documents.edit")
     if not row.is_draft:
         refuse(request, NotPossible("sent"))
         return redirect("documents:contract", pk=pk)
+    asked = asked_of_draft(request, mine, row)
+    if asked is None:
+        return choose(request, mine, kind="contract", draft=row)
+    project, contact = asked
     initial = {name: getattr(row, name) for name in ("subject", "language", "valid_until", "text")}
     form = ContractForm(request.POST or None, initial=initial, label_suffix="")
     if request.method == "POST" and form.is_valid():
-        contact = row.contact or (row.project.contact if row.project else None)
+        fields = {**form.cleaned_data, "project": project, "contact": contact}
         try:
-            contracts.edit_contract(row, fields={**form.cleaned_data, "contact": contact}, actor=request.user, request=request)
+            contracts.edit_contract(row, fields=fields, actor=request.user, request=request)
         except NotPossible as fault:
             refuse(request, fault)
         else:
             messages.success(request, _("Saved."))
         return redirect("documents:contract", pk=pk)
-    context = {"form": form, "document": row, "project": row.project, "contact": row.contact}
+    other = row.contact_id is not None and contact != row.contact
+    context = {"form": form, "document": row, "project": project, "contact": contact, "other_client": other}
     return render(request, "documents/contract_form.html", context, status=422 if form.is_bound else 200)
 
 

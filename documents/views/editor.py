@@ -4,10 +4,12 @@ One address does it all, with and without scripts: the button "Add a line" and i
 answer is the form with that done; htmx takes only its lines and totals out of it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from accounts.http import UserRequest
 from documents.content import quote_deposit
@@ -15,13 +17,15 @@ from documents.forms.sheets import FORMS, SheetForm, bound, changed_rows, rows_s
 from documents.models import Identity, Invoice, InvoiceLine, Quote, QuoteLine
 from documents.models.sheets import Sheet
 from documents.printing import Writing
+from documents.services.errors import NotPossible
 from documents.services.invoices import deposits_of
 from documents.services.sheets import LINE_FIELDS, SHEET_FIELDS, made_lines, take
+from documents.views.possible import page_url, refuse
 from studio.models import Contact, Project
 
 
 class Editor:
-    """One request for the editor's page. `done()` is true when the form may be stored: `fields` and `lines` say what."""
+    """One request for the editor's page."""
 
     def __init__(
         self, request: UserRequest, sheet: Sheet, *, identity: Identity, contact: Contact | None, project: Project | None,
@@ -31,6 +35,7 @@ class Editor:
         self.contact, self.project = contact, project
         self.kwargs = {"identity": identity, "options": isinstance(sheet, Quote)}
         stored = None if sheet._state.adding else sheet
+        self.currency = stored.currency if stored else identity.currency
         form_class = FORMS[type(sheet)]
         posted = request.method == "POST"
         rows = rows_said(request.POST) if posted else []
@@ -56,17 +61,23 @@ class Editor:
             return False
         return bool(self.form.is_valid() & self.checked.is_valid())
 
-    @property
-    def fields(self) -> dict[str, Any]:
-        return {**self.form.cleaned_data, "contact": self.contact, "project": self.project}
-
-    @property
-    def said_lines(self) -> list[dict[str, Any]]:
-        return [form.cleaned_data for form in self.checked]
+    def stored(self, act: Callable[..., Any], said: str) -> HttpResponse:
+        """Store the form by `act` and go to the document's page; what cannot be stored comes back."""
+        if self.done():
+            fields = {**self.form.cleaned_data, "contact": self.contact, "project": self.project, "currency": self.currency}
+            lines = [form.cleaned_data for form in self.checked]
+            try:
+                document = act(fields=fields, lines=lines, actor=self.request.user, request=self.request)
+            except NotPossible as fault:
+                refuse(self.request, fault)
+            else:
+                messages.success(self.request, said)
+                return redirect(page_url(document))
+        return self.page(status=422 if self.request.method == "POST" and not self.wanted else 200)
 
     def totals(self) -> dict[str, Any] | None:
         """What the lines that are right so far come to; None for a discount that exceeds them."""
-        writing = Writing({"language": (self.request.LANGUAGE_CODE or "en")[:2], "currency": self.identity.currency})
+        writing = Writing({"language": (self.request.LANGUAGE_CODE or "en")[:2], "currency": self.currency})
         sheet = type(self.sheet)()
         if self.checked is not None:
             self.form.is_valid()
@@ -101,7 +112,7 @@ class Editor:
         context = {
             "form": self.form, "lines": self.lines, "totals": self.totals(), "kind": kind, "contact": self.contact, "project": self.project,
             "document": None if self.sheet._state.adding else self.sheet, "charges_vat": self.identity.charges_vat,
-            "currency": self.identity.currency,
+            "currency": self.currency,
         }  # fmt: skip
         whole = not (self.request.htmx and self.wanted)
         template = "documents/sheet_form.html" if whole else "documents/_sheet_lines.html"

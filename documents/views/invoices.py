@@ -1,5 +1,6 @@
 """`/invoices/…`: drafted, issued, paid, credited."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,11 +23,10 @@ from documents.printing import Writing
 from documents.services import invoices, payments
 from documents.services.errors import NotPossible
 from documents.services.identities import identity_of
-from documents.services.quotes import new_quote_fields
 from documents.views.editor import Editor
 from documents.views.lists import Listing, list_page
 from documents.views.pdfs import pdf_response
-from documents.views.possible import asked_for, attempt, choose, gone_is_404, refuse
+from documents.views.possible import asked_for, asked_of_draft, attempt, choose, gone_is_404, refuse
 from documents.views.sidebar import common
 from documents.zones import today_in
 from studio.access import found, here
@@ -75,45 +75,29 @@ def invoice_add(request: UserRequest) -> HttpResponse:
     if asked is None:
         return choose(request, mine, kind="invoice")
     project, contact = asked
-    usual = new_quote_fields(mine.organization)
+    identity = identity_of(mine.organization_id)
     initial = {
-        "vat_included": usual["vat_included"], "language": contact.language if contact else request.user.language,
+        "vat_included": identity.prices_include_vat, "language": contact.language if contact else request.user.language,
         "subject": project.title if project else "",
     }  # fmt: skip
-    identity = identity_of(mine.organization_id)
     editor = Editor(request, Invoice(organization=mine.organization), identity=identity, contact=contact, project=project, initial=initial)
-    if editor.done():
-        try:
-            fields = editor.fields | {"currency": usual["currency"]}
-            invoice = invoices.create_invoice(
-                mine.organization, fields=fields, lines=editor.said_lines, actor=request.user, request=request
-            )
-        except NotPossible as fault:
-            refuse(request, fault)
-        else:
-            messages.success(request, _("The invoice is drafted. Read it through, then issue it."))
-            return redirect("documents:invoice", pk=invoice.pk)
-    return editor.page(status=422 if request.method == "POST" and not editor.wanted else 200)
+    said = _("The invoice is drafted. Read it through, then issue it.")
+    return editor.stored(partial(invoices.create_invoice, mine.organization), said)
 
 
 @require_http_methods(["GET", "POST"])
 @gone_is_404
 def invoice_edit(request: UserRequest, pk: UUID) -> HttpResponse:
-    row, _mine = found(request, _rows(), pk, "invoices.edit")
+    row, mine = found(request, _rows(), pk, "invoices.edit")
     if not row.is_draft:
         refuse(request, NotPossible("issued"))
         return redirect("documents:invoice", pk=pk)
-    contact = row.contact or (row.project.contact if row.project else None)
-    editor = Editor(request, row, identity=identity_of(row.organization_id), contact=contact, project=row.project)
-    if editor.done():
-        try:
-            invoices.edit_invoice(row, fields=editor.fields, lines=editor.said_lines, actor=request.user, request=request)
-        except NotPossible as fault:
-            refuse(request, fault)
-        else:
-            messages.success(request, _("Saved."))
-            return redirect("documents:invoice", pk=pk)
-    return editor.page(status=422 if request.method == "POST" and not editor.wanted else 200)
+    asked = asked_of_draft(request, mine, row)
+    if asked is None:
+        return choose(request, mine, kind="invoice", draft=row)
+    project, contact = asked
+    editor = Editor(request, row, identity=identity_of(row.organization_id), contact=contact, project=project)
+    return editor.stored(partial(invoices.edit_invoice, row), _("Saved."))
 
 
 @require_GET

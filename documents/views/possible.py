@@ -79,8 +79,18 @@ def asked_for(request: UserRequest, mine: Membership) -> tuple[Project | None, C
     return None
 
 
-def choose(request: UserRequest, mine: Membership, *, kind: str) -> HttpResponse:
-    """For which project, or else for which client, a new document is."""
+def asked_of_draft(request: UserRequest, mine: Membership, draft: AnyDocument) -> tuple[Project | None, Contact | None] | None:
+    """Whom a draft is for: as it stands, or with the project or client that the address names; None when one is to be chosen."""
+    if asked := asked_for(request, mine):
+        project, contact = asked
+        return (project, contact or draft.contact) if project else (draft.project, contact)
+    if request.GET.get("for"):
+        return None
+    return draft.project, draft.contact or (draft.project.contact if draft.project else None)
+
+
+def choose(request: UserRequest, mine: Membership, *, kind: str, draft: AnyDocument | None = None) -> HttpResponse:
+    """For which project, or else for which client, a new document or a draft is."""
     by_contact = request.GET.get("for") == "contact"
     search = request.GET.get("q", "")[:200]
     if by_contact:
@@ -88,16 +98,16 @@ def choose(request: UserRequest, mine: Membership, *, kind: str) -> HttpResponse
     else:
         projects = Project.objects.for_organization(mine.organization).under_way().for_lists().select_related("contact")
         rows = projects.defer("search_text", "notes", "contact__search_text", "contact__phone", "contact__notes").newest_first()
-    asked = {"q": search, "for": "contact" if by_contact else ""}
+    asked = {"q": search, "for": "contact" if by_contact else "project"}
     page, pages = page_of(request, rows.search(search), asked, per_page=PER_CHOICE)
-    target = reverse(f"documents:{kind}_add")
+    target = reverse(f"documents:{kind}_edit", args=[draft.pk]) if draft else reverse(f"documents:{kind}_add")
     headings = {
         "quote": _("New quote: for which project?"),
         "contract": _("New contract: for which project?"),
         "invoice": _("New invoice: for which project?"),
     }
     context = {
-        "kind": kind, "target": target, "page": page, "pages": pages, "search": search, "by_contact": by_contact,
-        "heading": headings[kind], "list_url": reverse(f"documents:{kind}_list"),
+        "kind": kind, "target": target, "page": page, "pages": pages, "search": search, "by_contact": by_contact, "document": draft,
+        "heading": _("%(name)s: for whom?") % {"name": draft} if draft else headings[kind], "list_url": reverse(f"documents:{kind}_list"),
     }  # fmt: skip
     return render(request, "documents/choose.html", context)

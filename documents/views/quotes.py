@@ -1,5 +1,6 @@
 """`/quotes/…`: written, made ready, sent by hand, answered, revised; and what follows from one that is accepted."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from documents.services.identities import identity_of
 from documents.views.editor import Editor
 from documents.views.lists import Listing, list_page
 from documents.views.pdfs import pdf_response
-from documents.views.possible import asked_for, attempt, choose, gone_is_404, refuse
+from documents.views.possible import asked_for, asked_of_draft, attempt, choose, gone_is_404, refuse
 from documents.views.sidebar import common
 from documents.zones import today_in
 from studio.access import found, here
@@ -65,39 +66,25 @@ def quote_add(request: UserRequest) -> HttpResponse:
     project, contact = asked
     initial = quotes.new_quote_fields(mine.organization) | {"language": contact.language if contact else request.user.language}
     initial |= {"subject": project.title if project else ""}
-    currency = initial.pop("currency")
     identity = identity_of(mine.organization_id)
     editor = Editor(request, Quote(organization=mine.organization), identity=identity, contact=contact, project=project, initial=initial)
-    if editor.done():
-        try:
-            fields = editor.fields | {"currency": currency}
-            quote = quotes.create_quote(mine.organization, fields=fields, lines=editor.said_lines, actor=request.user, request=request)
-        except NotPossible as fault:
-            refuse(request, fault)
-        else:
-            messages.success(request, _("The quote is drafted. Read it through, then make it ready."))
-            return redirect("documents:quote", pk=quote.pk)
-    return editor.page(status=422 if request.method == "POST" and not editor.wanted else 200)
+    said = _("The quote is drafted. Read it through, then make it ready.")
+    return editor.stored(partial(quotes.create_quote, mine.organization), said)
 
 
 @require_http_methods(["GET", "POST"])
 @gone_is_404
 def quote_edit(request: UserRequest, pk: UUID) -> HttpResponse:
-    quote, _mine = found(request, _rows(), pk, "documents.edit")
+    quote, mine = found(request, _rows(), pk, "documents.edit")
     if not quote.is_draft:
         refuse(request, NotPossible("sent"))
         return redirect("documents:quote", pk=pk)
-    contact = quote.contact or (quote.project.contact if quote.project else None)
-    editor = Editor(request, quote, identity=identity_of(quote.organization_id), contact=contact, project=quote.project)
-    if editor.done():
-        try:
-            quotes.edit_quote(quote, fields=editor.fields, lines=editor.said_lines, actor=request.user, request=request)
-        except NotPossible as fault:
-            refuse(request, fault)
-        else:
-            messages.success(request, _("Saved."))
-            return redirect("documents:quote", pk=pk)
-    return editor.page(status=422 if request.method == "POST" and not editor.wanted else 200)
+    asked = asked_of_draft(request, mine, quote)
+    if asked is None:
+        return choose(request, mine, kind="quote", draft=quote)
+    project, contact = asked
+    editor = Editor(request, quote, identity=identity_of(quote.organization_id), contact=contact, project=project)
+    return editor.stored(partial(quotes.edit_quote, quote), _("Saved."))
 
 
 @require_GET

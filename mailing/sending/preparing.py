@@ -30,7 +30,7 @@ NOT_READ = ("contact__search_text", "contact__notes", "contact__phone", "contact
 
 
 class NotNeeded(Exception):
-    """The reason for the mail is gone: the invoice is paid, the quote answered."""
+    """The reason for the mail is gone: the invoice is paid, the quote answered or for another client."""
 
 
 class CannotPrepare(Exception):
@@ -102,6 +102,8 @@ class Preparation:
         """Raises NotNeeded, CannotPrepare. `text` is a free text, which only the request it was written in has."""
         self._require_reason(email)
         document = self._ready(email)
+        if document and document.contact_id != email.contact_id:
+            raise NotNeeded  # a draft that is for another client now
         words = text or self._words(email, document)
         email.subject = words.subject[:250]  # lists name it by what it said; stored when it is sent
         sender = self.sender_of(email)

@@ -29,6 +29,7 @@ SHEET = {
     "lines-1-description": "Drone", "lines-1-quantity": "1", "lines-1-unit_price": "300", "lines-1-vat_rate": "20.00",
     "lines-1-optional": "on",
 }  # fmt: skip
+LINE = {"description": "Portrait", "unit_price": Decimal(100), "vat_rate": Decimal(20)}
 DETAILS = {
     **IDENTITY, "company_number": "73282932000074", "country": "FR", "vat_scheme": "standard", "default_vat_rate": "20.00",
     "credit_note_prefix": "A-",
@@ -102,6 +103,53 @@ def test_a_quote_is_written_line_by_line_and_goes_through_all_its_steps(anna):
     assert (quote.status, quote.gross, Acceptance.objects.get().recorded_by) == ("accepted", Decimal("2760.00"), anna)
     page = web.get(url("quote", quote.pk)).text
     assert "Recorded by the studio" in page and "Deposit invoice" in page and "Avec les options" in page
+
+
+INVOICE = {name: value for name, value in SHEET.items() if name not in {"deposit_percent", "lines-1-optional"}}
+CONTRACT = {"subject": "Mariage", "language": "fr", "text": "x"}
+
+
+@pytest.mark.parametrize(("kind", "said"), [("quote", SHEET), ("contract", CONTRACT), ("invoice", INVOICE)])
+def test_a_draft_may_be_for_another_project_or_client_and_what_went_out_may_not(anna, project, kind, said):
+    other = make_project(project.organization, title="Portraits", contact=make_contact(project.organization, family_name="Petit"))
+    company = make_contact(project.organization, kind="company", company_name="Morel SARL")
+    foreign = make_project(make_studio("Atelier Morel", omar="owner")[0])
+    web, model = browser_of(anna), {"quote": Quote, "contract": Contract, "invoice": Invoice}[kind]
+    web.post(url(f"{kind}_add") + f"?contact={project.contact_id}", said)
+    draft, edit = model.objects.get(), url(f"{kind}_edit", model.objects.get().pk)
+    assert (draft.project, draft.contact) == (None, project.contact) and "?for=project" in web.get(edit).text
+
+    chosen = web.get(edit, {"for": "project", "q": "portr"}).text
+    assert f"{edit}?project={other.pk}" in chosen and str(project.pk) not in chosen and f"{edit}?for=contact" in chosen
+    assert "Petit" in web.get(edit + f"?project={other.pk}").text and model.objects.get().project is None
+    web.post(edit + f"?project={other.pk}", said)
+    moved = model.objects.get()
+    assert (moved.project, moved.contact) == (other, other.contact)
+    assert f"{edit}?contact={company.pk}" in web.get(edit, {"for": "contact"}).text
+    web.post(edit + f"?contact={company.pk}", said)
+    assert (model.objects.get().project, model.objects.get().contact) == (other, company)
+    assert web.post(edit + f"?project={foreign.pk}", said).status_code == 404
+
+    make_identity(project.organization, anna)
+    web.post(url("invoice_issue" if kind == "invoice" else f"{kind}_sent", moved.pk))
+    content = model.objects.get().content
+    assert content["client"]["name"] == "Morel SARL"
+    for query in ("?for=project", f"?project={project.pk}"):
+        assert web.post(edit + query, said)["Location"] == url(kind, moved.pk)
+    assert (model.objects.get().project, model.objects.get().content) == (other, content)
+
+
+def test_the_link_of_one_client_shows_nothing_that_is_for_another(anna, project):
+    quote = quotes.make_ready(make_quote(project, anna), actor=anna)
+    contract = contracts.create_contract(
+        project.organization, fields={"contact": project.contact, "subject": "C", "text": "x"}, actor=anna
+    )  # fmt: skip
+    contract = contracts.make_ready(contract, actor=anna)
+    tokens = [links.make_link(document, actor=anna)[1] for document in (quote, contract)]
+    other = {"contact": make_contact(project.organization, family_name="Petit")}
+    quotes.make_ready(quotes.edit_quote(quote, fields=other, lines=[LINE], actor=anna), actor=anna)
+    contracts.make_ready(contracts.edit_contract(contract, fields=other, actor=anna), actor=anna)
+    assert [links.link_with(token) for token in tokens] == [None, None]
 
 
 def test_from_an_accepted_quote_to_the_last_payment(anna, project):

@@ -10,16 +10,17 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from aaperture.lib.uuid7 import uuid7
 from audit.models import Activity
 from documents.models import Quote
-from documents.services import invoices, payments
+from documents.services import invoices, payments, quotes
 from mailing.models import ScheduledEmail
 from mailing.sending import batch, claims, marks, smtp
 from mailing.services import emails, free_text, templates
 from tests.accounts.people import make_user
-from tests.documents.papers import accepted_quote, make_invoice, make_job, make_quote
+from tests.documents.papers import LINES, accepted_quote, make_invoice, make_job, make_quote
 from tests.mailing.post import contacts_named, mail_server, make_template, status_of, use_server
-from tests.studio.trade import studio_of
+from tests.studio.trade import make_contact, studio_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -177,6 +178,16 @@ def test_a_scheduled_mail_keeps_its_version_of_the_template(anna, server):
 
 
 # --- with documents -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_draft_that_is_for_another_client_now_does_not_go_to_the_one_before(anna, server):
+    project = make_job(anna)
+    quote = make_quote(project, anna)
+    template = make_template(project.organization, anna, kind="quote", subject="Devis", text="{{ link }}")
+    emails.schedule_email(project.organization, template=template, document=quote, actor=anna)
+    other = make_contact(project.organization, email="other@client.example")
+    quotes.edit_quote(quote, fields={"contact": other}, lines=LINES, actor=anna)
+    assert batch.send_due() == {"skipped": 1} and not server.taken and not quote.links.exists()
 
 
 def test_a_quote_is_sent_when_its_mail_is_with_a_link_and_its_pdf(anna, server):
