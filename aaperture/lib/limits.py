@@ -107,6 +107,8 @@ LIMITS = {
     "billing:stripe_webhook": Limit(100),
     "billing:thanks_status": Limit(120),
     "billing:promo": Limit(10, 60, WRITES),
+    "admin:integrations_run_dry": Limit(10, 60, WRITES),  # each reads another system while somebody waits
+    "admin:integrations_pipeline_when": Limit(240),
     "tracker:export": Limit(10),
     "tracker:opportunity_move": Limit(60, 60, WRITES),
     # the API counts after authentication (`aaperture.lib.api.throttling`): by account or key, and a log-in by the name tried

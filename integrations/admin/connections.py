@@ -21,7 +21,7 @@ from integrations.wording import CONNECTION_FAULTS
 
 
 class InstanceConnectionForm(forms.Form):
-    provider = forms.ChoiceField(label=_("Provider"), choices=Connection.Provider.choices)
+    provider = forms.ChoiceField(label=_("Provider"), choices=[one for one in Connection.Provider.choices if one[0] in CONNECTORS])
     account_email = forms.EmailField(label=_("Account’s e-mail address"), max_length=254, required=False, help_text=_("Of a mailbox."))
 
     def clean(self) -> dict[str, Any]:

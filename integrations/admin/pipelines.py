@@ -7,7 +7,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -17,41 +18,69 @@ from django.utils.translation import ngettext
 from aaperture.lib.console import ConsoleModelAdmin, console
 from aaperture.lib.csv_safe import csv_response
 from integrations.admin.columns import operator, status_badge
+from integrations.admin.pipeline_form import ConnectionField, PersonField, PipelineForm, asked_for, recipients, told, versions
 from integrations.models import Connection, Pipeline
 from integrations.schedule import next_after
 from integrations.services import datasets, definitions
 from integrations.wording import DESTINATIONS
 
+PREVIEW = {
+    "hx-trigger": "change, input changed delay:300ms", "hx-target": "#schedule-told",
+    "hx-include": "#id_schedule, #id_rhythm", "hx-swap": "innerHTML",
+}  # fmt: skip
+
 
 @admin.register(Pipeline, site=console)
 class PipelineAdmin(ConsoleModelAdmin):
     page = "pages.pipelines"
-    list_display = ["name", "connection", "state", "destination", "enabled", "schedule", "next_run_at"]
+    form = PipelineForm
+    change_form_template = "integrations/admin_pipeline.html"
+    list_display = ["name", "connection", "state", "runs_version", "destination", "enabled", "schedule", "next_run_at"]
     list_filter = ["enabled", "destination"]
-    list_select_related = ["connection"]
-    raw_id_fields = ["connection"]
-    fields = [
-        "name", "connection", "transformation", "destination", "enabled", "schedule", "next_run_at",
-        "max_messages", "max_seconds", "keep_days",
-    ]  # fmt: skip
+    list_select_related = ["connection", "transformation", "pinned"]
+    fieldsets = [
+        (None, {"fields": ["name", "connection", "transformation", "pinned", "destination", "recipient"]}),
+        (_("When"), {"fields": ["enabled", "rhythm", "schedule", "when", "next_run_at"]}),
+        (_("How much"), {"fields": ["max_messages", "max_per_day", "max_seconds", "keep_days"]}),
+    ]
     actions = ["execute"]
 
     @admin.display(description=_("connection status"), ordering="connection__status")
     def state(self, row: Pipeline) -> str:
         return status_badge(row.connection)
 
+    @admin.display(description=_("steps"))
+    def runs_version(self, row: Pipeline) -> str:
+        return str(row.pinned or row.transformation)
+
+    @admin.display(description=_("in words"))
+    def when(self, row: Pipeline) -> str:
+        return render_to_string("integrations/_when.html", {"told": told(row.schedule)})
+
     def get_readonly_fields(self, request: HttpRequest, obj: Pipeline | None = None) -> list[str]:
         """Of a member's own pipeline staff set the schedule and how much, never what is read, what is done to it, or that it runs now."""
         if obj is None:
-            return []
-        return ["connection", "destination", *(["name", "transformation", "next_run_at", "keep_days"] if obj.connection.owner_id else [])]
+            return ["when"]
+        members = ["name", "transformation", "pinned", "recipient", "next_run_at", "keep_days"] if obj.connection.owner_id else []
+        return ["when", "connection", "destination", *members]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Pipeline | None = None) -> Any:
+        """Without the choice of a rhythm for those who may not change it."""
+        if self.has_change_permission(request, obj) if obj else self.has_add_permission(request):
+            return self.fieldsets
+        return [(title, options | {"fields": [one for one in options["fields"] if one != "rhythm"]}) for title, options in self.fieldsets]
 
     def has_delete_permission(self, request: HttpRequest, obj: Pipeline | None = None) -> bool:
         return super().has_delete_permission(request, obj) and not (obj and obj.connection.owner_id)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "connection":
-            kwargs["queryset"] = Connection.objects.filter(owner=None)
+            kwargs |= {"queryset": Connection.objects.without_secrets().filter(owner=None).order_by("name"), "form_class": ConnectionField}
+        elif db_field.name == "pinned":
+            kwargs |= {"queryset": versions(), "empty_label": _("Always the newest")}
+        elif db_field.name == "recipient":
+            current = getattr(request, "_pipeline_recipient", None)
+            kwargs |= {"queryset": recipients(operator(request), current), "empty_label": _("Nobody"), "form_class": PersonField}
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -59,22 +88,46 @@ class PipelineAdmin(ConsoleModelAdmin):
             return forms.ChoiceField(label=_("Destination"), choices=list(DESTINATIONS.items()), initial=datasets.NAME)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
+    def get_form(self, request: HttpRequest, obj: Pipeline | None = None, change: bool = False, **kwargs: Any) -> Any:
+        request._pipeline_recipient = obj.recipient if obj else None  # type: ignore[attr-defined]  # for the field above
+        form = super().get_form(request, obj, change, **kwargs)
+        preview = PREVIEW | {"hx-get": reverse("admin:integrations_pipeline_when")}
+        for name in ("schedule", "rhythm"):
+            if name in form.base_fields:
+                form.base_fields[name].widget.attrs.update(preview)
+        return form
+
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
         return [
+            path("when/", view(self.when_view), name="integrations_pipeline_when"),
             path("<uuid:row_id>/export/", view(self.export_view), name="integrations_pipeline_export"),
             path("<uuid:row_id>/empty/", view(self.empty_view), name="integrations_pipeline_empty"),
             *super().get_urls(),
         ]
 
+    def when_view(self, request: HttpRequest) -> HttpResponse:
+        """What a schedule that is being written means."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        schedule = asked_for(request.GET.get("rhythm", ""), request.GET.get("schedule", ""))[:200]
+        return render(request, "integrations/_schedule_told.html", {"told": told(schedule)})
+
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
         row = self.get_object(request, object_id)
-        acts = self._acts(request, row) if row and row.destination == datasets.NAME and row.connection.owner_id is None else []
+        acts = self._acts(request, row) if row and row.connection.owner_id is None else []
         return super().change_view(request, object_id, form_url, {"acts": acts, **(extra_context or {})})
 
     def _acts(self, request: HttpRequest, row: Pipeline) -> list[tuple[Any, str]]:
-        """What may be done with what it keeps."""
+        """What may be done with it, and with what it keeps."""
         found: list[tuple[Any, str]] = []
+        if self.has_execute_permission(request):
+            found.append((_("Run now"), reverse("admin:integrations_run_start", args=[row.pk])))
+            found.append((_("Dry run"), reverse("admin:integrations_run_dry", args=[row.pk])))
+        if request.user.has_perm("integrations.view_run"):
+            found.append((_("Runs"), reverse("admin:integrations_run_changelist", query={"pipeline": str(row.pk)})))
+        if row.destination != datasets.NAME:
+            return found
         if request.user.has_perm("integrations.view_datasetrow"):
             listed = reverse("admin:integrations_datasetrow_changelist", query={"pipeline": str(row.pk)})
             found.append((_("Rows"), listed))

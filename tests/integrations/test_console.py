@@ -166,7 +166,8 @@ def test_a_pipeline_of_the_instance_is_run_by_whoever_the_matrix_allows(sandbox)
     row.access_token, row.refresh_token = granted["access_token"], granted["refresh_token"]
     row.expires_at = timezone.now() + timedelta(hours=1)
     row.save()
-    pipeline = Pipeline.objects.create(name="Studio inbox", connection=row, transformation=Transformation.objects.get())
+    shipped = Transformation.objects.get()
+    pipeline = Pipeline.objects.create(name="Studio inbox", connection=row, transformation=shipped, destination="dataset")
     chosen = {"_selected_action": [str(pipeline.pk)], "action": "execute"}
     staff("viewer").post(page("pipeline"), chosen)
     assert not Run.objects.exists()

@@ -8,8 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import Activity
+from integrations import engine
 from integrations.models import Connection, DatasetRow, Pipeline, Run, Transformation, TransformationVersion
-from integrations.services import configured, definitions
+from integrations.services import configured, definitions, pipelines
 from integrations.step_forms import Draft
 from integrations.step_kinds import lines
 from tests.accounts.people import make_user
@@ -203,3 +204,147 @@ def test_a_viewer_reads_the_steps_and_presses_nothing(designer):
         assert viewer.post(change, EDITOR | FIELDS | {"act": act}).status_code == 403
     for path in (change, url("transformation", "versions", row.pk), url("transformation", "json", row.pk, 1)):
         assert of_role("executor").get(path).status_code == 403, path
+
+
+@pytest.fixture
+def chain(designer):
+    return definitions.save_transformation(Transformation(name="Posts", steps=STEPS), actor=designer)
+
+
+@pytest.fixture
+def source(feed, designer):
+    told = {"url": feed.url + "/feed", "auth": "header", "header": "X-Api-Key", "secret": SECRET}
+    feed.pages["/feed"] = [{"id": n, "name": f"Post {n}", "open": n % 3 > 0, "place": {"town": "Lyon"}} for n in range(1, 10)]
+    return configured.add("http_json", "Jobs", told, actor=designer)
+
+
+def form_of(source, chain, **more) -> dict:
+    return {
+        "name": "Jobs", "connection": source.pk, "transformation": chain.pk, "destination": "dataset", "enabled": "on", "rhythm": "",
+        "schedule": "04:30", "max_messages": 1000, "max_seconds": 60, "keep_days": 30,
+    } | more  # fmt: skip
+
+
+def test_a_pipeline_is_designed_with_a_version_a_rhythm_and_caps(designer, source, chain):
+    web, add = staff(designer), url("pipeline", "add")
+    chain.steps = [STEPS[1]]
+    definitions.save_transformation(chain, actor=designer)
+    first = chain.versions.get(number=1)
+    assert "Every 12 hours" in text(web.get(add))
+    refused = text(web.post(add, form_of(source, chain, schedule="25:00")))
+    assert "Write times of day in UTC" in refused and not Pipeline.objects.exists()
+    told = form_of(source, chain, rhythm="00:00,12:00", schedule="nonsense", pinned=first.pk, max_per_day=5)
+    assert web.post(add, told).status_code == 302
+    row = Pipeline.objects.get()
+    assert (row.schedule, row.pinned, row.steps, row.max_per_day) == ("00:00,12:00", first, STEPS, 5)
+    assert row.next_run_at and row.next_run_at.hour in (0, 12)
+    change = url("pipeline", "change", row.pk)
+    shown = text(web.get(change))
+    assert "Every day at 00:00 and 12:00 UTC." in shown and "Next, in your time zone:" in shown and "Posts v1" in shown
+    assert web.post(change, form_of(source, chain, rhythm="never")).status_code == 302
+    row.refresh_from_db()
+    assert (row.schedule, row.next_run_at, row.pinned, row.steps) == ("", None, None, [STEPS[1]])
+    assert set(Activity.objects.filter(action="pipeline.updated").latest("recorded_at").details["fields"]) >= {"schedule", "pinned"}
+    other = definitions.save_transformation(Transformation(name="Others", steps=STEPS), actor=designer)
+    assert "a version of another transformation" in text(web.post(change, form_of(source, other, pinned=first.pk)))
+    for role, status in (("viewer", 403), ("executor", 403)):
+        assert of_role(role).post(change, form_of(source, chain)).status_code == status
+    assert "rhythm" not in text(of_role("viewer").get(change)) and of_role("viewer").get(change).status_code == 200
+
+
+def test_what_a_schedule_means_is_told_while_it_is_written(designer):
+    web = staff(designer)
+    for asked, words in (
+        ({"schedule": "03:00,15:00"}, "Every day at 03:00 and 15:00 UTC."), ({"schedule": "03:00"}, "Every day at 03:00 UTC."),
+        ({"rhythm": "00:00,06:00,12:00,18:00", "schedule": "x"}, "Every 6 hours, from 00:00 UTC on."),
+        ({"schedule": "00:30,12:30,20:30"}, "Every day at 00:30, 12:30 and 20:30 UTC."),
+        ({"rhythm": "never"}, "Only when somebody runs it."),
+        ({"schedule": "3 o’clock"}, "Write times of day in UTC"), ({"rhythm": "unknown", "schedule": ""}, "Only when somebody runs it."),
+    ):  # fmt: skip
+        assert words in text(web.get(url("pipeline", "when"), asked)), asked
+    assert of_role("executor").get(url("pipeline", "when")).status_code == 403
+
+
+def test_nobody_fills_a_strangers_board(designer, source):
+    mapped = [{"do": "map", "fields": {"role": "name", "company": "place.town"}}]
+    chain = definitions.save_transformation(Transformation(name="To the board", steps=mapped), actor=designer)
+    stranger, web, add = make_user(), staff(designer), url("pipeline", "add")
+    to_board = form_of(source, chain, destination="opportunities")
+    assert "say for whom" in text(web.post(add, to_board))
+    assert "Select a valid choice" in text(web.post(add, to_board | {"recipient": stranger.pk})) and not Pipeline.objects.exists()
+    assert web.post(add, to_board | {"recipient": designer.pk}).status_code == 302
+    colleague = staff(make_user(role="designer"))
+    change = url("pipeline", "change", Pipeline.objects.get().pk)
+    assert "Dominique" in text(colleague.get(change))  # whoever it is for already stays a choice
+    assert colleague.post(change, to_board | {"recipient": designer.pk, "name": "Renamed"}).status_code == 302
+    assert Pipeline.objects.get().recipient == designer
+
+
+def test_a_dry_run_tells_what_would_be_and_writes_nothing(feed, designer, source, chain):
+    row = Pipeline.objects.create(name="Jobs", connection=source, transformation=chain, destination="dataset")
+    row.rows.create(item_id="1", data={"title": "Post 1", "town": "Lyon"})
+    row.rows.create(item_id="2", data={"title": "Before", "town": "Lyon"})
+    path, before = url("run", "dry", row.pk), list(row.rows.values())
+    assert "nothing is written" in text(of_role("executor").get(path)) and not feed.asked
+    page = of_role("executor").post(path)
+    found = page.context["found"]
+    assert (found.read, found.kept, found.created, found.updated, found.duplicates, found.complete) == (9, 6, 4, 1, 1, True)
+    assert "Step 1, Keep only some: “open” finds nothing: 3" in text(page) and "Post 1" in text(page)
+    assert list(row.rows.values()) == before and not Run.objects.exists()
+    row.refresh_from_db()
+    assert row.cursor == {} and Activity.objects.get(action="pipeline.dry_run").details == {"read": 9, "kept": 6}
+    feed.statuses.append(401)
+    assert "refuses our secret" in text(of_role("designer").post(path))
+    source.refresh_from_db()
+    assert source.status == "active"  # a dry run changes nothing of the connection either
+    Connection.objects.update(owner=make_user())
+    for role in ("viewer", "executive", "member"):
+        assert of_role(role).post(path).status_code == 403
+    assert of_role("admin").post(path).status_code == 403  # a member's own is nobody's to look into
+
+
+def test_an_executor_runs_watches_and_stops_from_monitoring(designer, source, chain):
+    row = Pipeline.objects.create(name="Jobs", connection=source, transformation=chain, destination="dataset", max_per_day=4)
+    web = of_role("executor")
+    work = text(web.get("/admin/integrations/work/"))
+    start = url("run", "start", row.pk)
+    assert start in work and "never" in work and url("pipeline", "change", row.pk) not in work
+    assert web.get(url("pipeline", "change", row.pk)).status_code == 403
+    queued = web.post(start)
+    run = Run.objects.get()
+    assert queued.url == url("run", "change", run.pk) and web.post(start).url == queued.url
+    cancel = url("run", "cancel", run.pk)
+    assert cancel in text(web.get(queued.url)) and cancel in text(web.get("/admin/integrations/work/"))
+    assert web.get(cancel).status_code == 200 and web.post(cancel).status_code == 302
+    run.refresh_from_db()
+    assert run.status == "cancelled" and web.get(url("run", "changelist") + f"?pipeline={row.pk}").status_code == 200
+    web.post(start)
+    engine.execute(Run.objects.get(status="queued").pk)
+    done = Run.objects.latest("queued_at")
+    assert done.counts["kept"] == 6 and done.transformation_version == 1
+    told = text(web.get(url("run", "change", done.pk)))
+    assert "kept: 6" in told and "step 1: 3" in told
+    again = pipelines.start_run(row, actor=designer, trigger="manual")
+    engine.execute(again.pk)
+    again.refresh_from_db()
+    assert (again.status, again.stop_reason, again.counts["read"]) == ("partial", "day_cap", 0)
+    assert "as much as it may in one day" in text(web.get("/admin/integrations/work/"))
+    for role in ("viewer", "executive", "designer"):
+        assert of_role(role).get("/admin/integrations/work/").status_code == 403
+    for role in ("viewer", "executive"):
+        assert of_role(role).post(start).status_code == of_role(role).post(cancel).status_code == 403
+    Connection.objects.update(status="error")
+    assert "cannot be read at the moment" in text(web.post(start, follow=True))
+
+
+def test_a_pinned_version_goes_on_when_others_change_the_steps(designer, source, chain):
+    row = Pipeline.objects.create(name="Jobs", connection=source, transformation=chain, pinned=chain.versions.get(), destination="dataset")
+    chain.steps = [{"do": "map", "fields": {"other": "name"}}]
+    definitions.save_transformation(chain, actor=designer)
+    run = pipelines.start_run(Pipeline.objects.get(), actor=designer, trigger="manual")
+    engine.execute(run.pk)
+    assert set(row.rows.first().data) == {"title", "town"} and Run.objects.get().transformation_version == 1
+    Pipeline.objects.update(pinned=None, cursor={})
+    run = pipelines.start_run(Pipeline.objects.get(), actor=designer, trigger="manual")
+    engine.execute(run.pk)
+    assert set(row.rows.first().data) == {"other"} and Run.objects.latest("queued_at").transformation_version == 2
