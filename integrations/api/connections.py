@@ -42,7 +42,7 @@ class ConnectionSerializer(serializers.Serializer):
 class NewConnection(Strict):
     """Of a mailbox the account that is to authorise it; of a source that nobody authorises its name and settings."""
 
-    provider = serializers.ChoiceField(choices=Connection.Provider.values)
+    provider = serializers.ChoiceField(choices=list(CONNECTORS))
     account_email = serializers.EmailField(max_length=254, required=False)
     name = serializers.CharField(max_length=configured.LONGEST_NAME, required=False)
     config = serializers.DictField(child=serializers.CharField(max_length=4096, allow_blank=True), required=False, help_text=(

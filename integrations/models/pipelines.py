@@ -135,6 +135,8 @@ class Pipeline(models.Model):
         if not (self.connection_id and self.transformation_id):
             return
         destination = import_string(settings.PIPELINE_DESTINATIONS[self.destination])
+        if self.connection.provider not in CONNECTORS:
+            raise ValidationError({"connection": _("No pipeline reads through this connection.")})
         kind = MAIL if issubclass(CONNECTORS[self.connection.provider], MailConnector) else RECORDS
         if self.lacks_person:
             raise ValidationError({"recipient": _("This belongs to a person, and the connection belongs to the instance: say for whom.")})
