@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
 from mailing.models import EmailTemplate, ScheduledEmail, SendingAccount
@@ -66,7 +67,10 @@ class SendForm(MomentForm):
     """Now, or at a time."""
 
     when = forms.ChoiceField(
-        label=_("When"), choices=[("now", _("Now")), ("later", _("At a time that I choose"))], initial="now", widget=forms.RadioSelect
+        label=_("When"),
+        choices=[("now", pgettext_lazy("e-mail", "Now")), ("later", _("At a time that I choose"))],
+        initial="now",
+        widget=forms.RadioSelect,
     )
     attach = forms.BooleanField(label=_("Attach it as a PDF"), required=False, initial=True)
     field_order = ("attach", "when", "day", "time")

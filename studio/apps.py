@@ -11,6 +11,6 @@ class StudioConfig(AppConfig):
         from studio import receivers  # noqa: F401  follows what others tell
 
         today.register(
-            today.Panel("needs", "studio:today_needs", _("Holds"), 40, "sessions.view"),
+            today.Panel("needs", "studio:today_needs", _("Sessions"), 40, "sessions.view"),
             today.Panel("ahead", "studio:today_sessions", _("Next sessions"), 10, "sessions.view"),
         )

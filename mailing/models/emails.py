@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from aaperture.lib.uuid7 import uuid7
 from accounts.models import Membership
@@ -34,13 +35,13 @@ forget_recipient.lazy_sub_objs = True  # type: ignore[attr-defined]  # as of SET
 
 
 class Status(models.TextChoices):
-    SCHEDULED = "scheduled", _("Scheduled")
+    SCHEDULED = "scheduled", pgettext_lazy("e-mail", "Scheduled")
     HELD = "held", _("On hold")
     SENDING = "sending", _("Being sent")
-    SENT = "sent", _("Sent")
-    FAILED = "failed", _("Failed")
+    SENT = "sent", pgettext_lazy("e-mail", "Sent")
+    FAILED = "failed", pgettext_lazy("e-mail", "Failed")
     UNKNOWN = "unknown", _("In doubt")
-    CANCELLED = "cancelled", _("Cancelled")
+    CANCELLED = "cancelled", pgettext_lazy("e-mail", "Cancelled")
     SKIPPED = "skipped", _("Not needed any more")
 
 

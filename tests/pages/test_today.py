@@ -19,6 +19,7 @@ from documents.models import Invoice
 from documents.services import payments, quotes
 from integrations.models import Connection
 from mailing.models import ScheduledEmail
+from studio.models import CalendarEvent, SessionCalendar
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of, make_studio
 from tests.documents.papers import GROSS, make_identity, make_invoice, make_quote
@@ -111,7 +112,12 @@ def test_what_needs_somebody_is_counted_named_and_leads_there(anna):
     assert "4 invoices are overdue: €10,590.28" in page and page.index("F-40") < page.index("F-5") and "F-2<" not in page
     assert "?state=overdue" in page and "1 quote waits for its client: €2,647.57" in page and "contract" not in page.lower()
     assert "1 e-mail failed or is in doubt" in panel(web, "mailing:today_needs").text
-    assert "1 hold runs out" in panel(web, "studio:today_needs").text
+    page = panel(web, "studio:today_needs").text
+    assert "1 hold runs out" in page and "choice" not in page
+    calendar = SessionCalendar.objects.create(connection=Connection.objects.create(owner=user, provider="google_calendar", status="active"))
+    session = studio.photo_sessions.get(status="requested")
+    CalendarEvent.objects.create(calendar=calendar, session=session, event_id="e", conflict="changed")
+    assert "1 session waits for your choice" in panel(web, "studio:today_needs").text
     assert "camille@example.test is cut off" in panel(web, "integrations:today_needs").text
     page = panel(web, "tracker:today_needs").text
     assert "2 opportunities wait for your answer" in page and "was due on" in page
