@@ -7,6 +7,7 @@ import io
 import time
 from collections.abc import Mapping
 from http.client import HTTPResponse
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,6 +18,14 @@ from urllib3.connectionpool import HTTPSConnectionPool
 LONGEST_ANSWER = 10 * 1024 * 1024
 CONNECT, SILENCE, WHOLE = 3, 10, 30  # seconds: to connect, between two bytes, for the whole answer
 PIECE = 64 * 1024
+# `ipaddress` takes these for global, or may, and none is a public host's: translated and tunnelled IPv4, site-local, carrier's own
+NOT_PUBLIC = tuple(
+    map(
+        ip_network,
+        ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "::/8", "64:ff9b::/32", "100::/8", "2001::/23", "2002::/16", "3fff::/20",
+         "5f00::/16", "fec0::/10"),
+    )
+)  # fmt: skip
 
 
 class Reach(NamedTuple):
@@ -25,6 +34,7 @@ class Reach(NamedTuple):
     loopback: bool = False
     ports: frozenset[int | None] = frozenset({None, 443, 8443})
     authorities: bool | str = True  # whose certificates are believed
+    patience: float = CONNECT + 1.0  # seconds before a failure is told: no sooner for a private address than for a silent one
 
 
 REACH = Reach()
@@ -79,9 +89,25 @@ class _TimelyResponse(HTTPResponse):
 class _TimelyConnection(HTTPSConnection):
     response_class = _TimelyResponse
 
+    def _new_conn(self) -> Any:
+        """The address that was resolved, and is pinned, is looked at once more, by rules of our own."""
+        if not is_public(ip_address(self.host.strip("[]"))):
+            raise UnsafeAddress
+        return super()._new_conn()
+
 
 class _TimelyPool(HTTPSConnectionPool):
     ConnectionCls = _TimelyConnection
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether it is a host of the public internet's; an IPv4 address within another is judged by itself, or refused."""
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_loopback:
+        return REACH.loopback
+    if any(address in network for network in NOT_PUBLIC if network.version == address.version):
+        return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
 def may_be_asked(url: str) -> bool:
@@ -113,18 +139,19 @@ def ask(
 ) -> Answer:
     """The answer, its body at most 10 MB; `http` is a `session()` to be used again.
 
-    Raises UnsafeAddress when the address is not https, not public, fails, answers too much or takes too long over it.
+    Raises UnsafeAddress when the address is not https, not public, fails, answers too much or takes too long over it. Whether its name
+    is unknown, private or silent nobody can tell by the time that takes.
     """
+    if not may_be_asked(url):
+        raise UnsafeAddress
+    begun = time.monotonic()
     try:
-        if not may_be_asked(url):
-            raise UnsafeAddress
         if http is None:
             with session() as own:
                 return _answer(own, method, url, headers, body)
         return _answer(http, method, url, headers, body)
-    except UnsafeAddress:
-        raise
     except Exception:  # noqa: BLE001 - whatever went wrong, the caller learns one thing only
+        time.sleep(max(0.0, REACH.patience - (time.monotonic() - begun)))
         raise UnsafeAddress from None
 
 

@@ -103,8 +103,8 @@ def _store(connection: Connection, digest: bytes, body: bytes) -> None:
         text = body.decode()
     except UnicodeDecodeError:
         raise DeliveryRefused("encoding") from None
-    pipelines = list(Pipeline.objects.filter(connection=connection, enabled=True).values_list("pk", flat=True)) or [None]
-    rows = [Delivery(connection=connection, pipeline_id=pk, digest=digest, body=text) for pk in pipelines]
+    reading: list[UUID | None] = list(Pipeline.objects.filter(connection=connection, enabled=True).values_list("pk", flat=True))
+    rows = [Delivery(connection=connection, pipeline_id=pk, digest=digest, body=text) for pk in reading or [None]]
     try:
         with transaction.atomic():
             Delivery.objects.bulk_create(rows)

@@ -34,6 +34,7 @@ class Feed:
     pause: float = 0.0
     slow: str = "body"
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 def certificate(folder: Path) -> Path:
@@ -72,6 +73,8 @@ def serving(folder: Path) -> Iterator[tuple[Feed, safe_http.Reach]]:
                     self.flush_headers()
                     self._drip(b"X-Slow: " + b"x" * 1000 + b"\r\n")
                 self.send_header("Content-Length", str(len(body)))
+                for name, value in feed.headers.items():
+                    self.send_header(name, value)
                 if status in (301, 302):
                     self.send_header("Location", "/elsewhere")
                 self.end_headers()
@@ -104,7 +107,7 @@ def serving(folder: Path) -> Iterator[tuple[Feed, safe_http.Reach]]:
     thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
     thread.start()
     try:
-        yield feed, safe_http.Reach(loopback=True, ports=frozenset({urlsplit(feed.url).port}), authorities=str(file))
+        yield feed, safe_http.Reach(True, frozenset({urlsplit(feed.url).port}), str(file), patience=0.0)
     finally:
         server.shutdown()
         server.server_close()

@@ -196,7 +196,7 @@ def test_a_test_tells_what_is_wrong_and_heals_what_works_again(feed, source, des
 
 
 def test_what_stands_in_private_is_not_reached(source, designer, feed, monkeypatch):
-    monkeypatch.setattr(safe_http, "REACH", safe_http.Reach(ports=safe_http.REACH.ports))
+    monkeypatch.setattr(safe_http, "REACH", safe_http.Reach(ports=safe_http.REACH.ports, patience=0.0))
     assert connections.check_connection(source, actor=designer) == "feed_unreachable" and not feed.asked
     for url in ("http://jobs.example.com/", "https://user:pw@example.com/", "https://example.com:22/", "ftp://example.com/", "jobs"):
         with pytest.raises(Exception, match="public host"):
