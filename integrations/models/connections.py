@@ -62,6 +62,8 @@ class Connection(models.Model):
         GMAIL = "gmail", "Gmail"
         GOOGLE_CALENDAR = "google_calendar", "Google Calendar"
         HTTP_JSON = "http_json", _("JSON over https")
+        CSV_UPLOAD = "csv_upload", _("CSV files")
+        INBOUND_WEBHOOK = "inbound_webhook", _("Inbound webhook")
 
     class Status(models.TextChoices):
         PENDING = "pending", _("Not connected yet")
