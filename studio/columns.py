@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ MOST_ROWS = 5_000
 MOST_COLUMNS = 60
 LONGEST_CELL = 10_000
 SHOWN_ROWS = 12
+SEPARATOR = re.compile(r"sep=([,;\t|:])[\r\n]", re.IGNORECASE)
+SEVERAL_LINES = frozenset({"street", "notes"})
 
 # what a column may fill; "name" is split at its last space
 FIELDS = {
@@ -92,21 +95,47 @@ def text_of(data: bytes) -> str:
     return text
 
 
-def table_of(text: str) -> tuple[list[str], list[list[str]]]:
-    """The headings and the rows. Raises Unreadable."""
-    first = text.lstrip().splitlines()[0]
-    delimiter = max(",;\t|", key=first.count)
+class Line(NamedTuple):
+    """The cells of one row, and the number a spreadsheet shows beside it, the headings being row 1."""
+
+    number: int
+    cells: list[str]
+
+
+def table_of(text: str) -> tuple[list[str], list[Line]]:
+    """The headings and the rows that are not empty. Raises Unreadable."""
+    text = text.strip("\r\n")
+    if named := SEPARATOR.match(text):  # Excel's own line, which says what stands between the cells
+        text = text[named.end() :].lstrip("\r\n")
+    first = next(iter(text.lstrip().splitlines()), "")
+    delimiter = named[1] if named else max(",;\t|", key=first.count)
     try:
-        lines = [line for line in csv.reader(io.StringIO(text.strip("\n\r")), delimiter=delimiter) if any(cell.strip() for cell in line)]
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        _require_closed(text, rows, delimiter)
     except csv.Error:
         raise Unreadable(_("The file is no CSV that we can read.")) from None
+    lines = [Line(number, cells) for number, cells in enumerate(rows, start=1) if any(cell.strip() for cell in cells)]
     if len(lines) < 2:
         raise Unreadable(_("There is no row below the headings."))
     if len(lines) - 1 > MOST_ROWS:
         raise Unreadable(_("There are more than 5,000 rows. Split the file, and bring the parts one after the other."))
-    if len(lines[0]) > MOST_COLUMNS:
+    if len(lines[0].cells) > MOST_COLUMNS:
         raise Unreadable(_("There are more than 60 columns."))
-    return [cell.strip()[:100] for cell in lines[0]], lines[1:]
+    return [cell.strip()[:100] for cell in lines[0].cells], lines[1:]
+
+
+def _require_closed(text: str, rows: list[list[str]], delimiter: str) -> None:
+    """A quotation mark that nothing closes takes all that follows into one cell. Raises Unreadable."""
+    longest = max((cell for cell in rows[-1:] and rows[-1]), key=len, default="")
+    if "\n" not in longest and "\r" not in longest:
+        return
+    try:
+        for _row_of_cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as fault:
+        if "unexpected end" in str(fault):
+            words = _("In row %(number)s a quotation mark opens a cell and none closes it. Correct it, and try again.")
+            raise Unreadable(words % {"number": len(rows)}) from None
 
 
 def guess(headings: list[str]) -> list[str]:
@@ -118,11 +147,11 @@ def guess(headings: list[str]) -> list[str]:
     return found
 
 
-def rows_of(lines: list[list[str]], columns: list[str], *, language: str) -> Iterator[Row]:
-    """What each line says, checked as the form would; numbers are those of the file, headings being line 1."""
+def rows_of(lines: list[Line], columns: list[str], *, language: str) -> Iterator[Row]:
+    """What each line says, checked as the form would."""
     country_codes = {searchable(name): code for tongue in ("en", "fr") for code, name in countries.names(tongue).items()}
-    for number, line in enumerate(lines, start=2):
-        said = {field: _cell(value) for field, value in zip(columns, line, strict=False) if field and value.strip()}
+    for number, cells in lines:
+        said = {field: _cell(value) for field, value in zip(columns, cells, strict=False) if field and value.strip()}
         yield _row(number, said, country_codes, language)
 
 
@@ -155,7 +184,7 @@ def _kind(said: dict[str, str]) -> str:
 
 def _settle(field: str, said: dict[str, str], country_codes: dict[str, str]) -> bool:
     """Bring one value into its stored form, or take it out and answer False."""
-    value = said[field]
+    value = said[field] if field in SEVERAL_LINES else " ".join(said[field].split())
     try:
         said[field] = _checked(field, value, said.get("country", ""), country_codes)
     except ValidationError:

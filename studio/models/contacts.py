@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from aaperture.lib.charsets import CONTROL
 from aaperture.lib.search import searchable
 from aaperture.lib.uuid7 import uuid7
 from studio.models.owned import SearchableQuerySet
@@ -106,7 +107,9 @@ class Contact(models.Model):
         return [line for line in (*self.street.splitlines(), town) if line.strip()]
 
     def derive(self) -> None:
-        """Fill what is stored about the other fields; whoever writes a contact calls it first."""
+        """Fill what is stored about the other fields; whoever writes a contact calls it first. A name is one line, as mails need it."""
+        for name in ("given_name", "family_name", "company_name"):
+            setattr(self, name, " ".join(CONTROL.sub(" ", getattr(self, name)).split()))
         by_person = (self.family_name, self.given_name, self.company_name)
         by_company = (self.company_name, self.family_name, self.given_name)
         words = by_company if self.kind == self.Kind.COMPANY else by_person

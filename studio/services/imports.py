@@ -30,6 +30,7 @@ class Checked(NamedTuple):
     headings: list[str]
     rows: list[Row]
     known: frozenset[int]  # row numbers
+    examples: list[str]  # of each column the first value
 
     @property
     def new(self) -> list[Row]:
@@ -56,7 +57,11 @@ def check(waiting: ContactImport) -> Checked:
         raise NotWaiting
     headings, lines = columns.table_of(waiting.content)
     rows = list(columns.rows_of(lines, waiting.columns, language=waiting.language))
-    return Checked(headings, rows, _known(waiting.organization_id, rows))
+    return Checked(headings, rows, _known(waiting.organization_id, rows), [_first(lines, place) for place in range(len(headings))])
+
+
+def _first(lines: list[columns.Line], place: int) -> str:
+    return next((line.cells[place].strip() for line in lines if len(line.cells) > place and line.cells[place].strip()), "")
 
 
 def _known(organization_id: Any, rows: Iterable[Row]) -> frozenset[int]:
@@ -127,6 +132,7 @@ def undo(done: ContactImport, *, actor: User, request: HttpRequest | None = None
     done = ContactImport.objects.select_for_update().get(pk=done.pk)
     if done.status != Status.DONE:
         raise NotWaiting
+    list(Contact.objects.filter(contact_import=done).order_by("pk").select_for_update().values_list("pk"))  # as they are, until it is done
     pks = list(untouched(done).values_list("pk", flat=True))
     count = _delete(pks)
     done.status, done.undone_at, done.removed_count = Status.UNDONE, timezone.now(), count

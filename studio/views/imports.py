@@ -18,6 +18,7 @@ from studio.models import Contact, ContactImport
 from studio.services import imports
 
 SHOWN_IMPORTS = 10
+NAMES = frozenset({"given_name", "family_name", "name", "company_name", "email"})  # one of them makes a contact
 
 
 class UploadForm(forms.Form):
@@ -60,9 +61,10 @@ def contact_import_preview(request: UserRequest, pk: UUID) -> HttpResponse:
     context = {
         "waiting": waiting,
         "columns": [
-            {"number": number, "heading": heading, "field": field, "example": _example(checked, number, waiting)}
-            for number, (heading, field) in enumerate(zip(checked.headings, waiting.columns, strict=False))
+            {"number": number, "heading": heading, "field": field, "example": example[:60]}
+            for number, (heading, field, example) in enumerate(zip(checked.headings, waiting.columns, checked.examples, strict=False))
         ],
+        "nameless": not NAMES & set(waiting.columns),
         "fields": columns.FIELDS.items(),
         "languages": Contact._meta.get_field("language").choices,
         "total": len(checked.rows),
@@ -71,11 +73,6 @@ def contact_import_preview(request: UserRequest, pk: UUID) -> HttpResponse:
         **seen,
     }
     return render(request, "studio/contact_import_preview.html", context)
-
-
-def _example(checked: imports.Checked, number: int, waiting: ContactImport) -> str:
-    field = waiting.columns[number]
-    return next((row.fields[field] for row in checked.rows if field and row.fields.get(field)), "")[:60]
 
 
 def _act(request: UserRequest, waiting: ContactImport) -> HttpResponse:

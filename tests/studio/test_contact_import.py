@@ -13,6 +13,7 @@ from operations.maintenance import sweeps
 from studio import columns
 from studio.models import Contact, ContactImport
 from studio.services import contacts, imports
+from tests import processes
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of
 from tests.studio.trade import make_contact, make_project, studio_of
@@ -85,6 +86,64 @@ def test_columns_are_named_by_hand(anna):
     assert not ContactImport.objects.exists() and not Contact.objects.exists()
 
 
+EXCEL = """sep=;
+Nom;Prénom;Société;Adresse e-mail;Adresse;Œuvre
+Lefèvre;Zoé;;zoe@x.example;"12, rue de l’Église
+Bât. B";
+;;;;;
+
+"Dupont
+Martin";Jean;"Dupont
+& Fils";jean@x.example;;
+;;;pas une adresse;;
+"""
+
+
+def test_a_file_as_excel_writes_it_is_read_and_its_rows_have_excels_numbers(anna):
+    web = browser_of(anna)
+    preview = send(web, EXCEL.replace("\n", "\r\n"), "cp1252")["Location"]
+    page = web.get(preview)
+    assert [column["heading"] for column in page.context["columns"]][-1] == "Œuvre"
+    assert [row.number for row in page.context["faults"]] == [6]
+    assert page.context["columns"][1]["example"] == "Zoé" and not page.context["nameless"]
+    web.post(preview, {"act": "import"})
+    zoe, jean = Contact.objects.order_by("-given_name")
+    assert (zoe.name, zoe.address_lines) == ("Zoé Lefèvre", ["12, rue de l’Église", "Bât. B"])
+    assert (jean.name, jean.company_name) == ("Jean Dupont Martin", "Dupont & Fils")  # a header of a mail is one line
+
+
+def test_headings_that_say_nothing_are_asked_about_with_what_stands_below(anna):
+    web = browser_of(anna)
+    page = web.get(send(web, "A;B\nFaure;Jeanne\n")["Location"])
+    assert page.context["nameless"] and [column["example"] for column in page.context["columns"]] == ["Faure", "Jeanne"]
+
+
+EDIT = """
+from django.db import connection, transaction
+from accounts.models import User
+from studio.models import Contact
+from studio.services import contacts
+with transaction.atomic():
+    contacts.edit_contact(Contact.objects.get(given_name="Paul"), fields={"city": "Gent"}, actor=User.objects.get(name="Anna"))
+    print("edited", flush=True)
+    with connection.cursor() as cursor:
+        waiting = 0
+        while not waiting:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            (waiting,) = cursor.fetchone()
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_edited_while_the_import_is_undone_stays():
+    anna = make_user(name="Anna", language="fr")
+    done = imports.carry_out(imports.receive(studio_of(anna), b"name\nPaul Blanc\nNina Noir\n", actor=anna), actor=anna)
+    editing = processes.Process(EDIT)
+    assert editing.stdout.readline() == "edited\n"
+    assert imports.undo(done, actor=anna) == 1
+    assert editing.wait(30) == 0 and Contact.objects.get().city == "Gent"
+
+
 def test_our_own_export_comes_back_as_it_was(anna):
     studio, web = studio_of(anna), browser_of(anna)
     fields = {"phone": "+33 6 12 34 56 78", "street": "12 rue Neuve\nBât. B", "country": "FR", "vat_number": "FR40303265045", "notes": "=1"}
@@ -101,9 +160,10 @@ def test_our_own_export_comes_back_as_it_was(anna):
     [
         (b"", "empty"), (b"   \n", "empty"), (b"name,email\n", "no row"), (b"PK\x03\x04....", "spreadsheet"),
         (b"name\n" + b"x\n" * (columns.MOST_ROWS + 1), "5,000"), (b"x" * (columns.LARGEST_FILE + 1), "2 MB"),
-        (b",".join([b"a"] * 61) + b"\nx", "60"),
+        (b",".join([b"a"] * 61) + b"\nx", "60"), (b'name,email\nA,a@x.example\n"B,b@x.example\nC,c@x.example', "row 3"),
+        (b"sep=;", "no row"),
     ],
-    ids=["empty", "blank", "headings only", "spreadsheet", "rows", "size", "columns"],
+    ids=["empty", "blank", "headings only", "spreadsheet", "rows", "size", "columns", "quotation mark", "separator only"],
 )  # fmt: skip
 def test_what_is_no_table_is_refused_in_words(anna, data, said):
     with pytest.raises(columns.Unreadable, match=said):
