@@ -52,6 +52,7 @@ NO_OBJECT = {
 # Staff see the state and the counts of what people run, and may change nothing of it; transformations are the instance's own.
 WATCHED_BY_STAFF = {
     "api:connection", "api:connection_test", "api:pipeline", "api:pipeline_run", "api:pipeline_cancel", "api:transformation",
+    "api:pipeline_dry_run", "api:transformation_versions",
 }  # fmt: skip
 
 

@@ -28,6 +28,10 @@ PREVIEW = {
     "hx-trigger": "change, input changed delay:300ms", "hx-target": "#schedule-told",
     "hx-include": "#id_schedule, #id_rhythm", "hx-swap": "innerHTML",
 }  # fmt: skip
+LABELS = {
+    "max_messages": _("In one run"), "max_per_day": _("In one day"), "max_seconds": _("Seconds"), "keep_days": _("Days kept"),
+    "schedule": _("Times of day"), "next_run_at": _("Next run"),
+}  # fmt: skip
 
 
 @admin.register(Pipeline, site=console)
@@ -84,9 +88,15 @@ class PipelineAdmin(ConsoleModelAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in LABELS:
+            kwargs["label"] = LABELS[db_field.name]
         if db_field.name == "destination":
             return forms.ChoiceField(label=_("Destination"), choices=list(DESTINATIONS.items()), initial=datasets.NAME)
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        for doing in ("add", "change", "delete", "view"):  # the transformation has a page of its own for all of that
+            if hasattr(field, "widget") and hasattr(field.widget, f"can_{doing}_related"):
+                setattr(field.widget, f"can_{doing}_related", False)
+        return field
 
     def get_form(self, request: HttpRequest, obj: Pipeline | None = None, change: bool = False, **kwargs: Any) -> Any:
         request._pipeline_recipient = obj.recipient if obj else None  # type: ignore[attr-defined]  # for the field above

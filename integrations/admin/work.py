@@ -113,7 +113,14 @@ def _of_members(now: datetime) -> dict[str, int]:
 
 def _per_day(rows: QuerySet[Run], value: Any, now: datetime) -> Counter[date]:
     first = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
-    found = rows.filter(queued_at__gte=first).order_by().annotate(day=TruncDate("queued_at")).values("day").annotate(n=value).values_list("day", "n")
+    found = (
+        rows.filter(queued_at__gte=first)
+        .order_by()
+        .annotate(day=TruncDate("queued_at"))
+        .values("day")
+        .annotate(n=value)
+        .values_list("day", "n")
+    )
     return Counter({day: n or 0 for day, n in found})
 
 

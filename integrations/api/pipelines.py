@@ -23,15 +23,15 @@ from accounts.api.users import actor_of
 from accounts.models import User
 from integrations.api import scope
 from integrations.api.runs import RunSerializer, run_row
-from integrations.errors import NotConnected
-from integrations.models import Connection, Pipeline, Run, Transformation, validate_schedule
+from integrations.errors import IntegrationError, NotConnected
+from integrations.models import Connection, Pipeline, Run, Transformation, TransformationVersion, validate_schedule
 from integrations.schedule import next_after
-from integrations.services import definitions, pipelines
+from integrations.services import definitions, dry_runs, pipelines
 from integrations.tasks import execute_run
 
 VIEW = "integrations.view_pipeline"
 OWNERS = frozenset({"enabled", "schedule"})  # of their own pipeline
-STAFF_OF_MEMBERS = frozenset({"enabled", "schedule", "max_messages", "max_seconds"})  # when and how much, never what is read
+STAFF_OF_MEMBERS = frozenset({"enabled", "schedule", "max_messages", "max_seconds", "max_per_day"})  # when and how much, never what is read
 
 
 class PipelineSerializer(serializers.Serializer):
@@ -40,12 +40,15 @@ class PipelineSerializer(serializers.Serializer):
     belongs_to = scope.BelongsTo()
     connection = serializers.UUIDField()
     transformation = serializers.UUIDField()
+    version = serializers.IntegerField(help_text="Of the transformation: the one that it runs.")
+    is_pinned = serializers.BooleanField(help_text="Whether it stays with that version when there are newer ones.")
     destination = serializers.CharField()
     enabled = serializers.BooleanField()
     schedule = serializers.CharField(allow_blank=True)
     next_run_at = serializers.DateTimeField(allow_null=True)
     max_messages = serializers.IntegerField()
     max_seconds = serializers.IntegerField()
+    max_per_day = serializers.IntegerField(allow_null=True)
     keep_days = serializers.IntegerField(help_text="For which a row of its dataset is kept after it was last seen.")
     created_at = serializers.DateTimeField()
 
@@ -56,9 +59,13 @@ class Definition(Strict):
     name = serializers.CharField(max_length=80, required=False)
     transformation = serializers.UUIDField(required=False)
     enabled = serializers.BooleanField(required=False)
-    schedule = serializers.CharField(max_length=120, required=False, allow_blank=True, help_text="In UTC, like 03:00,15:00.")
+    schedule = serializers.CharField(max_length=200, required=False, allow_blank=True, help_text="In UTC, like 03:00,15:00.")
     max_messages = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
     max_seconds = serializers.IntegerField(min_value=1, max_value=86_400, required=False)
+    max_per_day = serializers.IntegerField(min_value=1, max_value=100_000_000, required=False, allow_null=True)
+    version = serializers.IntegerField(
+        min_value=1, required=False, allow_null=True, help_text="Stay with this version of the transformation; null: always the newest."
+    )
     keep_days = serializers.IntegerField(min_value=1, max_value=3650, required=False)
 
     def validate_schedule(self, value: str) -> str:
@@ -84,6 +91,7 @@ class NewPipeline(Definition):
     transformation = serializers.UUIDField()
     connection = serializers.UUIDField()
     destination = serializers.CharField(max_length=64, required=False, help_text="One of those this instance has.")
+    for_me = serializers.BooleanField(required=False, help_text="What it keeps goes to your own board or contacts.")
 
     def validate_connection(self, value: UUID) -> Connection:
         found = Connection.objects.filter(pk=value, owner=None).first()
@@ -97,10 +105,37 @@ class NewPipeline(Definition):
         return value
 
 
+def _pinned(pipeline: Pipeline, number: int | None) -> TransformationVersion | None:
+    """That version of its transformation. Raises ValidationError."""
+    if number is None:
+        return None
+    found = pipeline.transformation.versions.filter(number=number).first()
+    if found is None:
+        raise serializers.ValidationError({"version": ["There is no such version of this transformation."]})
+    return found
+
+
 def row(pipeline: Pipeline, user: User) -> dict[str, Any]:
-    names = ("id", "name", "destination", "enabled", "schedule", "next_run_at", "max_messages", "max_seconds", "keep_days", "created_at")
+    names = (
+        "id",
+        "name",
+        "destination",
+        "enabled",
+        "schedule",
+        "next_run_at",
+        "max_messages",
+        "max_seconds",
+        "max_per_day",
+        "keep_days",
+        "created_at",
+        "version",
+    )
     found = {name: getattr(pipeline, name) for name in names}
-    found |= {"connection": pipeline.connection_id, "transformation": pipeline.transformation_id}
+    found |= {
+        "connection": pipeline.connection_id,
+        "transformation": pipeline.transformation_id,
+        "is_pinned": pipeline.pinned_id is not None,
+    }
     return found | {"belongs_to": scope.whose(user, pipeline.connection.owner_id)}
 
 
@@ -108,7 +143,9 @@ class Base(ApiView):
     serializer_class: Any = PipelineSerializer
 
     def seen(self, user: User) -> Any:
-        return scope.seen_by(user, Pipeline.objects.select_related("connection"), owner="connection__owner", permission=VIEW)
+        return scope.seen_by(
+            user, Pipeline.objects.select_related("connection", "transformation", "pinned"), owner="connection__owner", permission=VIEW
+        )
 
     def one(self, request: Request, pk: UUID) -> Pipeline:
         return scope.one(self.seen(actor_of(request)), pk)
@@ -135,7 +172,9 @@ class Pipelines(Base):
     def post(self, request: Request) -> Response:
         """A pipeline over a connection of the instance's."""
         given, user = self.validated(request, NewPipeline), actor_of(request)
-        pipeline = Pipeline(**given)
+        number, recipient = given.pop("version", None), user if given.pop("for_me", False) else None
+        pipeline = Pipeline(**given, recipient=recipient)
+        pipeline.pinned = _pinned(pipeline, number)
         if pipeline.enabled:
             pipeline.next_run_at = next_after(pipeline.schedule, pipeline.created_at)
         pipeline.clean()
@@ -155,10 +194,11 @@ class PipelineDetail(Base):
         self._may_change(pipeline, user, set())
         changes = self.validated(request, PipelineChanges)
         self._may_change(pipeline, user, set(changes))
+        changes = self._with_version(pipeline, changes)
         changed = sorted(name for name, value in changes.items() if getattr(pipeline, name) != value)
         for name in changed:
             setattr(pipeline, name, changes[name])
-        if "transformation" in changed:
+        if {"transformation", "pinned"} & set(changed):
             pipeline.clean()
         if {"schedule", "enabled"} & set(changed):
             pipeline.next_run_at = next_after(pipeline.schedule, timezone.now()) if pipeline.enabled else None
@@ -166,6 +206,16 @@ class PipelineDetail(Base):
         if changed:
             definitions.save_pipeline(pipeline, fields=changed, actor=user, request=plain(request))
         return self.answer(pipeline, user)
+
+    def _with_version(self, pipeline: Pipeline, changes: dict[str, Any]) -> dict[str, Any]:
+        """The version by its number within the transformation that it will run; another transformation begins with its newest."""
+        if "version" not in changes and "transformation" not in changes:
+            return changes
+        number = changes.pop("version", None)
+        pipeline.transformation, kept = changes.get("transformation", pipeline.transformation), pipeline.transformation
+        found = changes | {"pinned": _pinned(pipeline, number)}
+        pipeline.transformation = kept
+        return found
 
     def _may_change(self, pipeline: Pipeline, user: User, names: set[str]) -> None:
         owner, staff = pipeline.connection.owner_id, user.has_perm("integrations.change_pipeline")
@@ -199,6 +249,35 @@ class RunPipeline(Base):
             raise Conflict("Its connection is not connected.", code="not_connected") from None
         nudge(execute_run, run.pk)
         return Response(RunSerializer(run_row(Run.objects.select_related("pipeline__connection").get(pk=run.pk), user)).data, status=202)
+
+
+class DryRunResult(serializers.Serializer):
+    complete = serializers.BooleanField(help_text="Whether the source had no more.")
+    read = serializers.IntegerField()
+    kept = serializers.IntegerField()
+    created = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    duplicates = serializers.IntegerField()
+    unreadable = serializers.IntegerField()
+    not_storable = serializers.IntegerField()
+    dropped = serializers.DictField(child=serializers.IntegerField(), help_text="By step, or by label of mail.")
+
+
+class DryRunPipeline(Base):
+    serializer_class = DryRunResult
+    answers = (409,)
+
+    @extend_schema(request=None, responses=DryRunResult)
+    def post(self, request: Request, pk: UUID) -> Response:
+        """What a run would do: the real source is read, up to 500 records or 20 mails, and nothing is written."""
+        pipeline, user = self.one(request, pk), actor_of(request)
+        if pipeline.connection.owner_id is not None:
+            raise PermissionDenied("You may not do this.", code="forbidden")
+        try:
+            found = dry_runs.dry_run(pipeline, actor=user, request=plain(request))
+        except IntegrationError as error:
+            raise Conflict("Its source cannot be read at the moment.", code=error.code) from None
+        return Response(DryRunResult(found).data)
 
 
 class CancelPipeline(Base):

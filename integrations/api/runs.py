@@ -29,6 +29,7 @@ class RunSerializer(serializers.Serializer):
     belongs_to = scope.BelongsTo()
     status = serializers.ChoiceField(choices=Run.Status.values)
     trigger = serializers.CharField()
+    transformation_version = serializers.IntegerField(allow_null=True, help_text="Of the steps that it ran.")
     stop_reason = serializers.CharField(allow_blank=True)
     percent = serializers.IntegerField()
     counts = serializers.DictField(child=serializers.IntegerField())
@@ -46,7 +47,7 @@ class RunEventSerializer(serializers.ModelSerializer):
 
 def run_row(run: Run, user: User) -> dict[str, Any]:
     told = Progress(run).as_json()
-    names = ("id", "trigger", "queued_at")
+    names = ("id", "trigger", "transformation_version", "queued_at")
     found = {name: getattr(run, name) for name in names} | {"pipeline": run.pipeline_id}
     kept = ("connection", "status", "stop_reason", "percent", "counts", "started_at", "finished_at")
     found |= {name: told[name] for name in kept}

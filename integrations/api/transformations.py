@@ -49,14 +49,23 @@ class TransformationSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField()
 
 
+class VersionSerializer(serializers.Serializer):
+    number = serializers.IntegerField()
+    steps = serializers.ListField(child=serializers.DictField())
+    note = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+
+
 class NewTransformation(Strict):
     name = serializers.CharField(max_length=80)
     steps = StepsField()
+    note = serializers.CharField(max_length=200, required=False, allow_blank=True, help_text="What you say of this version.")
 
 
 class TransformationChanges(Changes):
     name = serializers.CharField(max_length=80, required=False)
     steps = StepsField(required=False)
+    note = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
 class Sample(Strict):
@@ -101,9 +110,9 @@ class Base(ApiView):
     def one(self, pk: UUID) -> Transformation:
         return get_object_or_404(Transformation, pk=pk)
 
-    def saved(self, transformation: Transformation, request: Request, status: int = 200) -> Response:
+    def saved(self, transformation: Transformation, request: Request, status: int = 200, *, note: str = "") -> Response:
         try:
-            definitions.save_transformation(transformation, actor=actor_of(request), request=plain(request))
+            definitions.save_transformation(transformation, actor=actor_of(request), request=plain(request), note=note)
         except definitions.NameTaken:
             raise Conflict("There is one of that name already.") from None
         except definitions.KindChanged:
@@ -125,7 +134,9 @@ class Transformations(Base):
     @extend_schema(request=NewTransformation, responses={201: TransformationSerializer})
     def post(self, request: Request) -> Response:
         """Make one."""
-        return self.saved(Transformation(**self.validated(request, NewTransformation)), request, 201)
+        given = self.validated(request, NewTransformation)
+        note = given.pop("note", "")
+        return self.saved(Transformation(**given), request, 201, note=note)
 
 
 class TransformationDetail(Base):
@@ -143,10 +154,11 @@ class TransformationDetail(Base):
     @extend_schema(request=TransformationChanges, responses=TransformationSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
         """Change it; other steps make another version."""
-        transformation = self.one(pk)
-        for name, value in self.validated(request, TransformationChanges).items():
+        transformation, changes = self.one(pk), self.validated(request, TransformationChanges)
+        note = changes.pop("note", "")
+        for name, value in changes.items():
             setattr(transformation, name, value)
-        return self.saved(transformation, request)
+        return self.saved(transformation, request, note=note)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
@@ -156,6 +168,17 @@ class TransformationDetail(Base):
         except ProtectedError:
             raise Conflict("A pipeline uses it.", code="in_use") from None
         return Response(status=204)
+
+
+class TransformationVersions(Base):
+    serializer_class = VersionSerializer
+    pagination_class = NumberedPages
+    operations = {"GET": "integrations.view_transformation"}
+
+    @extend_schema(responses=VersionSerializer(many=True))
+    def get(self, request: Request, pk: UUID) -> Response:
+        """Every version as it was saved, the newest first."""
+        return self.listed(self.one(pk).versions.order_by("-number"))
 
 
 class TryTransformation(Base):

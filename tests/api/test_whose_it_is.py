@@ -282,3 +282,29 @@ def test_the_activity_log_is_paged_by_cursor_and_filtered():
     for query in ("cursor=x", "cursor=cD1ub3RhZGF0ZQ%3D%3D", f"cursor={far_east}"):
         assert caller.get(f"/api/v1/activity-logs?{query}").status_code == 404
     assert caller.get("/api/v1/activity-logs?action=no.such").status_code == 400
+
+
+def test_versions_and_dry_runs_by_api():
+    designer = with_token(make_user(role="designer"))
+    steps = [{"do": "map", "fields": {"title": "name"}}]
+    made = designer.send("POST", "/api/v1/transformations", {"name": "Posts", "steps": steps, "note": "The first"})
+    path = f"/api/v1/transformations/{made.body['id']}"
+    other = [{"do": "map", "fields": {"title": "title"}}]
+    assert designer.send("PATCH", path, {"steps": other}).body["version"] == 2
+    versions = designer.send("GET", path + "/versions").body["results"]
+    assert [(one["number"], one["note"], one["steps"]) for one in versions] == [(2, "", other), (1, "The first", steps)]
+    assert with_token(make_user(role="executive")).send("GET", path + "/versions").status_code == 403
+    source = Connection.objects.create(provider="http_json", name="Feed", status="active", config={"url": "https://feed.example.com/"})
+    told = {"name": "Jobs", "connection": str(source.pk), "transformation": made.body["id"], "destination": "dataset"}
+    assert designer.send("POST", "/api/v1/pipelines", told | {"version": 9}).status_code == 400
+    assert designer.send("POST", "/api/v1/pipelines", told | {"destination": "opportunities"}).status_code == 400
+    mine = designer.send("POST", "/api/v1/pipelines", told | {"destination": "opportunities", "for_me": True})
+    assert mine.status_code == 201 and Pipeline.objects.get().recipient.role == "designer"
+    row = designer.send("POST", "/api/v1/pipelines", told | {"version": 1, "max_per_day": 5}).body
+    assert (row["version"], row["is_pinned"], row["max_per_day"]) == (1, True, 5)
+    row = designer.send("PATCH", f"/api/v1/pipelines/{row['id']}", {"version": None}).body
+    assert (row["version"], row["is_pinned"]) == (2, False)
+    assert designer.send("POST", f"/api/v1/pipelines/{row['id']}/dry-run").status_code == 409  # nobody is at feed.example.com
+    for role in ("viewer", "executive", "member"):
+        answer = with_token(make_user(role=role)).send("POST", f"/api/v1/pipelines/{row['id']}/dry-run")
+        assert answer.status_code == (404 if role == "member" else 403), role

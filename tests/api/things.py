@@ -25,7 +25,8 @@ def someones_things(owner: User | None) -> Things:
     connection = Connection.objects.create(
         owner=owner, provider="gmail", provider_subject=subject, account_email=email, status="active", granted_scopes=[]
     )
-    pipeline = Pipeline.objects.create(name="Reading", connection=connection, transformation=transformation)
+    kept_as = "opportunities" if owner else "dataset"  # those belong to a person
+    pipeline = Pipeline.objects.create(name="Reading", connection=connection, transformation=transformation, destination=kept_as)
     counts = {"read": 3, "kept": 2, "to_read": 3, "not_kept": {"not_relevant": 1}}
     run = Run.objects.create(pipeline=pipeline, status="succeeded", counts=counts)
     RunEvent.objects.create(run=run, code="quarantined", level="warning")
