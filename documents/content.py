@@ -7,7 +7,7 @@ days are ISO 8601. Lists keep their order.
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -39,7 +39,16 @@ def quote_deposit(quote: Quote) -> Decimal:
     return min(asked, quote.gross)
 
 
-def invoice_content(invoice: Invoice, lines: Iterable[Line], *, identity: Identity, deducted: Iterable[Invoice] = ()) -> Content:
+class Deducted(Protocol):
+    """An earlier invoice's share of this one."""
+
+    @property
+    def number(self) -> str: ...
+    @property
+    def gross(self) -> Decimal: ...
+
+
+def invoice_content(invoice: Invoice, lines: Iterable[Line], *, identity: Identity, deducted: Iterable[Deducted] = ()) -> Content:
     assert invoice.issued_on is not None
     refers_to = invoice.credits.number if invoice.credits else invoice.quote.number if invoice.quote else ""
     return {

@@ -20,6 +20,7 @@ WORDS = {
     "cancelled": gettext_lazy("A credit note has cancelled this invoice."),
     "credit_note": gettext_lazy("That is not possible with a credit note."),
     "discount": gettext_lazy("The discount exceeds the sum of the lines."),
+    "largest": gettext_lazy("That is more than a hundred million: check the quantities and prices."),
     "invoiced": gettext_lazy("There is an invoice for the balance already."),
     "amount": gettext_lazy("The amount must be more than nothing, and no more than what is left."),
     "reversed": gettext_lazy("This payment was taken back already."),

@@ -1,5 +1,6 @@
 """The studio's identity on documents: law, bank, numbering, what is usual."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -26,6 +27,7 @@ GROUPS: list[tuple[Any, tuple[str, ...]]] = [
     (_("What is usual"), ("payment_days", "quote_days", "deposit_percent")),
     (_("Numbers begin with"), ("quote_prefix", "contract_prefix", "invoice_prefix", "credit_note_prefix")),
 ]  # fmt: skip
+PREFIX = re.compile(r"[A-Za-z0-9_.-]+")
 PREFIXES = ("quote_prefix", "contract_prefix", "invoice_prefix", "credit_note_prefix")
 
 
@@ -94,6 +96,9 @@ class IdentityForm(forms.ModelForm):
             values["company_number"] = identifiers.company_number(values.get("company_number", ""), values.get("country", ""))
         except ValidationError as fault:
             self.add_error("company_number", fault)
+        for name in PREFIXES:
+            if not PREFIX.fullmatch(values.get(name, "F-")):
+                self.add_error(name, _("Letters, digits, hyphens, points and underscores only: it becomes part of a file’s name."))
         kept = [values.get(name, "") for name in ("invoice_prefix", "credit_note_prefix")]
         if kept[0] == kept[1]:
             self.add_error("credit_note_prefix", _("Credit notes need a beginning of their own, or two documents would have one number."))

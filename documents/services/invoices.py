@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from audit.services import record
 from documents.amounts import ZERO, Totals, part
 from documents.content import invoice_content, quote_deposit
 from documents.models import Identity, Invoice, InvoiceLine, NumberSeries, Quote
+from documents.models.sheets import Line
 from documents.printing import Writing, digest
 from documents.services.errors import NotPossible
 from documents.services.identities import complete_identity
@@ -25,6 +26,18 @@ from studio.services.timeline import add_entry
 FIELDS = (*SHEET_FIELDS, "due_on")
 KEPT_YEARS = 10  # code de commerce, art. L123-22; Belgium since 2023: code de la TVA, art. 60
 Kind, Status = Invoice.Kind, Invoice.Status
+CLOSING = (Kind.STANDARD, Kind.BALANCE)  # of a quote: all of it, or what its deposits leave
+
+
+class Deposit(NamedTuple):
+    """What an issued deposit takes off the rest: all of it but what was credited."""
+
+    number: str
+    totals: Totals
+
+    @property
+    def gross(self) -> Decimal:
+        return self.totals.gross
 
 
 @transaction.atomic
@@ -45,8 +58,8 @@ def edit_invoice(
         raise NotPossible("issued")
     changed = take(invoice, fields, FIELDS)
     rows = made_lines(InvoiceLine, {"invoice": invoice}, lines)
-    _reckon(invoice, rows)
-    invoice.save(update_fields=[*changed, *DERIVED])
+    reckoned(invoice, rows)
+    invoice.save(update_fields=[*changed, "kind", *DERIVED])
     invoice.lines.all().delete()
     InvoiceLine.objects.bulk_create(rows)
     record("invoice.updated", invoice, actor=actor, request=request, organization_id=invoice.organization_id, fields=sorted(changed))
@@ -92,24 +105,39 @@ def invoice_balance(quote: Quote, *, actor: User, request: HttpRequest | None = 
     Raises NotPossible("invoiced") when there is a balance or a full invoice already, NotPossible("amount") when nothing is left.
     """
     quote = _locked_quote(quote)
-    closing = quote.invoices.filter(kind__in=[Kind.BALANCE, Kind.STANDARD]).exclude(status=Status.CANCELLED)
-    if closing.exists():
+    if quote.invoices.filter(kind__in=CLOSING).exclude(status=Status.CANCELLED).exists():
         raise NotPossible("invoiced")
     if left_of(quote).gross <= 0:
         raise NotPossible("amount")
-    kind = Kind.BALANCE if deposits_of(quote) else Kind.STANDARD
     fields = {**_of_quote(quote), "discount_percent": quote.discount_percent, "discount_amount": quote.discount_amount}
     lines = [{name: getattr(line, name) for name in LINE_FIELDS} for line in quote.lines.filter(optional=False)]
-    return _create(Invoice(organization=quote.organization, quote=quote, kind=kind), fields, lines, actor=actor, request=request)
+    return _create(Invoice(organization=quote.organization, quote=quote), fields, lines, actor=actor, request=request)
 
 
-def deposits_of(quote: Quote) -> list[Invoice]:
-    return list(quote.invoices.filter(kind=Kind.DEPOSIT, status=Status.ISSUED).order_by("issued_on", "number"))
+def deposits_of(quote: Quote) -> list[Deposit]:
+    return _issued_of(quote, Kind.DEPOSIT)
 
 
 def left_of(quote: Quote) -> Totals:
-    """What is not invoiced yet by deposits."""
-    return quote.totals.minus([deposit.totals for deposit in deposits_of(quote)])
+    """What is not invoiced yet."""
+    return quote.totals.minus([one.totals for one in _issued_of(quote, Kind.DEPOSIT, *CLOSING)])
+
+
+def _issued_of(quote: Quote, *kinds: str) -> list[Deposit]:
+    rows = quote.invoices.filter(kind__in=kinds, status=Status.ISSUED).order_by("issued_on", "number").prefetch_related("credit_notes")
+    return [Deposit(row.number, row.totals.minus([-note.totals for note in row.credit_notes.all()])) for row in rows]
+
+
+def reckoned(invoice: Invoice, lines: Sequence[Line]) -> list[Deposit]:
+    """Take the totals of a draft from its lines, less the deposits on its quote that were issued until now, and say which those are."""
+    reckon(invoice, lines)
+    if invoice.quote is None or invoice.kind not in CLOSING:
+        return []
+    deposits = deposits_of(invoice.quote)
+    invoice.kind = Kind.BALANCE if deposits else Kind.STANDARD
+    if deposits:
+        invoice.take_totals(invoice.totals.minus([deposit.totals for deposit in deposits]))
+    return deposits
 
 
 def _of_quote(quote: Quote) -> dict[str, Any]:
@@ -125,7 +153,7 @@ def issue_invoice(invoice: Invoice, *, actor: User | None, request: HttpRequest 
     """Allot the number and freeze the content; its digest goes into the activity log.
 
     Raises Incomplete when the client, the lines or the studio's identity are wanting, NotPossible("issued") the second time and
-    NotPossible("amount") when there is nothing to pay.
+    NotPossible("amount") when there is nothing to pay, or a deposit exceeds what is left of its quote.
     """
     invoice = _locked(invoice)
     if not invoice.is_draft:
@@ -133,10 +161,12 @@ def issue_invoice(invoice: Invoice, *, actor: User | None, request: HttpRequest 
     lines = list(invoice.lines.all())
     require_whole(invoice, lines)
     identity = complete_identity(invoice.organization_id)
-    _reckon(invoice, lines)  # deposits may have been issued since it was drafted
-    if invoice.gross <= 0:
+    if invoice.quote:  # one after the other, so that all that is issued of a quote adds up to it
+        Quote.objects.select_for_update().get(pk=invoice.quote.pk)
+    deducted = reckoned(invoice, lines)
+    most = left_of(invoice.quote).gross if invoice.quote and invoice.kind == Kind.DEPOSIT else invoice.gross
+    if not ZERO < invoice.gross <= most:
         raise NotPossible("amount")
-    deducted = deposits_of(invoice.quote) if invoice.quote and invoice.kind == Kind.BALANCE else []
     _freeze(invoice, lines, identity=identity, deducted=deducted)
     _tell(invoice, "invoice.issued", actor=actor, request=request, number=invoice.number, digest=invoice.content_digest)
     return invoice
@@ -182,7 +212,7 @@ def _credit_note(invoice: Invoice, totals: Totals, *, actor: User) -> Invoice:
     return note
 
 
-def _freeze(invoice: Invoice, lines: Sequence[InvoiceLine], *, identity: Identity, deducted: Sequence[Invoice] = ()) -> None:
+def _freeze(invoice: Invoice, lines: Sequence[InvoiceLine], *, identity: Identity, deducted: Sequence[Deposit] = ()) -> None:
     series = NumberSeries.Kind.CREDIT_NOTE if invoice.kind == Kind.CREDIT_NOTE else NumberSeries.Kind.INVOICE
     invoice.number, invoice.issued_on = allot(identity, series)
     if invoice.kind != Kind.CREDIT_NOTE and (invoice.due_on is None or invoice.due_on < invoice.issued_on):
@@ -192,7 +222,7 @@ def _freeze(invoice: Invoice, lines: Sequence[InvoiceLine], *, identity: Identit
     invoice.content_digest = digest(invoice.content)
     invoice.status = Status.ISSUED
     invoice.derive_search()
-    invoice.save(update_fields=["number", "issued_on", "due_on", "keep_until", "content", "content_digest", "status", *DERIVED])
+    invoice.save(update_fields=["number", "issued_on", "due_on", "keep_until", "content", "content_digest", "status", "kind", *DERIVED])
 
 
 @transaction.atomic
@@ -214,17 +244,11 @@ def _create(
     invoice.created_by = actor
     take(invoice, fields, FIELDS)
     rows = made_lines(InvoiceLine, {"invoice": invoice}, lines)
-    _reckon(invoice, rows)
+    reckoned(invoice, rows)
     invoice.save(force_insert=True)
     InvoiceLine.objects.bulk_create(rows)
     _tell(invoice, "invoice.created", actor=actor, request=request)
     return invoice
-
-
-def _reckon(invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:
-    reckon(invoice, lines)
-    if invoice.kind == Kind.BALANCE and invoice.quote:
-        invoice.take_totals(invoice.totals.minus([deposit.totals for deposit in deposits_of(invoice.quote)]))
 
 
 def _locked(invoice: Invoice) -> Invoice:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from documents.content import Content, contract_content, invoice_content, quote_content
 from documents.models import Acceptance, Contract, Invoice, Quote
 from documents.services.identities import identity_of
-from documents.services.invoices import deposits_of
+from documents.services.invoices import reckoned
 from documents.zones import today_in
 
 AnyDocument = Quote | Contract | Invoice
@@ -51,12 +51,11 @@ def preview(document: AnyDocument) -> Content:
     shown.number = document.number or NO_NUMBER
     if isinstance(shown, Contract):
         return contract_content(shown, identity=identity, dated_on=today)
-    lines = list(shown.lines.all())
+    lines: list[Any] = list(shown.lines.all())
     if isinstance(shown, Quote):
         return quote_content(shown, lines, identity=identity, dated_on=today)
     shown.issued_on = today
-    deducted = deposits_of(shown.quote) if shown.quote and shown.kind == Invoice.Kind.BALANCE else []
-    return invoice_content(shown, lines, identity=identity, deducted=deducted)
+    return invoice_content(shown, lines, identity=identity, deducted=reckoned(shown, lines))
 
 
 def file_name(document: AnyDocument) -> str:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from django.utils import timezone
 
-from documents.models.sheets import TOTALS, Document, Line, Sheet
+from documents.models.sheets import LARGEST, TOTALS, Document, Line, Sheet
 from documents.services.errors import Incomplete, NotPossible
 
 SHEET_FIELDS = (
@@ -32,7 +32,9 @@ def take(sheet: Document, fields: dict[str, Any], allowed: Sequence[str]) -> lis
 
 
 def reckon(sheet: Sheet, lines: Sequence[Line]) -> None:
-    """Totals and words to be found by. Raises NotPossible when the discount exceeds the lines."""
+    """Totals and words to be found by. Raises NotPossible when the discount exceeds the lines, or all of them, options too, LARGEST."""
+    if sum(line.amount for line in lines) > LARGEST:
+        raise NotPossible("largest")
     try:
         sheet.take_totals(sheet.reckon(lines))
     except ValueError:

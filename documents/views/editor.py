@@ -18,7 +18,7 @@ from documents.models import Identity, Invoice, InvoiceLine, Quote, QuoteLine
 from documents.models.sheets import Sheet
 from documents.printing import Writing
 from documents.services.errors import NotPossible
-from documents.services.invoices import deposits_of
+from documents.services.invoices import CLOSING, Deposit, deposits_of
 from documents.services.sheets import LINE_FIELDS, SHEET_FIELDS, made_lines, take
 from documents.views.possible import page_url, refuse
 from studio.models import Contact, Project
@@ -103,9 +103,9 @@ class Editor:
             "deposit": writing.money(quote_deposit(sheet)) if isinstance(sheet, Quote) and quote_deposit(sheet) else "",
         }
 
-    def _deducted(self) -> list[Invoice]:
+    def _deducted(self) -> list[Deposit]:
         sheet = self.sheet
-        return deposits_of(sheet.quote) if isinstance(sheet, Invoice) and sheet.kind == Invoice.Kind.BALANCE and sheet.quote else []
+        return deposits_of(sheet.quote) if isinstance(sheet, Invoice) and sheet.kind in CLOSING and sheet.quote else []
 
     def page(self, *, status: int = 200) -> HttpResponse:
         kind = str(self.sheet._meta.model_name)

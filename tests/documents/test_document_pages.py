@@ -197,9 +197,11 @@ def test_from_an_accepted_quote_to_the_last_payment(anna, project):
 def test_the_settings_check_numbers_and_keep_the_iban_sealed(anna):
     web = browser_of(anna)
     wrong = DETAILS | {"iban": "FR7630006000011234567890188", "bic": "XX", "vat_number": "FR00123456789", "company_number": "123"}
-    page = web.post(url("settings"), wrong | {"credit_note_prefix": "F-"})
+    page = web.post(url("settings"), wrong | {"credit_note_prefix": "F-", "quote_prefix": "A\r\nX: y", "contract_prefix": "../"})
     assert page.status_code == 422
-    assert set(page.context["form"].errors) == {"iban", "bic", "vat_number", "company_number", "credit_note_prefix"}
+    assert set(page.context["form"].errors) == {
+        "iban", "bic", "vat_number", "company_number", "credit_note_prefix", "quote_prefix", "contract_prefix"
+    }  # fmt: skip
     good = DETAILS | {"company_number": "732 829 320 00074"}
     assert web.post(url("settings"), good).status_code == 302
     assert Identity.objects.get().iban == IDENTITY["iban"] and Identity.objects.get().is_complete

@@ -15,7 +15,7 @@ from documents.services import acts, contracts, invoices, links, payments, quote
 from documents.services.errors import Incomplete, NotPossible
 from studio.models import Contact
 from tests.accounts.people import make_user
-from tests.documents.papers import GROSS, IDENTITY, accepted_quote, make_identity, make_invoice, make_job, make_quote
+from tests.documents.papers import GROSS, IDENTITY, LINES, accepted_quote, make_identity, make_invoice, make_job, make_quote
 from tests.studio.trade import make_contact, make_project, studio_of
 
 CLIENT = acts.Act("Claire Faure", address="192.0.2.9", agent="Firefox")
@@ -160,6 +160,31 @@ def test_deposit_and_balance_come_to_the_quote_rate_by_rate(project, anna):
         invoices.invoice_balance(quote, actor=anna)
     with refused("amount"):
         invoices.invoice_deposit(quote, gross=quote.gross, actor=anna)
+
+
+def test_what_is_issued_of_a_quote_adds_up_to_it_in_whatever_order(project, anna):
+    quote = accepted_quote(project, anna)
+    whole = invoices.invoice_balance(quote, actor=anna)  # drafted before any deposit was issued
+    first, second = (invoices.invoice_deposit(quote, gross=gross, actor=anna) for gross in (Decimal(1000), Decimal(2000)))
+    first = invoices.issue_invoice(first, actor=anna)
+    with refused("amount"):  # 1,647.57 is left
+        invoices.issue_invoice(second, actor=anna)
+    invoices.credit_invoice(first, gross=Decimal(400), actor=anna)
+    balance = invoices.issue_invoice(whole, actor=anna)
+    assert (balance.kind, balance.gross, balance.content["deducted"]) == (
+        "balance", GROSS - 600, [{"number": first.number, "gross": "600.00"}]
+    )  # fmt: skip
+    second = invoices.edit_invoice(second, fields={}, lines=[LINES[0] | {"unit_price": Decimal("0.01")}], actor=anna)
+    with refused("amount"):  # nothing is left
+        invoices.issue_invoice(second, actor=anna)
+
+
+def test_an_amount_that_no_column_holds_is_refused(project, anna):
+    lines = [LINES[0] | {"unit_price": Decimal(9_999_999), "quantity": Decimal(999_999), "optional": True}]
+    with refused("largest"):
+        make_quote(project, anna, lines=lines)
+    with refused("largest"):
+        make_invoice(project, anna, lines=lines)
 
 
 def test_issuing_allots_the_number_and_puts_the_digest_on_record(project, anna):
