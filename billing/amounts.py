@@ -1,10 +1,12 @@
 """Amounts as people write and read them; inside they are whole cents."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 from django.utils.formats import number_format
 from django.utils.translation import get_language
 
+WRITTEN = re.compile(r"[0-9]{1,9}(?:[.,][0-9]{0,2})?")
 SYMBOLS = {"eur": "€", "gbp": "£", "usd": "$", "chf": "CHF"}
 
 
@@ -25,12 +27,5 @@ def typed(cents: int) -> str:
 
 def cents_of(text: str) -> int | None:
     """What somebody typed ("12", "12.50", "12,5"), in cents; None for anything else."""
-    cleaned = text.strip().replace("\u00a0", "").replace("\u202f", "").replace(" ", "").strip("€£$").replace(",", ".")
-    try:
-        value = Decimal(cleaned)
-    except InvalidOperation:
-        return None
-    cents = value * 100
-    if not value.is_finite() or not 0 <= value < 10**9 or cents != cents.to_integral_value():
-        return None
-    return int(cents)
+    cleaned = "".join(text.split()).strip("€£$")
+    return int(Decimal(cleaned.replace(",", ".")) * 100) if WRITTEN.fullmatch(cleaned) else None

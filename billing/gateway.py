@@ -18,7 +18,14 @@ Object = dict[str, Any]
 
 
 class StripeUnavailable(Exception):
-    """No answer, or one that says to come back later. Nothing is known about what was done."""
+    """No answer, or one that says to come back later. Nothing is known about what was done.
+
+    `for_good`: Stripe keeps this failure under the idempotency key, for a day, and gives it to whoever asks with that key again.
+    """
+
+    def __init__(self, said: str, *, for_good: bool = False) -> None:
+        super().__init__(said)
+        self.for_good = for_good
 
 
 class StripeRefused(Exception):
@@ -61,10 +68,13 @@ def _ask(call: Callable[[], Any]) -> Object:
         raise (StripeGone if error.code == "resource_missing" else StripeRefused)(error.code or "") from None
     except stripe.CardError as error:
         raise StripeRefused(error.code or "") from None
+    except stripe.IdempotencyError:  # the key was used with other parameters: those of another version of this product
+        raise StripeRefused("idempotency") from None
     except stripe.StripeError as error:
         log = logger.error if isinstance(error, stripe.AuthenticationError | stripe.PermissionError) else logger.warning
         log("stripe unavailable", extra={"error": type(error).__name__, "status": error.http_status})
-        raise StripeUnavailable(type(error).__name__) from None
+        kept = (error.headers or {}).get("Idempotent-Replayed") == "true"  # read without regard to case
+        raise StripeUnavailable(type(error).__name__, for_good=kept) from None
     return answer
 
 

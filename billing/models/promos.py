@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -10,12 +11,19 @@ from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
 
+SHORTEST, LONGEST = 8, 40
+
+
+def canonical(code: str) -> str:
+    """As it is stored, however it is typed."""
+    return "".join(code.split()).upper()
+
 
 class PromoCode(models.Model):
     """A code to hand out. It can be taken `max_uses` times before `expires_at`, by each person once."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    code = models.CharField(_("code"), max_length=40, unique=True)
+    code = models.CharField(_("code"), max_length=LONGEST, unique=True)
     days = models.PositiveSmallIntegerField(_("days of premium"), validators=[MinValueValidator(1), MaxValueValidator(3660)])
     expires_at = models.DateTimeField(_("can be used until"))
     max_uses = models.PositiveIntegerField(_("how often"), default=1, validators=[MinValueValidator(1)])
@@ -30,6 +38,13 @@ class PromoCode(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    def clean(self) -> None:
+        self.code = canonical(self.code)
+        if self._state.adding and not SHORTEST <= len(self.code) <= LONGEST:  # what is shorter would soon be guessed
+            raise ValidationError({"code": _("A code has %(least)d to %(most)d characters.") % {"least": SHORTEST, "most": LONGEST}})
+        if self.max_uses is not None and self.max_uses < self.uses:
+            raise ValidationError({"max_uses": _("It has been used %(uses)d times already.") % {"uses": self.uses}})
 
 
 class PromoGrantQuerySet(models.QuerySet):

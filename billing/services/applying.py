@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import User
 from audit.services import record
@@ -41,10 +42,7 @@ def apply(facts: Facts) -> str:
 
 def _user(user_id: str) -> User | None:
     """The person, locked: what concerns one person is written one after the other."""
-    try:
-        return User.objects.select_for_update(no_key=True).filter(pk=UUID(user_id)).first()
-    except ValueError:
-        return None
+    return User.objects.select_for_update(no_key=True).filter(pk=UUID(user_id)).first()
 
 
 # --- the visit
@@ -91,8 +89,14 @@ def _record_subscription(row: Subscription, before: str | None) -> None:
         record("subscription.started", row, actor=row.user, amount=row.amount, currency=row.currency)
     elif not live and was_live:
         record("subscription.ended", row, actor=row.user)
+        settle_second(row.stripe_id)
     elif live and before != row.status:
         record("subscription.status_changed", row, actor=row.user, old=before, new=row.status)
+
+
+def settle_second(name: str) -> None:
+    """Nobody pays twice any more, whoever ended it."""
+    Difference.objects.filter(kind=Difference.Kind.SECOND, object_id=name, settled_at=None).update(settled_at=timezone.now())
 
 
 def _look_for_reasons_to_end(row: Subscription) -> None:

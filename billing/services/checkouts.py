@@ -4,6 +4,7 @@ The row comes first and its id is the idempotency key, so that a second tab, a s
 page. Only the account's id and the amount go to Stripe.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -49,9 +50,10 @@ def begin(user: User, *, rhythm: str, amount: int, request: Any = None) -> str:
     """
     terms = ContributionTerms.current()
     check_amount(amount, terms)
-    _replace(user, rhythm=rhythm, amount=amount, currency=terms.currency)
+    if url := _page_before(user, rhythm=rhythm, amount=amount, currency=terms.currency):
+        return url
     row = _opened(user, rhythm=rhythm, amount=amount, currency=terms.currency, request=request)
-    session = gateway.create_session(_params(row), key=f"checkout-{row.pk}")
+    session = _made(row)
     Checkout.objects.filter(pk=row.pk, session_id=None).update(session_id=session["id"])
     return str(session["url"])
 
@@ -74,19 +76,51 @@ def _opened(user: User, *, rhythm: str, amount: int, currency: str, request: Any
     return row
 
 
-def _replace(user: User, *, rhythm: str, amount: int, currency: str) -> None:
-    """Close the page of another amount, so that the person cannot pay both. Raises PaymentUnderWay where it has been paid."""
+def _made(row: Checkout) -> dict[str, Any]:
+    """The page of `row`. Where Stripe would say the same no again for a day, the next try begins with another row."""
+    try:
+        return gateway.create_session(_params(row), key=f"checkout-{row.pk}")
+    except (gateway.StripeRefused, gateway.StripeUnavailable) as fault:
+        if isinstance(fault, gateway.StripeRefused) or fault.for_good:
+            Checkout.objects.filter(pk=row.pk, session_id=None, status=Checkout.Status.OPEN).update(status=Checkout.Status.REPLACED)
+        raise
+
+
+def _page_before(user: User, *, rhythm: str, amount: int, currency: str) -> str:
+    """The address of a page that is open for the same amount; that of another is closed, so that the person cannot pay both.
+
+    Raises PaymentUnderWay where it has been paid.
+    """
     open_rows = Checkout.objects.filter(user=user, rhythm=rhythm, status=Checkout.Status.OPEN)
-    row = open_rows.exclude(amount=amount, currency=currency).filter(created_at__gt=timezone.now() - KEPT_FOR).first()
+    row = open_rows.filter(created_at__gt=timezone.now() - KEPT_FOR).first()
     if row is None:
-        return
-    name = row.session_id or gateway.create_session(_params(row), key=f"checkout-{row.pk}")["id"]
+        return ""
+    if (row.amount, row.currency) == (amount, currency):
+        if row.session_id is None:
+            return ""
+        with suppress(gateway.StripeGone):
+            session = gateway.session(row.session_id)
+            if session["status"] == "open":
+                return str(session["url"])
+        _look_again(row.session_id)
+        return ""
+    name = row.session_id or str(_made(row)["id"])
     try:
         gateway.expire_session(name)
     except gateway.StripeRefused:
-        applying.apply(facts.about("checkout.session", name))
-        raise PaymentUnderWay from None
+        _look_again(name)
     Checkout.objects.filter(pk=row.pk, status=Checkout.Status.OPEN).update(status=Checkout.Status.REPLACED, session_id=name)
+    return ""
+
+
+def _look_again(name: str) -> None:
+    """At a page that is no longer open, before its event has told us. Raises PaymentUnderWay unless it has merely expired."""
+    try:
+        applying.apply(facts.about("checkout.session", name))
+    except gateway.StripeGone:  # made with a key of another mode or account
+        Checkout.objects.filter(session_id=name, status=Checkout.Status.OPEN).update(status=Checkout.Status.EXPIRED)
+    if not Checkout.objects.filter(session_id=name, status__in=[Checkout.Status.EXPIRED, Checkout.Status.REPLACED]).exists():
+        raise PaymentUnderWay
 
 
 def _params(row: Checkout) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def check_signature(body: bytes, signature: str) -> None:
     for secret in settings.STRIPE_WEBHOOK_SECRET:
         try:
             stripe.WebhookSignature.verify_header(body.decode(), signature, secret, TOLERANCE)
-        except (stripe.SignatureVerificationError, UnicodeDecodeError, ValueError, IndexError):
+        except (stripe.SignatureVerificationError, UnicodeDecodeError, ValueError, TypeError):  # TypeError: letters that are not ASCII
             continue
         return
     raise EventRefused("signature")
@@ -78,14 +78,24 @@ def _parsed(body: bytes) -> dict[str, Any]:
     try:
         event: dict[str, Any] = json.loads(body)
         fits = (
-            event["object"] == "event" and isinstance(event["type"], str) and isinstance(event["livemode"], bool)
-            and isinstance(event["data"]["object"], dict) and 0 < len(event["id"]) <= 100 and 0 <= event["created"] < 1 << 33
+            event["object"] == "event" and isinstance(event["livemode"], bool) and isinstance(event["data"]["object"], dict)
+            and 0 < len(event["id"]) <= 100 and 0 <= event["created"] < 1 << 33 and all(_is_plain(text) for text in _kept(event))
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
     if not fits:
         raise EventRefused("shape")
     return event
+
+
+def _kept(event: dict[str, Any]) -> list[Any]:
+    """The texts of it that are stored."""
+    about = event["data"]["object"]
+    return [event["id"], event["type"], event.get("api_version") or "", about.get("object") or "", about.get("id") or "", _intent(about)]
+
+
+def _is_plain(text: Any) -> bool:
+    return isinstance(text, str) and text.isascii() and text.isprintable()
 
 
 def _intent(about: dict[str, Any]) -> str:

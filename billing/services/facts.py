@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from django.db import connection
 
@@ -24,8 +25,11 @@ class Facts:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it carries what we send along; the account at Stripe may serve other shops too."""
-        return bool(self.user_id)
+        """Whether it carries what we send along, an account's id; the account at Stripe may serve other shops too."""
+        try:
+            return bool(UUID(self.user_id))
+        except ValueError:
+            return False
 
 
 def database_now() -> datetime:

@@ -1,6 +1,6 @@
 """The monthly contribution: another amount, an end, an end taken back; and the end that comes with a closed account."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from accounts.models import User
 from accounts.services.users import step_up
 from audit.services import record
 from billing import gateway, readings
-from billing.models import ContributionTerms, Difference, Subscription
-from billing.services import applying
+from billing.models import ContributionTerms, Subscription
+from billing.services import applying, facts
 from billing.services.checkouts import check_amount, close_pages_of
 from billing.services.facts import Facts, database_now
 
@@ -62,12 +62,36 @@ def _current(user: User) -> Subscription:
 def _change(row: Subscription, params: dict[str, Any] | None, action: str, *, request: Any, **details: Any) -> Subscription:
     """Ask Stripe for `params`, or for the end, and take over what it answers."""
     read_at, name = database_now(), row.stripe_id
-    reading = readings.monthly(gateway.update_subscription(name, params) if params else gateway.cancel_subscription(name))
+    try:
+        reading = readings.monthly(gateway.update_subscription(name, params) if params else gateway.cancel_subscription(name))
+    except gateway.StripeRefused:
+        if _is_over(row):
+            raise NothingMonthly from None
+        raise
     with transaction.atomic():
         applying.apply(Facts(read_at, subscription=reading, user_id=str(row.user_id)))
         record(action, row, actor=row.user, request=request, **details)
     row.refresh_from_db()
     return row
+
+
+def _is_over(row: Subscription) -> bool:
+    """Whether it has ended at Stripe; what we had not heard of is taken over."""
+    try:
+        applying.apply(facts.about("subscription", row.stripe_id))
+    except gateway.StripeGone:
+        _forget(row, database_now())
+    row.refresh_from_db()
+    return not row.is_live
+
+
+@transaction.atomic
+def _forget(row: Subscription, read_at: datetime) -> None:
+    """Stripe knows nothing of it any more, so it is over; of several who find that out, one writes it down."""
+    over = {"status": Subscription.Status.CANCELED, "ended_at": timezone.now(), "read_at": read_at}
+    if Subscription.objects.live().filter(pk=row.pk).update(**over):
+        record("subscription.ended", row, actor=row.user, reason="gone")
+        applying.settle_second(row.stripe_id)
 
 
 # --- closed accounts
@@ -115,14 +139,12 @@ def end(row: Subscription) -> bool:
     try:
         reading = readings.monthly(gateway.cancel_subscription(row.stripe_id))
     except gateway.StripeGone:
-        Subscription.objects.filter(pk=row.pk).update(status=Subscription.Status.CANCELED, ended_at=timezone.now(), read_at=read_at)
-        record("subscription.ended", row, actor=row.user, reason="gone")
+        _forget(row, read_at)
         return True
     except (gateway.StripeUnavailable, gateway.StripeRefused):
         _try_later(row)
         return False
     applying.apply(Facts(read_at, subscription=reading, user_id=reading.user_id or str(row.user_id)))
-    Difference.objects.filter(kind=Difference.Kind.SECOND, object_id=row.stripe_id, settled_at=None).update(settled_at=timezone.now())
     return True
 
 

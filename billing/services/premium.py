@@ -19,7 +19,7 @@ def is_premium(user: User) -> bool:
     The instance says who: everyone, nobody, or contributors. The last are those whose contribution reaches the smallest amount, who
     follow or are followed as coach and client where the terms say so, or who hold a promo grant.
     """
-    if not user.is_active:
+    if not user.is_active or user.erasure_requested_at is not None:
         return False
     premium_for = InstanceSettings.current().premium_for
     if premium_for != InstanceSettings.Premium.CONTRIBUTORS:

@@ -12,10 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.services import record
 from billing.models import PromoCode, PromoGrant
-
-
-def canonical(code: str) -> str:
-    return "".join(code.split()).upper()
+from billing.models.promos import canonical
 
 
 def redeem(user: User, code: str, *, request: Any = None) -> PromoGrant:
@@ -37,11 +34,15 @@ def redeem(user: User, code: str, *, request: Any = None) -> PromoGrant:
 
 @transaction.atomic
 def save_code(row: PromoCode, *, actor: User, request: Any = None) -> None:
+    """Uses are not written: people take the code while staff look at its form."""
     made = row._state.adding
-    row.code = canonical(row.code)
     if made:
-        row.created_by = actor
-    row.save()
+        row.code, row.created_by = canonical(row.code), actor
+        row.save()
+    else:
+        row.uses = PromoCode.objects.select_for_update().get(pk=row.pk).uses
+        row.max_uses = max(row.max_uses, row.uses)
+        row.save(update_fields=["expires_at", "max_uses"])
     record("promo.created" if made else "promo.updated", row, actor=actor, request=request, days=row.days, max_uses=row.max_uses)
 
 

@@ -52,11 +52,13 @@ async def api(request: Request) -> Response:
         status, answer, replayed = once(world, request, path, params, key)
     except StripeError as error:
         status, answer, replayed = error.status, error.document(), False
-    if replayed:
-        headers["Idempotent-Replayed"] = "true"
     if request.method != "GET" and f"/v1/{path}" in world.lost:
         world.lost.remove(f"/v1/{path}")
-        status, answer = 500, {"error": {"type": "api_error", "message": "The answer was lost on its way."}}
+        status, answer, replayed = 500, {"error": {"type": "api_error", "message": "The answer was lost on its way."}}, False
+        if f"/v1/{path}" in world.kept and key in world.answers:
+            world.answers[key] = (world.answers[key][0], status, answer)
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
     return JSONResponse(answer, status_code=status, headers=headers)
 
 

@@ -95,8 +95,10 @@ def list_asked(world: World, body: Body, request: Request) -> Body:
 
 
 def lose_answer(world: World, body: Body, request: Request) -> Body:
-    """The next write to `path` is done, but its answer is a 500."""
+    """The next write to `path` is done, but its answer is a 500; `kept`: so is every answer to the same idempotency key."""
     world.stripe.lost.append(body["path"])
+    if body.get("kept"):
+        world.stripe.kept.add(body["path"])
     return {"lost": world.stripe.lost}
 
 

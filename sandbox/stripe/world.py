@@ -25,6 +25,7 @@ class StripeWorld:
     answers: dict[str, Any] = field(default_factory=dict)  # by idempotency key
     asked: deque[Object] = field(default_factory=lambda: deque(maxlen=2000))
     lost: list[str] = field(default_factory=list)  # paths whose next answer gets lost after the deed
+    kept: set[str] = field(default_factory=set)  # those of them whose failure stays with the idempotency key
 
     def reset(self) -> None:
         self.webhooks.stop()
@@ -33,6 +34,7 @@ class StripeWorld:
         self.answers.clear()
         self.asked.clear()
         self.lost.clear()
+        self.kept.clear()
 
     # --- the objects
 

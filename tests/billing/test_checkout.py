@@ -38,7 +38,7 @@ def test_the_browser_is_led_to_the_payment_page_and_machines_get_its_address(til
     assert led.status_code == 302 and led["Location"].startswith(f"{till.sandbox.stripe_url}/c/pay/cs_test_")
     told = web.post("/payment/checkout", sent, headers={"accept": "application/json"})
     assert told.json() == {"url": led["Location"]} and pages_made(till) == 1  # two tabs, one page
-    (asked, _again) = [one["params"] for one in till.asked("/v1/checkout") if one["method"] == "POST"]
+    (asked,) = [one["params"] for one in till.asked("/v1/checkout") if one["method"] == "POST"]
     assert asked["metadata"] == {"user_id": str(Checkout.objects.get().user_id)} and "usd" not in json.dumps(asked)
 
 

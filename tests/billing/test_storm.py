@@ -14,20 +14,22 @@ from tests.billing.till import Till, signed
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-# Each delivers its share in its own order and applies whatever is due, as Stripe and Celery would.
+# Each delivers its share in its own order and applies whatever is due, as Stripe and Celery would; not before one of the others has died,
+# since somebody who comes late to a busy machine would find nothing left to die over.
 STORM = """
 import json, random
 from pathlib import Path
-from django.conf import settings
 from billing.models import StripeEvent
 from billing.services import events
 chance = random.Random(int(os.environ["SEED"]) + os.getpid())
-deliveries = json.loads(Path(os.environ["DELIVERIES"]).read_text())
+deliveries, death = json.loads(Path(os.environ["DELIVERIES"]).read_text()), Path(os.environ["DEATH"])
 chance.shuffle(deliveries)
 for body, header in deliveries:
     row = events.receive(body.encode(), header)
-    if row is not None and chance.random() < 0.6:
+    if row is not None and chance.random() < 0.6 and death.exists():
         events.apply_event(row.pk)
+while not death.exists():
+    time.sleep(0.01)
 for pk in events.due():
     events.apply_event(pk)
 print("done")
@@ -43,12 +45,15 @@ def die_in_the_middle(*arguments):
     written(*arguments)
     deadline -= 1
     if deadline <= 0:
+        Path(os.environ["DEATH"]).touch()
         os.kill(os.getpid(), 9)
 applying._record_payment = die_in_the_middle
 for body, header in json.loads(Path(os.environ["DELIVERIES"]).read_text()):
     row = events.receive(body.encode(), header)
     if row is not None:
         events.apply_event(row.pk)
+for pk in events.due():  # those that another has stored
+    events.apply_event(pk)
 """
 
 
@@ -108,10 +113,10 @@ def test_a_storm_of_events_leaves_what_stripe_says_and_each_thing_once(till, hap
         file = tmp_path / f"{n}.json"
         file.write_text(json.dumps(share))
         each += [{"DO": STORM, "SEED": str(n), "DELIVERIES": str(file)}, {"DO": KILLED, "DELIVERIES": str(file), "WRITES": str(n + 1)}]
-    workers = processes.start('exec(os.environ["DO"])', each=each)
+    workers = processes.start('exec(os.environ["DO"])', each=each, DEATH=str(tmp_path / "death"))
     said = [worker.communicate(timeout=120)[1] for worker in workers]
     ends = [worker.returncode for worker in workers]
-    assert sorted(set(ends)) == [-9, 0], [text[-2000:] for text, end in zip(said, ends, strict=True) if end not in {-9, 0}]
+    assert set(ends[::2]) == {0} and set(ends[1::2]) <= {-9, 0} and -9 in ends, (ends, [text[-2000:] for text in said])
     settle(till)
     payments, subscriptions = expected(till)
     assert found() == (payments, subscriptions) and len(payments) == 12
