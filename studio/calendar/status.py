@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -43,9 +44,10 @@ class CalendarStatus(NamedTuple):
         return self.calendar.read_at is None
 
 
-def statuses(user: User) -> list[CalendarStatus]:
-    """Of every calendar of theirs that is not disconnected."""
+def statuses(user: User, *, of: UUID | None = None) -> list[CalendarStatus]:
+    """Of every calendar of theirs that is not disconnected, or of one connection's."""
     rows = SessionCalendar.objects.of(user).for_pages().exclude(connection__status=Connection.Status.REVOKED).order_by("created_at")
+    rows = rows.filter(connection=of) if of else rows
     now = timezone.now()
     waiting = Count("events", filter=Q(events__due_at__lte=now, events__conflict="") | Q(events__id__isnull=False, events__session=None))
     calendars = list(rows.annotate(_waiting=waiting))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -32,17 +32,21 @@ MOST_SPANS = 12
 @require_GET
 def calendar_status(request: UserRequest) -> HttpResponse:
     """How one's calendars do: a fragment of the pages of sessions and connections."""
-    return render(request, "studio/_calendar_status.html", {"calendars": statuses(request.user), "asked_for": True})
+    return _status(request, request.GET.get("of", ""))
+
+
+def _status(request: UserRequest, of: str, **context: Any) -> HttpResponse:
+    try:
+        pk = UUID(of) if of else None
+    except ValueError:
+        raise Http404 from None
+    context |= {"calendars": statuses(request.user, of=pk), "asked_for": True, "of": pk}
+    return render(request, "studio/_calendar_status.html", context)
 
 
 def _back(request: UserRequest) -> HttpResponse:
-    return calendar_status_again(request) if request.htmx else redirect("studio:session_month")
-
-
-def calendar_status_again(request: UserRequest) -> HttpResponse:
-    """The same after an act; the page looks once more when the worker has had its time."""
-    context = {"calendars": statuses(request.user), "asked_for": True, "soon": True}
-    return render(request, "studio/_calendar_status.html", context)
+    """The page again, or the fragment, which looks once more when the worker has had its time."""
+    return _status(request, request.POST.get("of", ""), soon=True) if request.htmx else redirect("studio:session_month")
 
 
 @require_POST

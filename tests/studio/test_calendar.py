@@ -5,16 +5,21 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Consent, Membership
 from audit.models import Activity
-from integrations.models import Connection
+from integrations.models import Connection, Pipeline, Transformation
+from operations.privacy.own_data import PARTS, records
+from studio.calendar import syncing
 from studio.models import CalendarEvent, PhotoSession, SessionCalendar, TimelineEntry
 from studio.services import sessions
+from studio.services.projects import delete_project, edit_project
 from tests.accounts.people import make_user
+from tests.api.caller import with_token
 from tests.integrations.journey import decide
 from tests.studio.google import SCOPE, calendars, events, grant, sync, there
 from tests.studio.trade import DAY, make_contact, make_project, make_session, studio_of
@@ -178,8 +183,6 @@ def test_every_change_here_is_there_after_the_next_round(sandbox, anna, project,
     assert (event["status"], event["summary"]) == ("confirmed", "Mariage Claire & Marc")
     assert event["start"]["dateTime"] == "2027-06-12T15:00:00+02:00"
     project.refresh_from_db()
-    from studio.services.projects import delete_project, edit_project
-
     edit_project(project, fields={"title": "Noces"}, actor=anna)
     sync(calendar)
     assert events(sandbox)[0]["summary"] == "Noces"
@@ -203,8 +206,6 @@ def test_the_outbox_stands_in_the_transaction_of_the_change(sandbox, anna, proje
     with pytest.raises(sessions.TimeTaken):
         make_session(project, anna, at=DAY + HOUR)
     assert CalendarEvent.objects.count() == 1 and SessionCalendar.objects.due(timezone.now()).exists()
-    from studio.calendar import syncing
-
     assert syncing.ring() == [calendar.pk] and syncing.ring() == [], "who was rung for is not rung for again"
 
 
@@ -395,7 +396,12 @@ def test_trouble_is_said_in_plain_words_waited_for_and_got_over(web, sandbox, an
     web.post(reverse("studio:calendar_read", args=[calendar.pk]))
     assert sync(calendar) and len(events(sandbox)) == 1
     page = web.get(reverse("studio:calendar_status")).content.decode()
-    assert "last read" in page and words not in page
+    assert "Last read" in page and words not in page
+    connection_id = calendar.connection_id
+    assert "Last read" in web.get(reverse("studio:calendar_status"), {"of": connection_id}).content.decode()
+    assert "Last read" not in web.get(reverse("studio:calendar_status"), {"of": calendar.pk}).content.decode()
+    again = web.post(reverse("studio:calendar_read", args=[calendar.pk]), {"of": connection_id}, HTTP_HX_REQUEST="true").content.decode()
+    assert "load delay:2s" in again and "Last read" in again
 
 
 def test_a_withdrawn_grant_waits_for_its_owner_and_loses_nothing(web, sandbox, anna, project, calendar, connected, commits):
@@ -464,3 +470,38 @@ def test_while_picking_a_time_google_says_when_one_is_taken_and_keeps_nobody_fro
     sandbox.control("POST", "/faults", {"status": 503, "path": "/calendar/"})
     answer = web.get(busy, day)
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+# --- whose it is -----------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_in_ones_copy_ends_with_the_agreement_and_goes_with_the_account(web, sandbox, anna, project, calendar):
+    make_session(project, anna)
+    sync(calendar)
+    copy = {part.name: list(records(part, anna)) for part in PARTS if part.name in ("calendars", "calendar_events")}
+    assert copy["calendars"][0]["google_id"] == calendars(sandbox)[0]["id"] and copy["calendar_events"][0]["event_id"].startswith("aap")
+    assert "Keeping your sessions in Google Calendar" in web.get(reverse("settings_privacy")).content.decode()
+    web.post(reverse("settings_privacy_consent", args=[Consent.objects.get().pk]))
+    row = Connection.objects.get()
+    assert (row.status, row.access_token, row.refresh_token) == ("revoked", None, None) and Consent.objects.get().withdrawn_at
+    assert requests_to(sandbox, "oauth.revoke") == 1 and not sync(calendar)
+    anna.delete()
+    assert not SessionCalendar.objects.exists() and not CalendarEvent.objects.exists() and not Connection.objects.exists()
+
+
+def test_its_owner_may_test_it_staff_see_its_state_and_no_pipeline_reads_it(sandbox, anna, calendar):
+    row = Connection.objects.get()
+    assert with_token(anna).post(f"/api/v1/connections/{row.pk}/test").json() == {"working": True, "error_code": ""}
+    sandbox.control("POST", "/faults", {"status": 503, "path": "/calendar/"})
+    assert with_token(anna).post(f"/api/v1/connections/{row.pk}/test").json() == {"working": False, "error_code": "unavailable"}
+    staff = Client()
+    staff.force_login(make_user(role="viewer"))
+    seen = staff.get(reverse("admin:integrations_connection_changelist")).content.decode()
+    assert "Google Calendar" in seen and "camille@example.test" not in seen
+    made = with_token(make_user(role="admin")).post(
+        "/api/v1/connections", {"provider": "google_calendar", "account_email": "x@example.test"}
+    )
+    assert made.status_code == 400
+    transformation = Transformation.objects.first()
+    with pytest.raises(ValidationError, match="No pipeline reads"):
+        Pipeline(name="x", connection=row, transformation=transformation).clean()
