@@ -89,14 +89,20 @@ Il s’agit sans doute d’un oubli ; voici comment la régler :
 Si le paiement est en route, ne tenez pas compte de ce message.
 
 {{ studio.name }}"""),
-    First("message", "en", "A few words", "News from {{ studio.name }}", """Hello {{ client.first_name }},
+    First("message", "en", "New dates", "New dates at {{ studio.name }}", """Hello {{ client.first_name }},
 
-…
+My calendar for the coming months is open. If you would like photos, just answer this e-mail with a day that suits you and a word on
+what you have in mind.
+
+I look forward to hearing from you.
 
 {{ studio.name }}"""),
-    First("message", "fr", "Quelques mots", "Des nouvelles de {{ studio.name }}", """Bonjour {{ client.first_name }},
+    First("message", "fr", "Nouvelles dates", "De nouvelles dates chez {{ studio.name }}", """Bonjour {{ client.first_name }},
 
-…
+Mon agenda des prochains mois est ouvert. Si vous souhaitez des photos, répondez simplement à cet e-mail avec un jour qui vous convient
+et quelques mots sur ce que vous imaginez.
+
+Au plaisir de vous lire.
 
 {{ studio.name }}"""),
 )  # fmt: skip

@@ -12,11 +12,12 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
 from mailing.models import EmailTemplate, ScheduledEmail, SendingAccount
-from mailing.placeholders import unknown
+from mailing.placeholders import names_in, unknown
 from studio.clock import instant
 
 FURTHEST = timedelta(days=366)
 TEXT_ROWS = 12
+PLACEHOLDER = "placeholder"  # the code of an error
 PORTS = frozenset({465, 587, 2465, 2525, 2587})  # at which providers take mail from their customers
 Status = ScheduledEmail.Status
 
@@ -68,7 +69,7 @@ class SendForm(MomentForm):
 
     when = forms.ChoiceField(
         label=_("When"),
-        choices=[("now", pgettext_lazy("e-mail", "Now")), ("later", _("At a time that I choose"))],
+        choices=[("now", pgettext_lazy("when to send", "Now")), ("later", _("At a time that I choose"))],
         initial="now",
         widget=forms.RadioSelect,
     )
@@ -85,6 +86,8 @@ class SendForm(MomentForm):
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
         values["send_at"] = None
+        if values.get("when") == "now" and (values.get("day") or values.get("time")):
+            self.add_error("when", _("You named a day or a time as well. Choose “At a time that I choose”, or empty both."))
         if values.get("when") == "later":
             for name in ("day", "time"):
                 if not values.get(name) and name not in self.errors:
@@ -94,7 +97,17 @@ class SendForm(MomentForm):
         return values
 
 
-class FreeTextForm(forms.Form):
+class WordsForm(forms.Form):
+    """A subject and a text, looked at while they are written."""
+
+    @property
+    def faults(self) -> list[str]:
+        """Why they cannot be shown, apart from what is not written yet."""
+        errors = [error for some in self.errors.as_data().values() for error in some]
+        return [message for error in errors if error.code == PLACEHOLDER for message in error.messages]
+
+
+class FreeTextForm(WordsForm):
     """Written by hand; it goes out at once or not at all."""
 
     subject = forms.CharField(label=_("Subject"), max_length=200)
@@ -113,8 +126,17 @@ class FreeTextForm(forms.Form):
         if not with_link:
             del self.fields["link"]
 
+    def clean(self) -> dict[str, Any]:
+        """What stands between double braces would reach the client as it is."""
+        values = super().clean() or self.cleaned_data
+        for field in ("subject", "text"):
+            if names_in(values.get(field, "")):
+                words = _("Placeholders are filled in templates only. Write the words themselves here.")
+                self.add_error(field, ValidationError(words, code=PLACEHOLDER))
+        return values
 
-class TemplateForm(forms.Form):
+
+class TemplateForm(WordsForm):
     """A template's kind and language stay; its name may change, and its words with a further version."""
 
     kind = forms.ChoiceField(label=_("Sent with"), choices=EmailTemplate.Kind.choices)
@@ -141,7 +163,8 @@ class TemplateForm(forms.Form):
         for field in ("subject", "text"):
             found = unknown(self.kind_of_text, *((values.get(field, ""), "") if field == "subject" else ("", values.get(field, ""))))
             for name in found:
-                self.add_error(field, _("There is no placeholder “%(name)s” here. The list shows those that there are.") % {"name": name})
+                words = _("There is no placeholder “%(name)s” here. The list shows those that there are.") % {"name": name}
+                self.add_error(field, ValidationError(words, code=PLACEHOLDER))
         return values
 
 
@@ -149,10 +172,10 @@ class ReminderForm(forms.Form):
     days = forms.IntegerField(label=_("Days after the due date"), min_value=0, max_value=180)
     template = forms.ModelChoiceField(label=_("Template"), queryset=EmailTemplate.objects.none())
 
-    def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, organization: Organization, language: str = "", **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
-        rows = EmailTemplate.objects.for_organization(organization).offered([EmailTemplate.Kind.REMINDER])
+        rows = EmailTemplate.objects.for_organization(organization).offered([EmailTemplate.Kind.REMINDER], language=language)
         field: Any = self.fields["template"]
         field.queryset, field.empty_label = rows, None
         field.label_from_instance = lambda row: f"{row.name} ({row.language.upper()})"

@@ -27,6 +27,10 @@ class Preview(NamedTuple):
     def __repr__(self) -> str:
         return "<Preview>"
 
+    @property
+    def has_link(self) -> bool:
+        return _sample_link() in self.text
+
 
 def previews(emails: Sequence[ScheduledEmail], *, subject: str, text: str) -> list[Preview]:
     """Of unsaved rows of one kind, with one template's words."""

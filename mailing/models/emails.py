@@ -19,9 +19,9 @@ from studio.models import Contact
 from studio.models.owned import OwnedQuerySet
 
 
-def forget_recipient(collector: Any, field: models.Field, emails: Any, using: str) -> None:
+def forget_recipient(collector: Any, field: Any, emails: Any, using: str) -> None:
     """What deleting a contact does to their e-mails: those that did not go out never will, and none keeps an address or a name."""
-    meta = field.model._meta
+    meta: Any = field.model._meta
     still = emails.filter(status__in=[Status.SCHEDULED, Status.HELD, Status.FAILED])
     collector.add_field_update(meta.get_field("status"), Status.CANCELLED, still)
     for name in ("recipient", "subject"):

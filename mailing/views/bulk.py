@@ -59,7 +59,8 @@ def bulk(request: UserRequest) -> HttpResponse:
 
 
 def _pick(request: UserRequest, mine: Membership, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    context["rows"] = list(_rows(mine, context["what"]).search(context["search"])[:MOST])
+    rows = list(_rows(mine, context["what"]).search(context["search"])[: MOST + 1])
+    context |= {"rows": rows[:MOST], "more": len(rows) > MOST}
     return render(request, "mailing/bulk.html", context, status=status)
 
 

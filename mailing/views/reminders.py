@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -21,7 +20,7 @@ from studio.access import found, here
 
 
 def _back() -> HttpResponse:
-    return redirect(reverse("mailing:settings") + "#reminders")
+    return redirect("mailing:settings")
 
 
 @require_POST

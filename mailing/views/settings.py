@@ -6,7 +6,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -36,7 +35,9 @@ def settings(request: UserRequest) -> HttpResponse:
     context = {
         "groups": [(Kind(kind).label, some) for kind, some in by_kind.items() if some],
         "rules": ReminderRule.objects.for_organization(mine.organization).select_related("template").order_by("days", "pk"),
-        "reminder_form": ReminderForm(organization=mine.organization, initial={"days": 7}) if by_kind[Kind.REMINDER] else None,
+        "reminder_form": ReminderForm(organization=mine.organization, language=request.user.language, initial={"days": 7})
+        if by_kind[Kind.REMINDER]
+        else None,
         "account": SendingAccount.objects.filter(pk=mine.organization_id).first(),
         "may_change": may(mine.role, "settings.edit"),
     }
@@ -48,7 +49,7 @@ def templates_first(request: UserRequest) -> HttpResponse:
     mine = here(request, "settings.edit")
     if templates.add_first_templates(mine.organization, actor=request.user, request=request):
         messages.success(request, _("The templates are yours now. Read them through and change what does not fit."))
-    return redirect(reverse("mailing:settings") + "#templates")
+    return redirect("mailing:settings")
 
 
 @require_http_methods(["GET", "POST"])
@@ -73,7 +74,7 @@ def _form(request: UserRequest, mine: Membership, form: TemplateForm, row: Email
     valid = form.is_bound and form.is_valid()
     if valid and not only_looking and _saved(request, mine, form, row):
         messages.success(request, _("Saved. What is scheduled already keeps the words it was scheduled with."))
-        return redirect(reverse("mailing:settings") + "#templates")
+        return redirect("mailing:settings")
     values = form.cleaned_data if form.is_bound else form.initial
     words = {name: str(values.get(name, "")) for name in ("subject", "text")}
     context: dict[str, Any] = {
@@ -133,7 +134,7 @@ def template_archive(request: UserRequest, pk: UUID) -> HttpResponse:
         return render(request, "settings/email_template_archive.html", {"template": row})
     templates.archive_template(row, actor=request.user, request=request)
     messages.success(request, _("The template is put away. What is scheduled with it still goes out."))
-    return redirect(reverse("mailing:settings") + "#templates")
+    return redirect("mailing:settings")
 
 
 @require_http_methods(["GET", "POST"])
@@ -151,7 +152,7 @@ def account(request: UserRequest) -> HttpResponse:
         code = sending_accounts.try_account(row, to=request.user.email, actor=request.user, request=request)
         if not code:
             messages.success(request, _("It works: a test message is on its way to %(address)s.") % {"address": request.user.email})
-            return redirect(reverse("mailing:settings") + "#account")
+            return redirect("mailing:settings")
         trouble, stored = in_words(code), row
     context = {"form": form, "account": stored, "trouble": trouble, "address": request.user.email}
     return render(request, "settings/sending_account.html", context, status=422 if request.method == "POST" else 200)
@@ -165,4 +166,4 @@ def account_remove(request: UserRequest) -> HttpResponse:
         return render(request, "settings/sending_account_remove.html", {"account": row})
     sending_accounts.remove_account(row, actor=request.user, request=request)
     messages.success(request, _("E-mails go out through this instance’s own server again."))
-    return redirect(reverse("mailing:settings") + "#account")
+    return redirect("mailing:settings")

@@ -86,6 +86,9 @@
 
   document.addEventListener("change", (event) => {
     if (event.target.closest("[data-autosubmit]")) event.target.form.requestSubmit();
+    if (event.target.matches("[data-check-all]")) {
+      for (const box of event.target.form.elements[event.target.dataset.checkAll]) box.checked = event.target.checked;
+    }
   });
 
   // A second click on a form that is being sent does nothing; time, or coming back to the page, frees it again.
@@ -112,6 +115,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     showTheme();
+    for (const element of document.querySelectorAll("[data-needs-script]")) element.hidden = false;
     // On a phone the tabs do not all fit: the one of this page is among those to be seen.
     document.querySelector(".tabs [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
     document.querySelector(".form-errors")?.focus();

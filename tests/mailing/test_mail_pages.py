@@ -13,6 +13,7 @@ from accounts.models import Membership, User
 from mailing.models import EmailTemplate, ScheduledEmail
 from mailing.sending import batch
 from mailing.services import emails, templates
+from mailing.views import bulk
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of
 from tests.documents.papers import accepted_quote, make_invoice, make_job, make_quote
@@ -220,6 +221,32 @@ def test_several_are_shown_before_any_is_written(anna):
         web.post(url("bulk", what="message"), picked | {"pick": [contact.pk for contact in contacts]})
     assert len(few) == len(many) <= MOST_QUERIES
     assert web.post(url("bulk", what="message"), {"template": message.pk, "when": "now"}).status_code == 422
+
+
+def test_what_would_go_out_by_mistake_is_asked_about(anna, monkeypatch):
+    organization, web = studio_of(anna), browser_of(anna)
+    templates.add_first_templates(organization, actor=anna)
+    message = EmailTemplate.objects.get(kind="message", language="fr")
+    contact, _other, _third = contacts_named(organization, ["a", "b", "c"])
+    day = (timezone.localdate() + timedelta(days=2)).isoformat()
+    page = web.post(url("new", contact=contact.pk, template=message.pk), {"when": "now", "day": day, "time": "09:00"})
+    assert page.status_code == 422 and "You named a day" in page.text and "The link is a sample" not in page.text
+
+    looking = {"headers": {"HX-Request": "true", "HX-Target": "preview"}}
+    by_hand = url("new", contact=contact.pk, template="none")
+    written = {"subject": "Bonjour", "text": "Pour {{ client.name }}"}
+    assert web.post(by_hand, written).status_code == 422
+    assert "filled in templates only" in web.post(by_hand, written, **looking).text
+    assert "There is no placeholder" in web.post(url("template_edit", message.pk), written | {"text": "{{ x }}"}, **looking).text
+    assert not ScheduledEmail.objects.exists()
+
+    assert "Pick all 3" in web.get(url("bulk", what="message")).text
+    monkeypatch.setattr(bulk, "MOST", 2)
+    assert "the first 2" in web.get(url("bulk", what="message")).text
+    for kind, language in (("reminder", "en"), ("reminder", "fr")):
+        User.objects.filter(pk=anna.pk).update(language=language)
+        first = next(iter(browser_of(anna).get(url("settings")).context["reminder_form"].fields["template"].queryset))
+        assert (first.kind, first.language) == (kind, language)
 
 
 def test_templates_are_written_with_known_placeholders_and_keep_their_versions(anna):
