@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -149,10 +150,26 @@ def guess(headings: list[str]) -> list[str]:
 
 def rows_of(lines: list[Line], columns: list[str], *, language: str) -> Iterator[Row]:
     """What each line says, checked as the form would."""
-    country_codes = {searchable(name): code for tongue in ("en", "fr") for code, name in countries.names(tongue).items()}
+    country_codes = _country_codes()
     for number, cells in lines:
         said = {field: _cell(value) for field, value in zip(columns, cells, strict=False) if field and value.strip()}
         yield _row(number, said, country_codes, language)
+
+
+def row_of(number: int, said: Mapping[str, Any], *, language: str) -> Row:
+    """What one record says that names its values as people and programs head their columns; an object among them by its own names."""
+    flat: dict[str, str] = {}
+    for name, value in said.items():
+        inner = value.items() if isinstance(value, dict) else [(name, value)]
+        flat |= {str(key): str(one) for key, one in inner if isinstance(one, str | int | float) and not isinstance(one, bool)}
+    fields = guess(list(flat))
+    found = {field: _cell(value) for field, value in zip(fields, flat.values(), strict=True) if field and value.strip()}
+    return _row(number, found, _country_codes(), language)
+
+
+@cache
+def _country_codes() -> dict[str, str]:
+    return {searchable(name): code for tongue in ("en", "fr") for code, name in countries.names(tongue).items()}
 
 
 def _cell(value: str) -> str:

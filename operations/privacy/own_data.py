@@ -78,6 +78,10 @@ PARTS = (
     Part("invitations", _("Invitations"), "accounts.Invitation", _invitations, "settings_studio"),
     Part("contacts", _("Contacts"), "studio.Contact", _of_own_studios, "studio:contact_list"),
     Part("contact_imports", _("Imports of contacts"), "studio.ContactImport", _of_own_studios, "studio:contact_import"),
+    Part(
+        "contact_origins", _("Records that became contacts"), "studio.ContactOrigin", _of_own_studios, "studio:contact_import",
+        frozenset({"record_hash"}),
+    ),
     Part("projects", _("Projects"), "studio.Project", _of_own_studios, "studio:project_list"),
     Part("photo_sessions", _("Photo sessions"), "studio.PhotoSession", _of_own_studios, "studio:session_month"),
     Part("timeline", _("Timelines of projects"), "studio.TimelineEntry", _of_own_studios, "studio:project_list"),

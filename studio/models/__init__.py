@@ -3,7 +3,7 @@
 from studio.models.calendars import CalendarEvent, SessionCalendar
 from studio.models.contacts import Contact, ContactQuerySet
 from studio.models.counts import StudioCount
-from studio.models.imports import ContactImport
+from studio.models.imports import ContactImport, ContactOrigin
 from studio.models.projects import Project, ProjectQuerySet
 from studio.models.sessions import PhotoSession, PhotoSessionQuerySet
 from studio.models.timeline import TimelineEntry, TimelineQuerySet
@@ -12,6 +12,7 @@ __all__ = [
     "CalendarEvent",
     "Contact",
     "ContactImport",
+    "ContactOrigin",
     "ContactQuerySet",
     "PhotoSession",
     "PhotoSessionQuerySet",

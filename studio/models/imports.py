@@ -23,7 +23,10 @@ class ContactImportQuerySet(OwnedQuerySet):
 
 
 class ContactImport(models.Model):
-    """`content` holds the file, sealed, only while its preview waits; afterwards the row says what came of it."""
+    """`content` holds the file, sealed, only while its preview waits; afterwards the row says what came of it.
+
+    What a run of a pipeline brought is one, too: `source` names where it came from, and there was no preview.
+    """
 
     class Status(models.TextChoices):
         PREVIEW = "preview", _("Waiting for your word")
@@ -37,6 +40,8 @@ class ContactImport(models.Model):
     content = SealedTextField()
     columns = models.JSONField(default=list)  # for each column of the file the field it fills, or ""
     language = models.CharField(max_length=5, default="en")  # of contacts whose row names none
+    source = models.CharField(max_length=80, blank=True, editable=False)
+    run_id = models.UUIDField(null=True, unique=True, editable=False)  # `integrations.Run`
     created_count = models.PositiveIntegerField(default=0)
     known_count = models.PositiveIntegerField(default=0)  # rows whose address was a contact's already
     refused_count = models.PositiveIntegerField(default=0)
@@ -58,3 +63,23 @@ class ContactImport(models.Model):
     @property
     def key_owner(self) -> Owner:
         return organization(self.organization_id)
+
+
+class ContactOrigin(models.Model):
+    """That a record of some source has become a contact: it does not become a second one, even where the first was deleted since."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey("accounts.Organization", models.CASCADE, related_name="+")
+    pipeline_id = models.UUIDField()
+    record_hash = models.BinaryField(max_length=32)  # keyed, of what the source calls it
+    contact_id = models.UUIDField(db_index=True)  # plain: it outlives the contact
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("origin of a contact")
+        verbose_name_plural = _("origins of contacts")
+        constraints = [models.UniqueConstraint(fields=["organization", "pipeline_id", "record_hash"], name="studio_one_contact_per_record")]
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -13,7 +13,7 @@ from accounts.models import Organization, User
 from audit.services import record
 from studio import columns
 from studio.columns import FIELDS, Row, Unreadable
-from studio.models import Contact, ContactImport
+from studio.models import Contact, ContactImport, ContactOrigin
 from studio.services.contacts import references_to
 
 AT_ONCE = 500
@@ -135,6 +135,9 @@ def undo(done: ContactImport, *, actor: User, request: HttpRequest | None = None
     list(Contact.objects.filter(contact_import=done).order_by("pk").select_for_update().values_list("pk"))  # as they are, until it is done
     pks = list(untouched(done).values_list("pk", flat=True))
     count = _delete(pks)
+    if done.run_id:  # the source may bring them again
+        still = Contact.objects.filter(pk__in=pks).values_list("pk", flat=True)
+        ContactOrigin.objects.filter(contact_id__in=set(pks) - set(still)).delete()
     done.status, done.undone_at, done.removed_count = Status.UNDONE, timezone.now(), count
     done.save(update_fields=["status", "undone_at", "removed_count"])
     record("contacts.import_undone", done, actor=actor, request=request, organization_id=done.organization_id, count=count)
