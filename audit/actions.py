@@ -262,5 +262,6 @@ ACTIONS: dict[str, str] = {
     "access_review.opened": "Access review opened",
     "access_review.decided": "Access review: one account decided",
     "access_review.signed": "Access review signed off",
+    "analytics.exported": "Anonymised statistics exported",
     "access_review.exported": "Access review exported",
 }

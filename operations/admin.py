@@ -20,7 +20,8 @@ from accounts.admin.ending import operator
 from accounts.roles import Role
 from accounts.services.users import step_up
 from audit.services import record
-from operations import access_matrix, alert_pages, figures, key_pages  # noqa: F401 - some add pages of their own
+from operations import access_matrix, alert_pages, key_pages  # noqa: F401 - some add pages of their own
+from operations.analytics import page as analytics_page  # noqa: F401
 from operations.backups import pages as backup_pages  # noqa: F401
 from operations.containment import pages as containment_pages  # noqa: F401
 from operations.maintenance import pages as maintenance_pages  # noqa: F401
@@ -41,17 +42,6 @@ def matrix_view(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "operations/access_matrix.html", context)
 
 
-def analytics_view(request: HttpRequest) -> HttpResponse:
-    user = operator(request)
-    context = {**console.each_context(request), "title": _("Analytics")}
-    context |= {"figures": figures.figures_for(user, figures.ANALYTICS), "charts": figures.charts_for(user, figures.ANALYTICS)}
-    return TemplateResponse(request, "operations/figures_page.html", context)
-
-
-console.add_page(
-    "operations", _("Analytics"), analytics_view, route="operations/analytics/", url_name="operations_analytics",
-    permission="pages.analytics",
-)  # fmt: skip
 console.add_page(
     "operations", _("Access matrix"), matrix_view, route="operations/access-matrix/", url_name="operations_access_matrix",
     permission="pages.users",

@@ -30,7 +30,6 @@ class Figure(NamedTuple):
 
 
 MONITORING = frozenset({"integrations.view_connection", "integrations.view_run", "operations.view_monitoring"})
-ANALYTICS = frozenset({"accounts.view_user", "operations.view_analytics"})
 
 
 def figures_for(user: User, only: frozenset[str] | None = None) -> list[Figure]:
