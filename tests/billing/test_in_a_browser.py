@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from billing.models import Contribution, StripeEvent, Subscription
 from billing.services import refunds
-from tests.accounts.people import PASSWORD, add_totp, make_user
+from tests.accounts.people import PASSWORD, make_user
 from tests.billing.till import Till
 from tests.pages.look import look_at
 from tests.pages.test_console_pages import KNOWN
@@ -69,15 +69,39 @@ def test_contributing_from_the_first_try_to_the_refund(page, live_server, counte
     expect(page.get_by_role("status")).to_contain_text("Nothing more will be charged")
     assert Subscription.objects.get().ends_at_period_end
 
-    admin = make_user(role="admin", password=PASSWORD, second_factor=False)
-    add_totp(admin)
-    row = Contribution.objects.get(amount=3000)
-    refunds.ask(row, 3000, actor=admin, request=None)
+    login(make_user(role="admin", password=PASSWORD))
+    give_back(page, live_server, "€30", "20,00")
     for pk in refunds.due():
         refunds.send(pk)
     arrived(counter)
+    page.reload()
+    expect(page.get_by_role("main")).to_contain_text("Partly refunded")
+    StripeEvent.objects.filter(type="charge.refunded").update(status="failed", error="resource_missing")
+    page.goto(live_server.url + "/admin/billing/stripeevent/?status__exact=failed")
+    page.get_by_role("row", name="charge.refunded").get_by_role("checkbox").check()
+    page.get_by_role("combobox", name="Action").select_option("Apply again")
+    page.get_by_role("button", name="Go", exact=True).last.click()
+    expect(page.get_by_role("main")).to_contain_text("1 event to be applied again")
+    arrived(counter)
+    page.goto(live_server.url + "/admin/billing/months/")
+    expect(page.get_by_role("img", name="Contributions by month, in EUR")).to_be_visible()
+
+    login(member)
     page.goto(live_server.url + "/contribute/")
-    expect(page.get_by_role("region", name="What you have contributed")).to_contain_text("€30 refunded")
+    expect(page.get_by_role("region", name="What you have contributed")).to_contain_text("€20 refunded")
+
+
+def give_back(page, live_server, sum_: str, amount: str) -> None:
+    """In the console, from the list to the refund, which asks who it is."""
+    page.goto(live_server.url + "/admin/billing/contribution/")
+    page.get_by_role("row", name=sum_).get_by_role("link").first.click()
+    page.get_by_role("link", name="Refund").click()
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("main")).to_contain_text("It cannot be undone")
+    page.get_by_label("Amount").fill(amount)
+    page.get_by_role("button", name="Refund").click()
+    expect(page.get_by_role("main")).to_contain_text("The refund is on its way")
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
