@@ -261,10 +261,20 @@ TAMPERING = {
     "a line more": "INSERT INTO documents_invoiceline SELECT gen_random_uuid(), position, description, details, quantity, unit, unit_price,"
     " vat_rate, discount, optional, invoice_id FROM documents_invoiceline LIMIT 1",
     "a line less": "DELETE FROM documents_invoiceline",
+    "a line of a draft moved in": "UPDATE documents_invoiceline SET invoice_id = (SELECT id FROM documents_invoice WHERE number <> '')"
+    " WHERE invoice_id = (SELECT id FROM documents_invoice WHERE status = 'draft')",
     "another payment": "UPDATE documents_payment SET amount = 3",
     "a payment gone": "DELETE FROM documents_payment",
     "another quote": "UPDATE documents_quote SET content = '{}'",
+    "another sum agreed to": "UPDATE documents_quote SET gross = 1",
+    "no longer agreed to": "UPDATE documents_quote SET status = 'sent'",
+    "agreed to long ago": "UPDATE documents_quote SET answered_at = '2001-01-01'",
+    "a quote gone": "DELETE FROM documents_quote",
+    "a line of a quote gone": "DELETE FROM documents_quoteline",
+    "another line of a quote": "UPDATE documents_quoteline SET unit_price = 1",
+    "an option less": "UPDATE documents_quoteline SET optional = NOT optional",
     "another act": "UPDATE documents_acceptance SET words = 'x'",
+    "an act gone": "DELETE FROM documents_acceptance",
 }
 
 
@@ -273,6 +283,7 @@ def test_the_database_itself_keeps_what_went_out(project, anna):
     accepted_quote(project, anna)
     invoice = make_invoice(project, anna)
     payments.record_payment(invoice, amount=Decimal(1), paid_on=invoice.issued_on, actor=anna)
+    make_invoice(project, anna, issued=False)
     for name, statement in TAMPERING.items():
         with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
