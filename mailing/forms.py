@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Organization
 from mailing.models import EmailTemplate, ScheduledEmail, SendingAccount
 from mailing.placeholders import names_in, unknown
-from studio.clock import instant
+from studio.clock import RECKONED, instant
 
 FURTHEST = timedelta(days=366)
 TEXT_ROWS = 12
@@ -37,7 +37,7 @@ class EmailFilterForm(forms.Form):
 class MomentForm(forms.Form):
     """A day and a time on the person's own clock."""
 
-    day = forms.DateField(label=_("Day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    day = forms.DateField(label=_("Day"), validators=RECKONED, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     time = forms.TimeField(label=_("Time"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
 
     def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
@@ -69,7 +69,7 @@ class SendForm(MomentForm):
 
     when = forms.ChoiceField(
         label=_("When"),
-        choices=[("now", pgettext_lazy("when to send", "Now")), ("later", _("At a time that I choose"))],
+        choices=[("now", pgettext_lazy("e-mail", "Now")), ("later", _("At a time that I choose"))],
         initial="now",
         widget=forms.RadioSelect,
     )

@@ -5,9 +5,11 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
 
 DAY = timedelta(days=1)
+RECKONED = (MinValueValidator(date(1970, 1, 2)), MaxValueValidator(date(2199, 12, 30)))  # beyond, some zone's clock ends
 
 
 def instant(day: date, at: time, zone: ZoneInfo) -> datetime:

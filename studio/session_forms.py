@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization, User
 from accounts.studio_roles import ROLES_BY_OPERATION
-from studio.clock import end_of_day, span, zone_choices
+from studio.clock import RECKONED, end_of_day, span, zone_choices
 from studio.models import PhotoSession
 
 Status = PhotoSession.Status
@@ -142,7 +142,7 @@ def _initial(session: PhotoSession) -> dict[str, Any]:
 class ThatDayForm(forms.Form):
     """Whose day to look at while a session is planned; what is not filled in yet is no error."""
 
-    day = forms.DateField()
+    day = forms.DateField(validators=RECKONED)
     photographer = forms.UUIDField()
     timezone = forms.ChoiceField()
     but = forms.UUIDField(required=False)  # the session that is being edited
@@ -155,7 +155,7 @@ class ThatDayForm(forms.Form):
 class BusyForm(forms.Form):
     """A day of one's own, and the times that are being thought of, if there are any yet."""
 
-    day = forms.DateField()
+    day = forms.DateField(validators=RECKONED)
     timezone = forms.ChoiceField()
     start = forms.TimeField(required=False)
     end = forms.TimeField(required=False)

@@ -231,6 +231,8 @@ def test_what_would_go_out_by_mistake_is_asked_about(anna, monkeypatch):
     day = (timezone.localdate() + timedelta(days=2)).isoformat()
     page = web.post(url("new", contact=contact.pk, template=message.pk), {"when": "now", "day": day, "time": "09:00"})
     assert page.status_code == 422 and "You named a day" in page.text and "The link is a sample" not in page.text
+    never = {"when": "later", "day": "0001-01-01", "time": "00:00"}
+    assert web.post(url("new", contact=contact.pk, template=message.pk), never).status_code == 422
 
     looking = {"headers": {"HX-Request": "true", "HX-Target": "preview"}}
     by_hand = url("new", contact=contact.pk, template="none")
@@ -251,7 +253,7 @@ def test_what_would_go_out_by_mistake_is_asked_about(anna, monkeypatch):
 
 def test_templates_are_written_with_known_placeholders_and_keep_their_versions(anna):
     web = browser_of(anna)
-    assert "Begin with ours" in web.get(url("settings")).text
+    assert "Begin with our templates" in web.get(url("settings")).text
     web.post(url("templates_first"))
     assert EmailTemplate.objects.count() == 10 and web.get(url("settings")).text.count("version 1") == 10
     web.post(url("templates_first"))
