@@ -1,7 +1,21 @@
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+def sees_alerts(user: "User") -> bool:
+    return user.has_perm("operations.view_monitoring")
 
 
 class OperationsConfig(AppConfig):
     name = "operations"
     verbose_name = _("Operations")
+
+    def ready(self) -> None:
+        from accounts import today
+
+        today.register(today.Panel("needs", "today_alerts", _("Security alerts"), 5, concerns=sees_alerts))

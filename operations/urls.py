@@ -8,6 +8,7 @@ from operations.privacy import views as privacy
 
 urlpatterns = [
     path("console/figures", views.console_figures, name="console_figures"),
+    path("today/alerts/", views.today_alerts, name="today_alerts"),
     path("console/keys", views.console_keys, name="console_keys"),
     path("console/cleanups", console_cleanups, name="console_cleanups"),
     path("console/backups", console_backups, name="console_backups"),

@@ -64,6 +64,7 @@ LIMITS = {
     "health_live": Limit(600),
     "health_ready": Limit(600),
     "home": PAGE,
+    "today_alerts": PAGE,
     "docs": PAGE,
     "console_figures": Limit(60),
     "console_keys": Limit(120),

@@ -53,7 +53,7 @@ def _overdue(mine: Membership, today: date, writing: Writing) -> Need | None:
     things = [
         Thing(
             reverse("documents:invoice", args=[row.pk]), row.number,
-            _about(row, writing.money(row.balance), _("due on %(day)s") % {"day": date_format(row.due_on, "j N Y")}),
+            _about(row, writing.money(row.balance), _("due on %(day)s") % {"day": date_format(row.due_on or today, "j N Y")}),
         )
         for row in rows
     ]  # fmt: skip

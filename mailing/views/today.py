@@ -24,7 +24,7 @@ FIRST, NEXT = 3, 5
 def needs(request: UserRequest) -> HttpResponse:
     troubled = ScheduledEmail.objects.for_member(here(request, "emails.view")).in_trouble()
     counts = dict(troubled.order_by().values_list("status").annotate(Count("pk")))
-    rows = troubled.for_lists().order_by("send_at", "pk")[:FIRST] if counts else []
+    rows = list(troubled.for_lists().order_by("send_at", "pk")[:FIRST]) if counts else []
     things = [Thing(reverse("mailing:email", args=[row.pk]), row.subject or row.recipient, row.get_status_display()) for row in rows]
     total = sum(counts.values())
     title = ngettext("%(n)d e-mail failed or is in doubt", "%(n)d e-mails failed or are in doubt", total) % {"n": total}

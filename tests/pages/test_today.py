@@ -15,6 +15,8 @@ from playwright.sync_api import expect
 from accounts.models import User
 from accounts.roles import Role
 from accounts.today import Panel, register
+from audit.alerts.models import Severity
+from audit.alerts.services import report
 from documents.models import Invoice
 from documents.services import payments, quotes
 from integrations.models import Connection
@@ -173,6 +175,15 @@ def test_nobody_sees_anothers_and_coaches_have_their_clients(anna):
     assert panel(browser_of(user), "tracker:today_clients").status_code == 403
     answer = Client().get("/")
     assert answer.status_code == 302 and answer["Location"].startswith(reverse("account_login"))
+
+
+def test_staff_who_watch_find_the_alerts_there(db):
+    watcher, member = browser_of(make_user(role=Role.EXECUTOR)), browser_of(make_user())
+    url = reverse("today_alerts")
+    assert url in watcher.get("/").text and "<li" not in panel(watcher, "today_alerts").text
+    report("chain_broken", severity=Severity.CRITICAL)
+    assert "1 security alert is not resolved" in panel(watcher, "today_alerts").text
+    assert url not in member.get("/").text and member.get(url).status_code == 403
 
 
 def test_a_panel_needs_a_place():
