@@ -52,7 +52,7 @@ KINDS = (
     StepKind(
         RECORDS, "filter", _("Keep only some"),
         _("A record goes on when what you write here finds something in it; otherwise it is dropped."),
-        (Option("when", EXPRESSION, _("Go on when"), _("JMESPath, such as open, or contains(tags, 'photo'), or price > `100`.")),),
+        (Option("when", EXPRESSION, _("Go on when"), _("JMESPath, such as open, or price > `100`.")),),
     ),
     StepKind(
         RECORDS, "dedupe", _("Recognise the same again"),
