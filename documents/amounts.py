@@ -141,8 +141,6 @@ def _with_vat(amount: Decimal, rate: Decimal, *, included: bool) -> Amounts:
 
 def _taken_out(gross: Decimal, whole: Amounts, rate: Decimal) -> Amounts:
     """VAT within a part, leaving neither net nor VAT of the rest below nought; all of it when the part is the whole."""
-    if gross == whole.gross:
-        return whole
     vat = max(min(rounded(gross * rate / (HUNDRED + rate)), whole.vat), gross - whole.net)
     return Amounts(gross - vat, vat)
 

@@ -61,10 +61,25 @@ def test_deposits_and_the_balance_add_up_to_the_quote_rate_by_rate(some, shares,
         assert all(one.net >= 0 and one.vat >= 0 for one in invoiced)
 
 
-@given(lines)
-def test_a_credit_note_is_the_invoice_with_the_other_sign(some):
-    invoice = totals(some)
-    assert (-invoice).gross == -invoice.gross
+few_cents = st.builds(Line, quantity=st.just(Decimal(1)), unit_price=st.decimals("0.01", "0.30", places=2), vat_rate=st.sampled_from(RATES))
+
+
+@given(st.lists(few_cents, min_size=1, max_size=3), st.lists(st.integers(1, 7), min_size=1, max_size=5), st.booleans())
+def test_however_many_deposits_none_takes_more_net_or_vat_than_is_left(some, steps, included):
+    left = totals(some, vat_included=included)
+    for step in steps * 100:
+        deposit = part(left, min(step * CENT, left.gross))
+        left = left.minus([deposit])
+        assert all(one.net >= 0 and one.vat >= 0 for totals_ in (deposit, left) for one in totals_.by_rate.values())
+        if not left.gross:
+            break
+    assert left.net == left.vat == 0
+
+
+@given(lines, percent)
+def test_a_credit_note_is_the_invoice_with_the_other_sign(some, off):
+    invoice = totals(some, discount_percent=off)
+    assert ((-invoice).gross, (-invoice).vat, (-invoice).discount) == (-invoice.gross, -invoice.vat, -invoice.discount)
     assert invoice.minus([invoice]).gross == 0
 
 
