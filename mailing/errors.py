@@ -31,5 +31,15 @@ WORDS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def in_words(code: str) -> str:
-    return str(WORDS.get(code, "")) or code
+# of a test message, which nobody tries again by itself
+TESTED: dict[str, Any] = {
+    "connect": _("The mail server does not answer. Check its name and port, then test again."),
+    "auth": _("The mail server refuses the user name or the password. Enter them again."),
+    "greeting": _("The mail server turns us away for now. Test again in a few minutes."),
+    "recipient_later": _("The mail server asks to come back later. Test again in a few minutes."),
+    "content_later": _("The mail server asks to come back later. Test again in a few minutes."),
+}
+
+
+def in_words(code: str, *, tested: bool = False) -> str:
+    return str((TESTED.get(code, "") if tested else "") or WORDS.get(code, "")) or code

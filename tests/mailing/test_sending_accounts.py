@@ -128,6 +128,8 @@ def test_the_page_tries_what_is_entered_and_never_shows_the_password_again(anna,
         refused = web.post(url("account"), fields | {"port": port, "password": "not-it-either"})
         assert refused.status_code == 422 and "refuses the user name or the password" in refused.text
         assert "not-it-either" not in refused.text
+        assert "what is on hold" not in refused.text  # a test waits nowhere
+        assert "refuses the user name" not in web.post(url("account"), fields | {"port": "22"}).text  # that was another attempt
         assert "Not in use" in web.get(url("settings")).text
         assert web.post(url("account"), fields | {"port": port})["Location"].startswith(url("settings"))
         assert PASSWORD not in web.get(url("account")).text + web.get(url("settings")).text
