@@ -75,6 +75,11 @@ def _ask(call: Callable[[], Any]) -> Object:
         log("stripe unavailable", extra={"error": type(error).__name__, "status": error.http_status})
         kept = (error.headers or {}).get("Idempotent-Replayed") == "true"  # read without regard to case
         raise StripeUnavailable(type(error).__name__, for_good=kept) from None
+    except (AttributeError, ValueError):  # no JSON object, or not even text: something in between has answered
+        answer = {}
+    if "object" not in answer:
+        logger.warning("stripe unavailable", extra={"error": "no object"})
+        raise StripeUnavailable("no object")
     return answer
 
 

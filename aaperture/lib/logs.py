@@ -89,6 +89,7 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "googleapiclient": {"level": "ERROR"},
+        "stripe": {"level": "WARNING"},  # two lines for each call, with the ids of people's payments
         "urllib3": {"level": "WARNING"},
     },
 }

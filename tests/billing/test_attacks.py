@@ -1,6 +1,8 @@
 """What somebody might try who means harm, is in a hurry, or comes at a bad moment."""
 
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from django.test import Client
@@ -133,6 +135,34 @@ def test_a_page_whose_making_was_cut_short_survives_another_version_of_the_produ
     settings.PUBLIC_URL = "https://another.example"
     asking = {"rhythm": "once", "other": "15"}
     assert [web.post("/payment/checkout", asking, headers=MACHINE).status_code for _ in range(2)] == [502, 200]
+
+
+@pytest.mark.parametrize("body", [b"<html>busy</html>", b"[]", b"null", b"{}", b"\xff\xfe"])
+def test_what_answers_in_place_of_stripe_is_taken_for_silence(till: Till, web, member, settings, body):
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None: ...
+
+    post(EVENT)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        settings.STRIPE_API_BASE = f"http://127.0.0.1:{server.server_port}"
+        said = web.post("/payment/checkout", {"rhythm": "once", "other": "15"}, headers=MACHINE).json()
+        till.work()
+        server.shutdown()
+    assert said["code"] == "unavailable" and StripeEvent.objects.values_list("status", "attempts").get() == ("received", 1)
+
+
+def test_payments_are_not_named_in_the_log(till: Till, member, caplog):
+    intent = till.pay(member, 1500)["payment_intent"]
+    assert Contribution.objects.get().payment_intent == intent and intent not in caplog.text and "/v1/" not in caplog.text
 
 
 # --- the monthly contribution
