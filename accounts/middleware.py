@@ -30,6 +30,7 @@ POLLING = frozenset(
         "billing:thanks_status",
         "integrations:processing_status",
         "settings_privacy_export_status",
+        "studio:calendar_status",
         "console_keys",
         "console_monitoring",
         "csp_report",

@@ -64,7 +64,7 @@ class CalendarApi:
         """What the person has in their list. Raises AccessWithdrawn where they did not allow us to see it."""
         page: str | None = None
         for _number in range(MOST_PAGES):
-            answer = self._call(self._api.calendarList().list(maxResults=PAGE, pageToken=page))
+            answer = self._call(self._api.calendarList().list(maxResults=PAGE, showHidden=True, pageToken=page))
             yield from answer.get("items", [])
             page = answer.get("nextPageToken")
             if not page:
@@ -92,8 +92,9 @@ class CalendarApi:
         return self._call(self._api.events().insert(calendarId=calendar_id, body=body))
 
     def update(self, calendar_id: str, body: Found, *, seen: str) -> Found:
-        """Replace the event that still has the ETag `seen`. Raises ChangedThere, Gone."""
-        request = self._api.events().update(calendarId=calendar_id, eventId=body["id"], body=body)
+        """Change an event that still has the ETag `seen`; what `body` does not name stays as it is. Raises ChangedThere, Gone."""
+        whole_day_no_more = {name: {"date": None} | body[name] for name in ("start", "end")}
+        request = self._api.events().patch(calendarId=calendar_id, eventId=body["id"], body=body | whole_day_no_more)
         request.headers["If-Match"] = seen
         return self._call(request)
 

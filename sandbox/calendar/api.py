@@ -229,8 +229,19 @@ def insert_event(call: Call) -> dict[str, Any]:
 
 
 def patch_event(call: Call) -> dict[str, Any]:
-    event = call.event()
-    return change_event(call, {**event.data, **{name: value for name, value in call.document().items() if name in WRITABLE}})
+    document = {name: value for name, value in call.document().items() if name in WRITABLE}
+    return change_event(call, merged(call.event().data, document))
+
+
+def merged(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """As PATCH does it: objects within objects are merged, and null takes away."""
+    found = dict(data)
+    for name, value in changes.items():
+        inner = found.get(name)
+        found[name] = merged(inner if isinstance(inner, dict) else {}, value) if isinstance(value, dict) else value
+        if found[name] is None:
+            del found[name]
+    return found
 
 
 def update_event(call: Call) -> dict[str, Any]:

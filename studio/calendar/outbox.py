@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from integrations.models import Connection
@@ -54,4 +54,5 @@ def write_anew(calendar: SessionCalendar) -> None:
 def drop_what_left(calendar: SessionCalendar, organizations: set[UUID], now: datetime) -> None:
     """Sessions of studios that the owner has left, or may no longer change, leave the calendar."""
     left = calendar.events.exclude(session=None).exclude(session__organization__in=organizations)
-    left.filter(due_at=None).update(wanted=F("wanted") + 1, due_at=now)
+    waiting = Q(due_at__lte=now) | Q(failures__gt=0)
+    left.exclude(waiting).update(wanted=F("wanted") + 1, due_at=now)

@@ -186,10 +186,10 @@ def test_every_change_here_is_there_after_the_next_round(sandbox, anna, project,
     edit_project(project, fields={"title": "Noces"}, actor=anna)
     sync(calendar)
     assert events(sandbox)[0]["summary"] == "Noces"
-    written = requests_to(sandbox, "calendar.events.update")
+    written = requests_to(sandbox, "calendar.events.patch")
     sessions.change_session(session, fields={"notes": "Nothing that stands there"}, actor=anna)
     sync(calendar)
-    assert requests_to(sandbox, "calendar.events.update") == written and not session.calendar_events.get().is_changed_here
+    assert requests_to(sandbox, "calendar.events.patch") == written and not session.calendar_events.get().is_changed_here
     sessions.move_session(session, to="cancelled", actor=anna)
     sync(calendar)
     assert events(sandbox) == [] and not CalendarEvent.objects.exists()
@@ -256,14 +256,15 @@ def test_what_is_moved_renamed_or_deleted_there_changes_here(web, sandbox, anna,
 def test_our_own_writing_does_not_come_back_and_nothing_is_written_without_need(sandbox, anna, project, calendar):
     session = make_session(project, anna)
     sync(calendar)
-    there(sandbox, "PATCH", events(sandbox)[0]["id"], {"colorId": "5"})
+    there(sandbox, "PATCH", events(sandbox)[0]["id"], {"colorId": "5", "attendees": [{"email": "claire@faure.example"}]})
     there(sandbox, "PATCH", events(sandbox)[0]["id"], moved(events(sandbox)[0], 2))
     for _ in range(4):
         sync(calendar)
     session.refresh_from_db()
     assert (session.version, session.starts_at) == (2, DAY + 2 * HOUR)
-    assert requests_to(sandbox, "calendar.events.update") == 1, "the move is confirmed once, and then both are still"
+    assert requests_to(sandbox, "calendar.events.patch") == 1, "the move is confirmed once, and then both are still"
     assert requests_to(sandbox, "calendar.events.insert") == 1
+    assert events(sandbox)[0]["colorId"] == "5" and events(sandbox)[0]["attendees"], "what is not ours to say stays"
 
 
 def test_a_forgotten_position_is_read_anew_and_finds_what_happened_meanwhile(sandbox, anna, project, calendar):
@@ -292,6 +293,8 @@ def test_strangers_events_change_nothing_and_a_whole_day_is_one_of_the_place(san
     session.refresh_from_db()
     assert PhotoSession.objects.count() == 1 and len(events(sandbox)) == 2
     assert session.local_start.isoformat() == "2027-06-14T00:00:00+02:00" and session.ends_at - session.starts_at == 24 * HOUR
+    [event] = [one for one in events(sandbox) if one["id"] == event["id"]]
+    assert event["start"] == {"dateTime": "2027-06-14T00:00:00+02:00", "timeZone": "Europe/Paris"}
 
 
 # --- both sides ------------------------------------------------------------------------------------------------------------
