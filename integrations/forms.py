@@ -48,5 +48,5 @@ class SettingsForm(forms.Form):
             for name, words in error.message_dict.items():
                 self.add_error(name if name in self.fields else None, words)
         except configured.AlreadyThere:
-            self.add_error(None, _("The instance reads this source already."))
+            self.add_error(None, _("This source is read already."))
         return None

@@ -26,6 +26,7 @@ from billing.models import Contribution
 from documents.models import ContractTemplate
 from documents.services import contracts, payments, quotes
 from integrations.models import Connection
+from integrations.services import sources
 from mailing.models import AddedFile, ReminderRule
 from mailing.services import emails
 from operations.models import DataExport
@@ -45,6 +46,8 @@ VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 NO_OBJECT = {
     "openid_login", "openid_callback", "account_confirm_email", "account_reset_password_from_key", "invitation_open", "privacy_withdraw",
     "documents:client_open",
+    # a kind of source; a webhook of ours, where the signature is the way in (tests/integrations/test_hooks.py)
+    "integrations:source_new", "integrations:hook",
     # a client without an account: the cookie of the link is the way in (tests/documents/test_document_pages.py)
     "documents:client", "documents:client_pdf", "documents:client_accept", "documents:client_decline",
 }  # fmt: skip
@@ -112,6 +115,9 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
     payment = payments.record_payment(invoice, amount=Decimal(1), paid_on=timezone.localdate(), actor=owner)
     template = ContractTemplate.objects.create(organization=studio, name="T", text="x")
     words = make_template(studio, owner, kind="quote", subject="Quote", text="Quote")
+    source, hook = (
+        sources.add(owner, kind, "Mine", {}, destination="dataset") for kind in ("csv_upload", "inbound_webhook")
+    )  # fmt: skip
     email = emails.schedule_email(studio, template=words, document=quote, actor=owner)
     return {
         "settings_invitation_": {"pk": Invitation.objects.get().pk},
@@ -124,6 +130,10 @@ def objects(owner: User) -> dict[str, dict[str, Any]]:
         "mfa_": {"pk": passkey.pk},
         "integrations:disconnect": {"pk": things.connection.pk},
         "integrations:run_": {"pk": things.run.pk},
+        "integrations:source": {"pk": source.pk},
+        "integrations:file_add": {"pk": source.pk},
+        "integrations:hook_secret": {"pk": hook.pk},
+        "integrations:dataset": {"pk": source.pipelines.get().pk},
         "studio:contact_import_": {"pk": ContactImport.objects.create(organization=studio, columns=["name"], content="name\nx").pk},
         "studio:contact_": {"pk": project.contact_id},
         "studio:note_remove": {"pk": timeline.add_note(project, text="x", actor=owner).pk},

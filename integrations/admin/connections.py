@@ -103,7 +103,17 @@ class ConnectionAdmin(ConsoleModelAdmin):
         row = self.get_object(request, object_id)
         told = row is not None and self.may_configure(request, row)
         acts = [(_("Settings"), reverse("admin:integrations_connection_settings", args=[row.pk]))] if row and told else []
+        acts += self._acts(request, row) if row and row.owner_id is None and row.status != Connection.Status.REVOKED else []
         return super().change_view(request, object_id, form_url, {"acts": acts, **(extra_context or {})})
+
+    def _acts(self, request: HttpRequest, row: Connection) -> list[tuple[Any, str]]:
+        """What can be done with one that others bring things to."""
+        holds = getattr(CONNECTORS.get(row.provider), "holds", "")
+        if holds == "file" and request.user.has_perm("integrations.execute_pipeline"):
+            return [(_("Bring a file"), reverse("integrations:file_add", args=[row.pk]))]
+        if holds == "deliveries" and request.user.has_perm("integrations.change_connection"):
+            return [(_("Address and secret"), reverse("integrations:hook_secret", args=[row.pk]))]
+        return []
 
     def may_configure(self, request: HttpRequest, row: Connection) -> bool:
         """Its connector is told things, and it is the instance's."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 class DatasetRowQuerySet(models.QuerySet):
     def visible_to(self, user: "User") -> Self:
         return self.filter(owner=user)
+
+    def search(self, words: str) -> Self:
+        """Rows in which all of the words stand, in whatever field."""
+        found = self.annotate(as_text=Cast("data", models.TextField())) if words.split() else self
+        for word in words.split()[:10]:
+            found = found.filter(models.Q(as_text__icontains=word) | models.Q(item_id__icontains=word))
+        return found
 
 
 class DatasetRow(models.Model):

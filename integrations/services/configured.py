@@ -1,4 +1,4 @@
-"""Connections that nobody authorises elsewhere: staff tell the connector what it needs, and the instance owns them."""
+"""Connections that nobody authorises elsewhere: staff for the instance, or a person for themselves, tell the connector what it needs."""
 
 import hashlib
 from collections.abc import Mapping
@@ -64,11 +64,13 @@ def _put(row: Connection, name: str, values: dict[str, str]) -> None:
     row.status, row.error_code = Connection.Status.ACTIVE, ""
 
 
-def add(provider: str, name: str, values: Mapping[str, Any], *, actor: User, request: HttpRequest | None = None) -> Connection:
-    """Raises PermissionDenied, ValidationError, AlreadyThere."""
-    if not actor.has_perm("integrations.add_connection"):
+def add(
+    provider: str, name: str, values: Mapping[str, Any], *, actor: User, owner: User | None = None, request: HttpRequest | None = None
+) -> Connection:
+    """One of the instance's, or of the actor's own. Raises PermissionDenied, ValidationError, AlreadyThere."""
+    if owner != actor and not (owner is None and actor.has_perm("integrations.add_connection")):
         raise PermissionDenied
-    row = Connection(provider=provider)
+    row = Connection(provider=provider, owner=owner)
     _put(row, name, cleaned(CONNECTORS[provider], values))
     try:
         with transaction.atomic():

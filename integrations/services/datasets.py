@@ -22,6 +22,8 @@ from integrations.models import DatasetRow, Pipeline, Run
 SEEN_TO = timedelta(days=1)  # how exactly: a row that is found every hour is not written every hour
 BATCH = 5_000
 NAME = "dataset"
+WHOLE = "record"  # the one field of a chain that keeps everything as it comes; its own names are then the columns
+MOST_COLUMNS = 60
 TABLE = DatasetRow._meta.db_table
 # one array and one JSON document instead of parameters for each row: what is planned does not grow with the page
 GIVEN = "ROWS FROM (unnest(%s::text[]), jsonb_array_elements(%s::jsonb)) AS given(item_id, data)"
@@ -85,18 +87,32 @@ def _data(item: Kept) -> dict[str, Any]:
 
 
 def columns(pipeline: Pipeline) -> list[str]:
-    """What its rows hold: the last step's fields by name; of mail what redaction leaves."""
+    """What its rows hold: the last step's fields by name, or those of the newest records kept whole; of mail what redaction leaves."""
     last = pipeline.steps[-1]
-    if last["do"] == "map":
+    if last["do"] != "map":
+        return ["received_at", "sender", "subject", "label", "confidence", "company", "role"]
+    if list(last["fields"]) != [WHOLE]:
         return sorted(last["fields"])
-    return ["received_at", "sender", "subject", "label", "confidence", "company", "role"]
+    newest = pipeline.rows.order_by("-stored_at", "-id").values_list("data", flat=True)[:100]
+    return list(dict.fromkeys(name for data in newest for name in cells(data)))[:MOST_COLUMNS]
+
+
+def cells(data: dict[str, Any]) -> dict[str, Any]:
+    """A row by column."""
+    whole = data.get(WHOLE)
+    return whole if len(data) == 1 and isinstance(whole, dict) else data
 
 
 def lines(pipeline: Pipeline) -> Iterator[list[Any]]:
     """Every row as the cells of `columns()`, never all at once in memory."""
     names = columns(pipeline)
     for name, stored_at, data in pipeline.rows.order_by("-stored_at", "-id").values_list("item_id", "stored_at", "data").iterator(500):
-        yield [name, stored_at.isoformat(), *(data.get(column) for column in names)]
+        found = cells(data)
+        yield [name, stored_at.isoformat(), *(_cell(found.get(column)) for column in names)]
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def require(pipeline: Pipeline, user: User, permission: str) -> None:

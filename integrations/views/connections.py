@@ -18,9 +18,9 @@ from integrations.errors import IdTokenInvalid, IntegrationError, OAuthUnavailab
 from integrations.grant_kinds import CALENDAR, GMAIL, KINDS, GrantKind
 from integrations.models import Connection, Run
 from integrations.progress import Progress, panel
-from integrations.services import connections, grants, pipelines
+from integrations.services import connections, grants, pipelines, sources
 from integrations.tasks import execute_run
-from integrations.wording import CALENDAR_ADVICE, CALENDAR_GRANT_FAULTS, CONNECTION_ADVICE, GRANT_FAILED, GRANT_FAULTS
+from integrations.wording import CALENDAR_ADVICE, CALENDAR_GRANT_FAULTS, CONNECTION_ADVICE, GRANT_FAILED, GRANT_FAULTS, SOURCES
 
 
 @require_GET
@@ -42,6 +42,7 @@ def connection_list(request: UserRequest) -> HttpResponse:
     context = {
         "cards": cards,
         "calendars": calendars,
+        "sources": [(row, SOURCES[row.provider]) for row in sources.own(request.user)],
         "live": any(card["connection"].is_live for card in cards),
         "panel": panel(list(runs.values())),
     }
