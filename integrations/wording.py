@@ -148,7 +148,6 @@ EVENTS = {
     "csv_formulas": _("Cells begin like a formula. They are kept as they are, and made harmless when exported. How many:"),
     "hook_unreadable": _("A delivery holds no JSON, or nothing where the list should be."),
     "hook_no_record": _("Part of a delivery is no record, or has no name."),
-    "no_contact": _("A record has neither a name nor an e-mail address."),
 } | TABLE_FAULTS
 
 
