@@ -1,12 +1,12 @@
-"""Hands a claimed batch over: mails prepared one after the other here, sent on several connections side by side."""
+"""Hands over what is due: mails claimed and prepared one after the other here, sent on several connections side by side."""
 
+import asyncio
 import logging
-import queue
 import threading
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
+from aaperture.lib.uuid7 import uuid7
 from mailing.mime import MailRefused, as_bytes
 from mailing.models import ScheduledEmail
 from mailing.sending.claims import claim_due, give_up_left_behind
@@ -33,93 +33,123 @@ class Ready(NamedTuple):
 def send_due(*, seconds: float = 45.0) -> dict[str, int]:
     """Send until nothing is due, or for about so many seconds; how many got which status."""
     give_up_left_behind()
-    counts: dict[str, int] = {}
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        claim, ids = claim_due()
-        if not ids:
-            break
-        with Marks(claim) as marks:
-            _deliver(Preparation(load(ids)), marks)
-        for status, count in marks.counts.items():
-            counts[status] = counts.get(status, 0) + count
-        if marks.failure:
-            raise marks.failure
-    return counts
+    claim, end = uuid7(), time.monotonic() + seconds
+    with Marks(claim) as marks, Post(marks) as post:
+        while time.monotonic() < end and not marks.failure and (ids := claim_due(claim)):
+            preparation = Preparation(load(ids))
+            for email in preparation.emails:
+                if ready := _prepared(email, preparation, marks):
+                    post.put(preparation.sender_of(email).server, ready)
+    if marks.failure:
+        raise marks.failure
+    return marks.counts
 
 
-def _deliver(preparation: Preparation, marks: Marks) -> None:
-    """Each server has its queue and its connections; a queue ends with None for each of them."""
-    queues: dict[Server, queue.Queue[Ready | None]] = {}
-    threads: list[threading.Thread] = []
+def _prepared(email: ScheduledEmail, preparation: Preparation, marks: Marks) -> Ready | None:
+    """None when it will not go out, which is marked."""
     try:
-        for server, ready in _prepared(preparation, marks):
-            if server not in queues:
-                queues[server] = queue.Queue(READY)
-                threads += _connections(server, queues[server], marks, len(preparation.emails))
-            queues[server].put(ready)
-    finally:
-        for server, waiting in queues.items():
-            for _ in range(_how_many(server, len(preparation.emails))):
-                waiting.put(None)
-        for thread in threads:
-            thread.join()
+        return Ready(email, preparation.sender_of(email).address.email, as_bytes(preparation.mail(email)))
+    except NotNeeded:
+        marks.ended(Outcome(email, Status.SKIPPED))
+    except CannotPrepare as fault:
+        marks.ended(Outcome(email, Status.SCHEDULED if fault.again else Status.FAILED, fault.code, again=fault.again))
+    except MailRefused:
+        marks.ended(Outcome(email, Status.FAILED, "unwritable"))
+    except Exception as error:  # noqa: BLE001 - one mail that meets a fault of ours must not hold up the others
+        logger.error("mail not prepared", extra={"email": str(email.pk), "error": type(error).__name__})
+        marks.ended(Outcome(email, Status.FAILED, "document"))
+    return None
 
 
-def _how_many(server: Server, mails: int) -> int:
-    return min(OWN_CONNECTIONS if server.own else CONNECTIONS, max(1, mails // 4))
+class Post:
+    """Context manager: an event loop, in a thread of its own, and in it the connections of one run. Left, all has been tried."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="mail-post")
+        self._room = threading.Semaphore(READY)
+        self._counters: dict[Server, Counter] = {}
+
+    def __enter__(self) -> "Post":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def put(self, server: Server, ready: Ready) -> None:
+        """Waits while too many wait."""
+        self._room.acquire()
+        self._loop.call_soon_threadsafe(self._take, server, ready)
+
+    def _take(self, server: Server, ready: Ready) -> None:
+        if server not in self._counters:
+            self._counters[server] = Counter(server, self._marks, self._room)
+        self._counters[server].put(ready)
+
+    async def _end(self) -> None:
+        await asyncio.gather(*(counter.end() for counter in self._counters.values()))
+        await self._loop.shutdown_default_executor()
 
 
-def _connections(server: Server, waiting: "queue.Queue[Ready | None]", marks: Marks, mails: int) -> list[threading.Thread]:
-    count = _how_many(server, mails)
-    threads = [threading.Thread(target=_send_all, args=(server, waiting, marks), name=f"mail-{place}") for place in range(count)]
-    for thread in threads:
-        thread.start()
-    return threads
+class Counter:
+    """Where mails wait for a server's connections: one more for every four mails, kept until the end of the run."""
+
+    def __init__(self, server: Server, marks: Marks, room: threading.Semaphore) -> None:
+        self.server = server
+        self._marks, self._room = marks, room
+        self._most = OWN_CONNECTIONS if server.own else CONNECTIONS
+        self._waiting: asyncio.Queue[Ready | None] = asyncio.Queue()
+        self._connections: list[asyncio.Task[None]] = []
+        self._put = 0
+        self._sound = 0  # connections without a fault
+
+    def put(self, ready: Ready) -> None:
+        if len(self._connections) < min(self._most, self._put // 4 + 1):
+            self._sound += 1
+            self._connections.append(asyncio.create_task(self._send_all()))
+        self._put += 1
+        self._waiting.put_nowait(ready)
+
+    async def end(self) -> None:
+        self._waiting.put_nowait(None)
+        await asyncio.gather(*self._connections)
+
+    async def _send_all(self) -> None:
+        connection = Connection(self.server)
+        fault: NotSent | None = None  # of the server itself: nothing more is tried on this connection
+        while (ready := await self._waiting.get()) is not None:
+            self._room.release()
+            try:
+                if fault is None:
+                    outcome, fault = await send_one(connection, ready, self._marks)
+                else:
+                    outcome = _of_fault(ready.email, fault)
+                if outcome:
+                    self._marks.ended(outcome)
+            except Exception as error:  # noqa: BLE001 - the row keeps its lease; a connection that ends would leave its mails
+                logger.error("mail connection failed", extra={"email": str(ready.email.pk), "error": type(error).__name__})
+                connection.close()
+            if fault and self._sound > 1:  # others go on; the last one stays, and the fault meets all that come
+                self._sound -= 1
+                return
+        self._waiting.put_nowait(None)  # for the next
+        await connection.quit()
 
 
-def _prepared(preparation: Preparation, marks: Marks) -> Iterator[tuple[Server, Ready]]:
-    for email in preparation.emails:
-        try:
-            sender = preparation.sender_of(email)
-            yield sender.server, Ready(email, sender.address.email, as_bytes(preparation.mail(email)))
-        except NotNeeded:
-            marks.ended(Outcome(email, Status.SKIPPED))
-        except CannotPrepare as fault:
-            marks.ended(Outcome(email, Status.SCHEDULED if fault.again else Status.FAILED, fault.code, again=fault.again))
-        except MailRefused:
-            marks.ended(Outcome(email, Status.FAILED, "unwritable"))
-        except Exception as error:  # noqa: BLE001 - one mail that meets a fault of ours must not hold up the others
-            logger.error("mail not prepared", extra={"email": str(email.pk), "error": type(error).__name__})
-            marks.ended(Outcome(email, Status.FAILED, "document"))
-
-
-def _send_all(server: Server, waiting: "queue.Queue[Ready | None]", marks: Marks) -> None:
-    connection = Connection(server)
-    fault: NotSent | None = None  # of the server itself: nothing more is tried on this connection
-    while (ready := waiting.get()) is not None:
-        try:
-            if fault is None:
-                outcome, fault = send_one(connection, ready, marks)
-            else:
-                outcome = _of_fault(ready.email, fault)
-            if outcome:
-                marks.ended(outcome)
-        except Exception as error:  # noqa: BLE001 - the row keeps its lease; a thread that ends would leave its queue full
-            logger.error("mail connection failed", extra={"email": str(ready.email.pk), "error": type(error).__name__})
-            connection.close()
-    connection.quit()
-
-
-def send_one(connection: Connection, ready: Ready, marks: Marks) -> tuple[Outcome | None, NotSent | None]:
+async def send_one(connection: Connection, ready: Ready, marks: Marks) -> tuple[Outcome | None, NotSent | None]:
     """What became of one mail (None: it was not ours any more), and a fault of the server that the others will meet too."""
     email = ready.email
     try:
-        _envelope(connection, ready)
-        if not marks.may_send(email):
-            connection.close()
+        await _envelope(connection, ready)
+        if not await marks.may_send(email):
+            connection.close()  # which waits for the text
             return None, None
-        connection.data(ready.message)
+        await connection.text(ready.message)
     except InDoubt:
         return Outcome(email, Status.UNKNOWN, "dropped"), None
     except NotSent as fault:
@@ -127,15 +157,15 @@ def send_one(connection: Connection, ready: Ready, marks: Marks) -> tuple[Outcom
     return Outcome(email, Status.SENT), None
 
 
-def _envelope(connection: Connection, ready: Ready) -> None:
+async def _envelope(connection: Connection, ready: Ready) -> None:
     """Servers end connections after so many mails or so long; that is no fault, so a kept one is opened anew once."""
     kept = connection.is_open
     try:
-        connection.envelope(ready.sender, ready.email.recipient)
+        await connection.envelope(ready.sender, ready.email.recipient)
     except NotSent as fault:
         if not (kept and fault.broken):
             raise
-        connection.envelope(ready.sender, ready.email.recipient)
+        await connection.envelope(ready.sender, ready.email.recipient)
 
 
 def _of_fault(email: ScheduledEmail, fault: NotSent) -> Outcome:

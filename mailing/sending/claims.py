@@ -8,7 +8,6 @@ from django.db import transaction
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from aaperture.lib.uuid7 import uuid7
 from audit.services import record_many
 from mailing.models import ScheduledEmail
 from studio.services.timeline import add_entry
@@ -25,15 +24,14 @@ def among(ids: Sequence[UUID]) -> RawSQL:
 
 
 @transaction.atomic
-def claim_due(*, limit: int = BATCH) -> tuple[UUID, list[UUID]]:
-    """Lease due e-mails; the claim's name, and their ids. They stay `scheduled`: a lapsed claim is simply due again."""
+def claim_due(claim: UUID, *, limit: int = BATCH) -> list[UUID]:
+    """Lease due e-mails under this name; their ids. They stay `scheduled`: a lapsed claim is simply due again."""
     now = timezone.now()
-    claim = uuid7()
     due = ScheduledEmail.objects.due(now).order_by("due_at").select_for_update(skip_locked=True)
     ids = list(due.values_list("pk", flat=True)[:limit])
     if ids:
         ScheduledEmail.objects.filter(pk__in=among(ids)).update(claim=claim, claimed_until=now + LEASE)
-    return claim, ids
+    return ids
 
 
 @transaction.atomic

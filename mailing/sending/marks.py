@@ -1,17 +1,19 @@
-"""The marks around each DATA, durable before it begins: one thread writes those of all connections, as many in one commit as wait.
+"""The marks around each text, durable before it begins: one thread writes those of all connections, as many in one commit as wait.
 
-`sending` is written, and committed, before a mail's DATA; what became of it after. A mail's outcome may be written together with the
-`sending` of the next one on the same connection, so that a crash leaves at most one mail in doubt on each.
+`sending` is written, and committed, before a mail's text is on its way; what became of it after. A mail's outcome is written no later
+than the `sending` of the next one on the same connection, so that a crash leaves at most one mail in doubt on each.
 """
 
+import asyncio
 import queue
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
@@ -22,6 +24,17 @@ from studio.services.timeline import add_entry
 
 Status = ScheduledEmail.Status
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 360, 360))  # then given up, after a day
+# Rows are found by their keys alone: the planner must not go through an index of all that wait, whose number it often has wrong.
+BEGIN = (
+    "UPDATE mailing_scheduledemail e SET status = 'sending', attempts = attempts + 1, claimed_until = now() + make_interval(secs => %s)"
+    " FROM unnest(%s::uuid[]) AS v(id) WHERE e.id = v.id AND status IS NOT DISTINCT FROM 'scheduled' AND claim = %s"
+    " AND claimed_until > now() RETURNING e.id"
+)
+SENT = (
+    "UPDATE mailing_scheduledemail e SET status = 'sent', sent_at = now(), error = '', error_reply = '', claim = NULL, subject = v.subject"
+    " FROM unnest(%s::uuid[], %s::text[]) AS v(id, subject) WHERE e.id = v.id AND status IS NOT DISTINCT FROM 'sending' AND claim = %s"
+    " RETURNING e.id"
+)
 
 
 @dataclass(frozen=True)
@@ -35,15 +48,17 @@ class Outcome:
     again: bool = False
 
 
-@dataclass
 class _Asked:
-    email_id: UUID
-    event: threading.Event = field(default_factory=threading.Event)
-    granted: bool = False
+    """A connection's question, of the event loop that waits for the answer."""
+
+    def __init__(self, email_id: UUID) -> None:
+        self.email_id = email_id
+        self.loop = asyncio.get_running_loop()
+        self.granted: asyncio.Future[bool] = self.loop.create_future()
 
 
 class Marks:
-    """Context manager. Any thread may ask; the writing thread has a database connection of its own."""
+    """Context manager. One event loop asks; any thread may say what ended. The writing thread has a database connection of its own."""
 
     def __init__(self, claim: UUID) -> None:
         self.claim = claim
@@ -60,12 +75,11 @@ class Marks:
         self._queue.put(None)
         self._thread.join()
 
-    def may_send(self, email: ScheduledEmail) -> bool:
+    async def may_send(self, email: ScheduledEmail) -> bool:
         """Mark it `sending` and say whether this claim still held it. False, too, when the database failed: then it must not go out."""
         asked = _Asked(email.pk)
         self._queue.put(asked)
-        asked.event.wait()
-        return asked.granted
+        return await asked.granted
 
     def ended(self, outcome: Outcome) -> None:
         """Write what became of it, soon and without waiting."""
@@ -81,59 +95,50 @@ class Marks:
                 last = None in waiting
                 asked = [one for one in waiting if isinstance(one, _Asked)]
                 outcomes = [one for one in waiting if isinstance(one, Outcome)]
+                granted: set[UUID] = set()
                 try:
-                    self._commit(asked, outcomes)
+                    granted = self._commit(asked, outcomes)
                 except DatabaseError as error:  # rows that are being sent stay so, and are in doubt when their lease has run out
                     self.failure = error
                     connection.close()
-                for one in asked:
-                    one.event.set()
+                if asked:
+                    asked[0].loop.call_soon_threadsafe(_answer, asked, granted)
         finally:
             connection.close()
 
-    def _commit(self, asked: Sequence[_Asked], outcomes: Sequence[Outcome]) -> None:
-        with transaction.atomic():
-            self._end(outcomes)
-            granted = self._begin([one.email_id for one in asked])
-        for one in asked:
-            one.granted = one.email_id in granted
-
-    def _begin(self, ids: list[UUID]) -> set[UUID]:
-        if not ids or self.failure:
-            return set()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE mailing_scheduledemail SET status = 'sending', attempts = attempts + 1,"
-                " claimed_until = now() + make_interval(secs => %s) WHERE id = ANY(%s) AND status = 'scheduled'"
-                " AND claim = %s AND claimed_until > now() RETURNING id",
-                [SENDING.total_seconds(), ids, self.claim],
-            )
-            return {pk for (pk,) in cursor.fetchall()}
-
-    def _end(self, outcomes: Sequence[Outcome]) -> None:
-        by_status: dict[str, list[Outcome]] = {}
+    def _commit(self, asked: Sequence[_Asked], outcomes: Sequence[Outcome]) -> set[UUID]:
+        """One transaction: what became of some, and which others may begin. Both marks go to the database in one piece."""
+        by_status: dict[str, list[Outcome]] = {Status.SENT: []}
         for outcome in map(_final, outcomes):
             by_status.setdefault(outcome.status, []).append(outcome)
-        for status, some in by_status.items():
-            written = self._sent(some) if status == Status.SENT else [one for one in some if self._other(one)]
-            self.counts[status] = self.counts.get(status, 0) + len(written)
-            if status != Status.SCHEDULED:
-                record_many(f"email.{status}", [one.email for one in written])
-            kind = {Status.SENT: "email.sent", Status.FAILED: "email.failed", Status.UNKNOWN: "email.failed"}.get(Status(status), "")
-            for one in written if kind else ():
-                if one.email.project:
-                    add_entry(one.email.project, kind, subject=one.email.subject)
+        sent = by_status.pop(Status.SENT)
+        with transaction.atomic():
+            with connection.wrap_database_errors, connection.connection.pipeline():
+                ended, begun = self._sent(sent), self._begin([one.email_id for one in asked])
+            done, granted = ({pk for (pk,) in rows} for rows in (ended, begun))
+            self._tell(Status.SENT, [one for one in sent if one.email.pk in done])
+            for status, some in by_status.items():
+                self._tell(status, [one for one in some if self._other(one)])
+        return granted
 
-    def _sent(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE mailing_scheduledemail e SET status = 'sent', sent_at = now(), error = '', error_reply = '', claim = NULL,"
-                " subject = v.subject FROM unnest(%s::uuid[], %s::text[]) AS v(id, subject)"
-                " WHERE e.id = v.id AND status = 'sending' AND claim = %s RETURNING e.id",
-                [[one.email.pk for one in outcomes], [one.email.subject for one in outcomes], self.claim],
-            )
-            done = {pk for (pk,) in cursor.fetchall()}
-        return [one for one in outcomes if one.email.pk in done]
+    def _begin(self, ids: list[UUID]) -> Iterable[tuple[UUID]]:
+        return _written(BEGIN, SENDING.total_seconds(), _array(ids), self.claim) if ids and not self.failure else ()
+
+    def _sent(self, outcomes: Sequence[Outcome]) -> Iterable[tuple[UUID]]:
+        emails = [one.email for one in outcomes]
+        return _written(SENT, _array(one.pk for one in emails), _array(one.subject for one in emails), self.claim) if emails else ()
+
+    def _tell(self, status: str, written: Sequence[Outcome]) -> None:
+        """The activity log, and the projects' timelines."""
+        if not written:
+            return
+        self.counts[status] = self.counts.get(status, 0) + len(written)
+        if status != Status.SCHEDULED:
+            record_many(f"email.{status}", [one.email for one in written])
+        kind = {Status.SENT: "email.sent", Status.FAILED: "email.failed", Status.UNKNOWN: "email.failed"}.get(Status(status), "")
+        for one in written if kind else ():
+            if one.email.project:
+                add_entry(one.email.project, kind, subject=one.email.subject)
 
     def _other(self, outcome: Outcome) -> bool:
         """Whether the row was still this claim's."""
@@ -152,6 +157,24 @@ class Marks:
         if outcome.again:
             values["due_at"] = now + wait
         return bool(rows.update(**values))
+
+
+def _answer(asked: Sequence[_Asked], granted: set[UUID]) -> None:
+    for one in asked:
+        if not one.granted.done():
+            one.granted.set_result(one.email_id in granted)
+
+
+def _array(values: Iterable[UUID | str]) -> str:
+    """As PostgreSQL writes one; psycopg would look at each element first."""
+    return "{" + ",".join('"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values) + "}"
+
+
+def _written(statement: str, *values: Any) -> Iterable[tuple[UUID]]:
+    """The keys of the rows that it changes. Prepared once for the hundreds of rounds of a run, which Django's cursors would not."""
+    raw = connection.connection
+    raw.prepare_threshold = raw.prepare_threshold or 5
+    return psycopg.Cursor(raw).execute(statement, values, prepare=True)
 
 
 def _final(outcome: Outcome) -> Outcome:

@@ -26,7 +26,10 @@ from studio.models import PhotoSession
 Status = ScheduledEmail.Status
 # read once for all that have them in common
 SHARED = ("organization", "project", "template_version__template", "quote", "contract", "invoice")
-NOT_READ = ("contact__search_text", "contact__notes", "contact__phone", "contact__street")
+READ = (
+    "organization", "template_version", "project", "quote", "contract", "invoice", "kind", "occurrence", "recipient", "attach", "due_at",
+    "message_id", "attempts", "contact__kind", "contact__given_name", "contact__family_name", "contact__company_name", "contact__email",
+)  # fmt: skip
 
 
 class NotNeeded(Exception):
@@ -51,7 +54,7 @@ class Sender:
 
 
 def load(ids: Sequence[UUID]) -> list[ScheduledEmail]:
-    rows = ScheduledEmail.objects.filter(pk__in=among(ids)).select_related("contact").defer(*NOT_READ).prefetch_related(*SHARED)
+    rows = ScheduledEmail.objects.filter(pk__in=among(ids)).select_related("contact").only(*READ).prefetch_related(*SHARED)
     return sorted(rows, key=lambda row: row.due_at)
 
 

@@ -1,11 +1,15 @@
 """One connection to a mail server, as far as the last byte: which failure is definite, and which leaves a doubt."""
 
-import smtplib
+import asyncio
+import base64
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from django.conf import settings
 from requests import RequestException
@@ -14,9 +18,15 @@ from requests_hardened.ip_filter import get_ip_address
 from aaperture.lib import safe_http
 from aaperture.lib.redaction import redact_text
 from mailing.mime import ADDRESS
+from mailing.sending.line import GOING_AWAY, Answer, Line
 
 TIMEOUT = 30.0  # seconds for each answer; below the lease of a mail that is being sent
 LONGEST_REPLY = 200
+DONE, GO_ON = 250, 354
+GOOD = {"sender": {DONE}, "recipient": {DONE, 251}, "content": {GO_ON}}  # the answers to MAIL, RCPT and DATA
+
+
+Result = TypeVar("Result")
 
 
 class NotSent(Exception):
@@ -57,135 +67,155 @@ class Connection:
 
     def __init__(self, server: Server, *, timeout: float | None = None) -> None:
         self.server, self.timeout = server, timeout or TIMEOUT
-        self._smtp: smtplib.SMTP | None = None
+        self._line = Line(timeout=self.timeout)
+        self._extensions: dict[str, str] = {}  # of the server, with their parameters
 
     @property
     def is_open(self) -> bool:
-        return self._smtp is not None
+        return self._line.is_open
 
-    def envelope(self, sender: str, recipient: str) -> None:
-        """MAIL and RCPT, in one go where the server can. Raises NotSent."""
-        smtp = self._open()
+    async def envelope(self, sender: str, recipient: str) -> None:
+        """MAIL, RCPT and DATA, in one go where the server can (RFC 2920), so that the text may follow. Raises NotSent."""
         if not (ADDRESS.fullmatch(sender) and ADDRESS.fullmatch(recipient)):
             raise ValueError("no address")  # `mailing.mime` writes no mail with such a one
-        first, second = f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"
-        if not smtp.has_extn("pipelining"):
-            self._command(lambda: smtp.docmd(first), "sender", smtp)
-            self._command(lambda: smtp.docmd(second), "recipient", smtp)
-            return
-        code, reply = self._answer(lambda: _both(smtp, first, second), smtp)
-        further_code, further = self._answer(smtp.getreply, smtp) if code != 421 else (code, reply)
-        if code != 250:
-            raise self._refused("sender", code, reply, smtp)
-        if further_code not in {250, 251}:
-            raise self._refused("recipient", further_code, further, smtp)
-
-    def data(self, message: bytes) -> None:
-        """DATA, the message, and the answer. Raises NotSent, InDoubt."""
-        smtp = self._open()
-        code, reply = self._answer(lambda: smtp.docmd("DATA"), smtp)
-        if code != 354:
-            raise self._refused("content", code, reply, smtp)
-        assert smtp.sock is not None
+        if not self.is_open:
+            await self._open()
+        commands = [f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"]
+        answers: list[Answer] = []
         try:
-            smtp.sock.sendall(_stuffed(message))
+            for piece in [b"".join(commands)] if "PIPELINING" in self._extensions else commands:
+                answers += await self._line.ask(piece, answers=piece.count(b"\n"))
+                if answers[-1][0] >= 400:
+                    break
         except OSError:
-            self.close()  # the last line never left, so the server cannot have taken it
-            raise NotSent("connect", again=True, broken=True) from None
+            raise self._broken() from None
+        for what, (code, reply) in zip(GOOD, answers, strict=False):
+            if code not in GOOD[what]:
+                raise await self._refused(what, code, reply, begun=answers[-1][0] == GO_ON)
+
+    async def text(self, message: bytes) -> None:
+        """The message itself, and the answer to it. Raises NotSent, InDoubt."""
         try:
-            code, reply = smtp.getreply()
-        except (OSError, smtplib.SMTPException):
+            self._line.write(_stuffed(message))
+        except OSError:
+            raise self._broken() from None
+        try:
+            [(code, reply)] = await self._line.answers(1)
+        except OSError:
+            if self._line.held_back:  # the last line never left, so the server cannot have taken it
+                raise self._broken() from None
             self.close()
             raise InDoubt from None
-        if code != 250:
-            raise self._refused("content", code, reply, smtp)
+        if code != DONE:
+            raise await self._refused("content", code, reply)
 
     def close(self) -> None:
-        smtp, self._smtp = self._smtp, None
-        if smtp:
-            smtp.close()
+        self._line.close()
 
-    def quit(self) -> None:
-        smtp, self._smtp = self._smtp, None
-        if smtp:
-            try:
-                smtp.quit()
-            except (OSError, smtplib.SMTPException):
-                smtp.close()
+    async def quit(self) -> None:
+        with suppress(OSError):
+            await self._line.ask(b"QUIT\r\n")
+        self.close()
 
-    def _open(self) -> smtplib.SMTP:
-        if self._smtp is None:
-            self._smtp = _connected(self.server, self.timeout)
-        return self._smtp
+    def _broken(self) -> NotSent:
+        self.close()
+        return NotSent("connect", again=True, broken=True)
 
-    def _command(self, command: Callable[[], tuple[int, bytes]], what: str, smtp: smtplib.SMTP) -> None:
-        code, reply = self._answer(command, smtp)
-        if code not in {250, 251}:
-            raise self._refused(what, code, reply, smtp)
-
-    def _answer(self, command: Callable[[], tuple[int, bytes]], smtp: smtplib.SMTP) -> tuple[int, bytes]:
-        try:
-            return command()
-        except (OSError, smtplib.SMTPException):
-            self.close()
-            raise NotSent("connect", again=True, broken=True) from None
-
-    def _refused(self, what: str, code: int, reply: bytes, smtp: smtplib.SMTP) -> NotSent:
+    async def _refused(self, what: str, code: int, reply: bytes, *, begun: bool = False) -> NotSent:
+        """`begun`: the server waits for a text all the same, and could only be given an empty one."""
         again = 400 <= code < 500
-        if code == 421:
+        if code == GOING_AWAY:
             self.close()
             return NotSent("greeting", again=True, reply=_said(code, reply), broken=True)
         try:
-            smtp.rset()
-        except (OSError, smtplib.SMTPException):
+            if begun:
+                raise ConnectionError
+            await self._line.ask(b"RSET\r\n")
+        except OSError:
             self.close()
         known = {"sender": "greeting" if again else "sender", "recipient": "recipient_later" if again else "recipient"}
         name = known.get(what, "content_later" if again else "content")
         return NotSent(name, again=again, reply=_said(code, reply))
 
+    # --- opening -----------------------------------------------------------------------------------------------------------------
 
-def _both(smtp: smtplib.SMTP, first: str, second: str) -> tuple[int, bytes]:
-    """Two commands in one go (RFC 2920); the answer to the first."""
-    if "\n" in first + second or "\r" in first + second:
-        raise ValueError("a command is one line")
-    smtp.send(f"{first}\r\n{second}\r\n")
-    return smtp.getreply()
+    async def _open(self) -> None:
+        """Raises NotSent, always `broken`."""
+        try:
+            await self._greet()
+        except NotSent:
+            self.close()
+            raise
+        except ssl.SSLError:
+            self.close()
+            raise NotSent("tls", again=True, broken=True) from None
+        except (OSError, UnicodeError):
+            raise self._broken() from None
 
-
-def _connected(server: Server, timeout: float) -> smtplib.SMTP:
-    """Raises NotSent, always `broken`."""
-    try:
-        return _greeted(server, timeout)
-    except NotSent:
-        raise
-    except smtplib.SMTPAuthenticationError as error:
-        raise NotSent("auth", again=False, reply=_said(error.smtp_code, b""), broken=True) from None
-    except (ssl.SSLError, smtplib.SMTPNotSupportedError):
-        raise NotSent("tls", again=True, broken=True) from None
-    except smtplib.SMTPResponseException as error:
-        raise NotSent("greeting", again=True, reply=_said(error.smtp_code, error.smtp_error), broken=True) from None
-    except (OSError, smtplib.SMTPException):
-        raise NotSent("connect", again=True, broken=True) from None
-
-
-def _greeted(server: Server, timeout: float) -> smtplib.SMTP:
-    kind: type[Any] = _TLS if server.security == "tls" else _Plain
-    smtp: smtplib.SMTP = kind(server, timeout)
-    try:
-        smtp.ehlo_or_helo_if_needed()
+    async def _greet(self) -> None:
+        loop, server, self._line = asyncio.get_running_loop(), self.server, Line(timeout=self.timeout)
+        host, port = await loop.run_in_executor(None, _checked, server)
+        tls = server.security == "tls"
+        async with asyncio.timeout(self.timeout):
+            await loop.create_connection(
+                lambda: self._line, host, port, ssl=_context(server) if tls else None, server_hostname=server.host if tls else None
+            )
+        _good(220, *await self._line.answers(1))
+        await self._hello()
         if server.security == "starttls":
-            code, _reply = smtp.starttls(context=_context(server))
-            if code != 220:
-                raise smtplib.SMTPNotSupportedError
-            smtp.ehlo()
+            await self._encrypt()
         if server.username:
-            smtp.login(server.username, server.password)
-    except BaseException:
-        smtp.close()
-        raise
-    if smtp.sock is not None:
-        smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return smtp
+            await self._log_in()
+
+    async def _hello(self) -> None:
+        [(code, reply)] = await self._line.ask(f"EHLO {_own_name()}\r\n".encode())
+        if code != DONE:
+            [(code, reply)] = await self._line.ask(f"HELO {_own_name()}\r\n".encode())
+            _good(DONE, (code, reply))
+        words = [line.decode("ascii", "replace").upper().partition(" ") for line in reply.split(b"\n")[1:]]
+        self._extensions = {name: parameters for name, _space, parameters in words}
+
+    async def _encrypt(self) -> None:
+        if "STARTTLS" not in self._extensions or (await self._line.ask(b"STARTTLS\r\n"))[0][0] != 220:
+            raise NotSent("tls", again=True, broken=True)
+        async with asyncio.timeout(self.timeout):
+            await self._line.encrypt(_context(self.server), self.server.host)
+        await self._hello()
+
+    async def _log_in(self) -> None:
+        """PLAIN, or else LOGIN: both say the password, which only an encrypted connection hears."""
+        offered, server = self._extensions.get("AUTH", "").split(), self.server
+        if "PLAIN" in offered:
+            lines = [b"AUTH PLAIN " + _base64(f"\0{server.username}\0{server.password}")]
+        elif "LOGIN" in offered:
+            lines = [b"AUTH LOGIN", _base64(server.username), _base64(server.password)]
+        else:
+            raise NotSent("tls", again=True, broken=True)
+        for line in lines:
+            [(code, _reply)] = await self._line.ask(line + b"\r\n")
+            if code not in {235, 334}:
+                raise NotSent("auth", again=False, reply=_said(code, b""), broken=True)
+
+
+def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
+    """In a thread of its own, for the caller's may have an event loop already."""
+    with ThreadPoolExecutor(1) as one:
+        return one.submit(asyncio.run, work).result()
+
+
+def _good(wanted: int, answer: Answer) -> None:
+    if answer[0] != wanted:
+        raise NotSent("greeting", again=True, reply=_said(*answer), broken=True)
+
+
+def _base64(text: str) -> bytes:
+    return base64.b64encode(text.encode())
+
+
+@cache
+def _own_name() -> str:
+    name = socket.getfqdn()
+    return name if "." in name and name.isascii() else "[127.0.0.1]"
 
 
 def _context(server: Server) -> ssl.SSLContext:
@@ -195,29 +225,15 @@ def _context(server: Server) -> ssl.SSLContext:
     return context
 
 
-def _socket(server: Server, timeout: float) -> socket.socket:
-    """To the address that was checked: the name is looked up once."""
+def _checked(server: Server) -> tuple[str, int]:
+    """Of a studio's own server the address that was checked: its name is looked up once."""
     if not server.own:
-        return socket.create_connection((server.host, server.port), timeout)
+        return server.host, server.port
     try:
         address, port = get_ip_address(server.host, server.port, allow_loopback=safe_http.REACH.loopback)
     except (RequestException, UnicodeError):
         raise NotSent("address_refused", again=False, broken=True) from None
-    return socket.create_connection((str(address), port), timeout)
-
-
-class _Plain(smtplib.SMTP):
-    def __init__(self, server: Server, timeout: float) -> None:
-        self.server = server
-        super().__init__(server.host, server.port, timeout=timeout)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return _socket(self.server, timeout)
-
-
-class _TLS(_Plain):
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return _context(self.server).wrap_socket(_socket(self.server, timeout), server_hostname=self.server.host)
+    return str(address), port
 
 
 def _stuffed(message: bytes) -> bytes:

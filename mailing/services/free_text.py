@@ -20,7 +20,7 @@ from mailing.sending.batch import Ready, send_one
 from mailing.sending.claims import SENDING
 from mailing.sending.marks import Marks, Outcome
 from mailing.sending.preparing import CannotPrepare, NotNeeded, Preparation, load
-from mailing.sending.smtp import Connection
+from mailing.sending.smtp import Connection, Server, run_apart
 from mailing.services.emails import Document, NotPossible, settle_sent
 from mailing.services.files import attach as attach_files
 from mailing.services.files import remove
@@ -109,10 +109,15 @@ def _sent(email: ScheduledEmail, written: Written, marks: Marks) -> Outcome:
         return Outcome(row, Status.FAILED, "document")
     except MailRefused:
         return Outcome(row, Status.FAILED, "unwritable")
-    connection = Connection(preparation.sender_of(row).server, timeout=WAIT)
-    outcome, _fault = send_one(connection, ready, marks)
-    connection.quit()
+    outcome = run_apart(_handed_over(preparation.sender_of(row).server, ready, marks))
     return outcome or Outcome(row, Status.FAILED, "text_gone")
+
+
+async def _handed_over(server: Server, ready: Ready, marks: Marks) -> Outcome | None:
+    connection = Connection(server, timeout=WAIT)
+    outcome, _fault = await send_one(connection, ready, marks)
+    await connection.quit()
+    return outcome
 
 
 def worded(subject: str, text: str, *, link: str) -> Filled:

@@ -15,7 +15,7 @@ from mailing.message_ids import message_id
 from mailing.mime import Address, Mail, MailRefused, as_bytes
 from mailing.models import ScheduledEmail, SendingAccount
 from mailing.sending.preparing import own_server
-from mailing.sending.smtp import Connection, InDoubt, NotSent
+from mailing.sending.smtp import Connection, InDoubt, NotSent, run_apart
 from mailing.services import emails
 
 FIELDS = ("host", "port", "security", "username", "from_email", "from_name")
@@ -67,18 +67,23 @@ def _try(account: SendingAccount, to: str) -> tuple[str, str]:
         message_id=message_id(uuid7()), date=timezone.localtime(),
     )  # fmt: skip
     try:
-        message = as_bytes(mail)
-        connection.envelope(account.from_email, to)
-        connection.data(message)
+        run_apart(_handed_over(connection, mail))
     except MailRefused:
         return "unwritable", ""
     except InDoubt:
         return "dropped", ""
     except NotSent as fault:
         return fault.code, fault.reply
-    finally:
-        connection.quit()
     return "", ""
+
+
+async def _handed_over(connection: Connection, mail: Mail) -> None:
+    try:
+        message = as_bytes(mail)
+        await connection.envelope(mail.sender.email, mail.to.email)
+        await connection.text(message)
+    finally:
+        await connection.quit()
 
 
 @transaction.atomic

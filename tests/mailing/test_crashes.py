@@ -27,11 +27,11 @@ settings.EMAIL_USE_SSL = settings.EMAIL_USE_TLS = False
 settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
 if os.environ.get("GUARD") == "off":
     from mailing.models import ScheduledEmail
-    from mailing.sending import claims, marks
+    from mailing.sending import marks
     ScheduledEmail.objects.select_for_update = lambda **_options: ScheduledEmail.objects.all()
-    marks.Marks._begin = lambda self, ids: set(ids)
-    claims.claim_due = batch.claim_due = lambda limit=200: (None, list(
-        ScheduledEmail.objects.filter(status="scheduled").order_by("due_at").values_list("pk", flat=True)[:limit]))
+    marks.Marks._begin = lambda self, ids: [(pk,) for pk in ids]
+    batch.claim_due = lambda claim: list(
+        ScheduledEmail.objects.filter(status="scheduled").order_by("due_at").values_list("pk", flat=True)[:200])
 batch.send_due(seconds=float(os.environ.get("SECONDS", "20")))
 """
 
