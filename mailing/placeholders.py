@@ -15,6 +15,8 @@ import nh3
 from django.utils.translation import gettext_lazy as _
 from markdown_it import MarkdownIt
 
+BEHIND_WORDS = re.compile(r"\]\(\s*\{\{\s*link\s*\}\}\s*\)")
+STAND_IN = "https://link.invalid/"  # an address that Markdown and the cleaner let through
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 ANYWHERE: dict[str, Any] = {
     "client.name": _("the client’s name or company"),
@@ -89,9 +91,11 @@ def compiled(version_id: UUID, subject: str, text: str) -> Compiled:
 
 
 def compile_text(subject: str, text: str) -> Compiled:
-    rich = nh3.clean(MARKDOWN.render(text), tags=TAGS, attributes={"a": {"href"}}, url_schemes={"https", "mailto"}, link_rel="noopener")
+    """The link may stand by itself or, as Markdown has it, behind words: `[Read it]({{ link }})`."""
+    marked = MARKDOWN.render(BEHIND_WORDS.sub(f"]({STAND_IN})", text)).replace('href="www.', 'href="https://www.')
+    rich = nh3.clean(marked, tags=TAGS, attributes={"a": {"href"}}, url_schemes={"https", "mailto"}, link_rel="noopener")
     linked = re.sub(r"\{\{\s*link\s*\}\}", '<a href="{{ link }}">{{ link }}</a>', rich)
-    return Compiled(_pieces(subject), _pieces(text), _pieces(linked))
+    return Compiled(_pieces(subject), _pieces(text), _pieces(linked.replace(f'href="{STAND_IN}"', 'href="{{ link }}"')))
 
 
 def filled(template: Compiled, values: Mapping[str, str]) -> Filled:

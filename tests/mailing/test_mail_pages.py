@@ -1,5 +1,6 @@
 """E-mails as people with different rights meet them, request by request."""
 
+import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, User
 from mailing.models import EmailTemplate, ScheduledEmail
+from mailing.placeholders import compile_text, filled
 from mailing.sending import batch
 from mailing.services import emails, templates
 from mailing.views import bulk
@@ -223,6 +225,13 @@ def test_several_are_shown_before_any_is_written(anna):
     assert web.post(url("bulk", what="message"), {"template": message.pk, "when": "now"}).status_code == 422
 
 
+def test_links_of_markdown_lead_where_they_say():
+    template = compile_text("", "[Lire]({{ link }}) ou [ici]( {{link}} ), {{ link }}, [mon site](www.studio.example)")
+    words = filled(template, {"link": "https://aaperture.example/p/abc"}).html
+    assert re.findall(r'href="([^"]*)"', words) == ["https://aaperture.example/p/abc"] * 3 + ["https://www.studio.example"]
+    assert "{{" not in words and "[Lire]" not in words
+
+
 def test_what_would_go_out_by_mistake_is_asked_about(anna, monkeypatch):
     organization, web = studio_of(anna), browser_of(anna)
     templates.add_first_templates(organization, actor=anna)
@@ -264,6 +273,7 @@ def test_templates_are_written_with_known_placeholders_and_keep_their_versions(a
     assert web.post(url("template_add"), words | {"name": "Devis", "subject": "a", "text": "b"}).status_code == 422
     web.post(url("template_add"), words | {"subject": "a", "text": "b {{ quote.total }}"})
     template = EmailTemplate.objects.get(name="Mien")
+    assert "In brackets stands" in web.get(url("template_edit", template.pk)).text  # there is no quote yet
     looking = web.post(url("template_edit", template.pk), {"name": "Mien", "subject": "c", "text": "**d**", "preview": "1"})
     assert "<strong>d</strong>" in looking.text and template.versions.count() == 1
     web.post(url("template_edit", template.pk), {"name": "Mien", "subject": "c", "text": "**d**"})
