@@ -90,14 +90,14 @@ class ScheduledEmail(models.Model):
     Status = Status
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey("accounts.Organization", models.CASCADE, related_name="emails")
+    organization = models.ForeignKey("accounts.Organization", models.CASCADE, related_name="emails", db_index=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     template_version = models.ForeignKey(TemplateVersion, models.PROTECT, null=True, related_name="+")  # null: free text, never kept
     contact = models.ForeignKey("studio.Contact", forget_recipient, null=True, related_name="emails")
-    project = models.ForeignKey("studio.Project", models.SET_NULL, null=True, related_name="emails")
-    quote = models.ForeignKey("documents.Quote", models.SET_NULL, null=True, related_name="emails")
-    contract = models.ForeignKey("documents.Contract", models.SET_NULL, null=True, related_name="emails")
-    invoice = models.ForeignKey("documents.Invoice", models.SET_NULL, null=True, related_name="emails")
+    project = models.ForeignKey("studio.Project", models.SET_NULL, null=True, related_name="emails", db_index=False)
+    quote = models.ForeignKey("documents.Quote", models.SET_NULL, null=True, related_name="emails", db_index=False)
+    contract = models.ForeignKey("documents.Contract", models.SET_NULL, null=True, related_name="emails", db_index=False)
+    invoice = models.ForeignKey("documents.Invoice", models.SET_NULL, null=True, related_name="emails", db_index=False)
     kind = models.CharField(max_length=10)  # of `EmailTemplate.Kind`
     occurrence = models.CharField(max_length=60, blank=True)  # of a series: at most one e-mail each
     recipient = models.EmailField(max_length=254)  # "" once the contact was deleted
@@ -108,7 +108,7 @@ class ScheduledEmail(models.Model):
     due_at = models.DateTimeField()
     claim = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
-    message_id = models.CharField(max_length=120, unique=True)
+    message_id = models.CharField(max_length=120)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.CharField(max_length=40, blank=True)  # a code of `mailing.errors`
     error_reply = models.CharField(max_length=200, blank=True)  # what the server said, redacted
@@ -123,9 +123,14 @@ class ScheduledEmail(models.Model):
         verbose_name = _("e-mail")
         verbose_name_plural = _("e-mails")
         constraints = [
-            models.UniqueConstraint(fields=["organization", "occurrence"], condition=~Q(occurrence=""), name="mailing_once_an_occurrence")
+            models.UniqueConstraint(fields=["organization", "occurrence"], condition=~Q(occurrence=""), name="mailing_once_an_occurrence"),
+            models.UniqueConstraint(fields=["message_id"], name="mailing_message_id"),
         ]
-        indexes = [
+        indexes = [  # few: each mark writes into every one that its row stands in
+            *(
+                models.Index(fields=[of], condition=Q(**{f"{of}__isnull": False}), name=f"mailing_of_{of}")
+                for of in ("project", "quote", "contract", "invoice")
+            ),
             models.Index(fields=["due_at"], condition=Q(status="scheduled"), name="mailing_due"),
             models.Index(fields=["claimed_until"], condition=Q(status="sending"), name="mailing_sending"),
             models.Index(fields=["sent_at"], condition=Q(status="sent", settled_at=None), name="mailing_unsettled"),
