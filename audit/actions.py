@@ -88,6 +88,7 @@ ACTIONS: dict[str, str] = {
     "pipeline.created": "Pipeline created",
     "pipeline.updated": "Pipeline changed",
     "pipeline.deleted": "Pipeline deleted",
+    "connection.sampled": "Connection read for a sample",
     "pipeline.dry_run": "Pipeline tried without writing anything",
     "transformation.created": "Transformation created",
     "transformation.updated": "Transformation changed",

@@ -19,7 +19,9 @@ NOBODYS_PAGES = frozenset(
         "index", "app_list", "jsi18n", "login", "logout", "password_change", "password_change_done", "audit_archive", "billing_months",
         "operations_access_matrix", "operations_analytics", "operations_backups", "operations_cleanups", "operations_keys",
         "operations_monitoring", "accounts_instancesettings_developers", "operations_accessreview_open", "operations_accessreview_sign",
-        "operations_accessreview_export", "integrations_pipeline_export", "integrations_pipeline_empty", "integrations_transformation_try",
+        "operations_accessreview_export", "integrations_pipeline_export", "integrations_pipeline_empty", "integrations_pipeline_when",
+        "integrations_transformation_versions", "integrations_transformation_restore", "integrations_transformation_json",
+        "integrations_run_start", "integrations_run_cancel", "integrations_work",
         "integrations_connection_configure", "integrations_connection_settings", "operations_blockednetwork_lift",
     }
 )  # fmt: skip
@@ -30,7 +32,7 @@ NOBODYS_MODELS = frozenset(
 OWN = frozenset({"me", "my_permissions", "sessions", "session", "api_keys", "api_key", "opportunities", "opportunity"})
 INSTANCES = frozenset(
     {"schema", "settings", "dev_role_production", "keys", "cleanups", "backups"}
-    | {"pipelines", "pipeline", "transformations", "transformation"}
+    | {"pipelines", "pipeline", "transformations", "transformation", "transformation_versions"}
 )
 
 

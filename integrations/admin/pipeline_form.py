@@ -43,11 +43,11 @@ class PipelineForm(ConsoleForm):
         given = super().clean() or {}
         if rhythm := given.get("rhythm"):
             given["schedule"] = "" if rhythm == NEVER else rhythm
-            self._errors.pop("schedule", None)
+            self.errors.pop("schedule", None)
         return given
 
     @property
-    def changed_data(self) -> list[str]:  # type: ignore[override]  # Django caches it; it is asked for after cleaning
+    def changed_data(self) -> list[str]:
         """The rhythm is no column: what it comes to is the schedule."""
         found = [name for name in super().changed_data if name != "rhythm"]
         new = getattr(self, "cleaned_data", {}).get("schedule")

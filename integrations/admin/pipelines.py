@@ -94,7 +94,7 @@ class PipelineAdmin(ConsoleModelAdmin):
             return forms.ChoiceField(label=_("Destination"), choices=list(DESTINATIONS.items()), initial=datasets.NAME)
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         for doing in ("add", "change", "delete", "view"):  # the transformation has a page of its own for all of that
-            if hasattr(field, "widget") and hasattr(field.widget, f"can_{doing}_related"):
+            if field is not None and hasattr(field.widget, f"can_{doing}_related"):
                 setattr(field.widget, f"can_{doing}_related", False)
         return field
 

@@ -176,7 +176,8 @@ class RunAdmin(BigListMixin, ReadOnlyAdmin):
 
     @admin.display(description=_("why something is not kept"))
     def not_kept(self, row: Run) -> str:
-        return format_html_join(" · ", "{}: {}", sorted(row.counts.get("reasons", {}).items(), key=lambda pair: -pair[1])) or "–"
+        reasons: list[tuple[str, int]] = sorted(row.counts.get("reasons", {}).items(), key=lambda pair: -pair[1])
+        return format_html_join(" · ", "{}: {}", reasons) or "–"
 
     @admin.display(description=_("read"))
     def read(self, row: Run) -> int:

@@ -84,13 +84,13 @@ class TransformationAdmin(ConsoleModelAdmin):
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
-        own = {
-            "<uuid:row_id>/versions/": (self.versions_view, "versions"),
-            "<uuid:row_id>/versions/<int:number>/restore/": (self.restore_view, "restore"),
-            "<uuid:row_id>/versions/<int:number>/json/": (self.json_view, "json"),
-        }  # fmt: skip
-        return [*(path(route, view(one), name=f"integrations_transformation_{name}") for route, (one, name) in own.items()),
-                *super().get_urls()]  # fmt: skip
+        one, name = "<uuid:row_id>/versions/<int:number>", "integrations_transformation"
+        return [
+            path("<uuid:row_id>/versions/", view(self.versions_view), name=f"{name}_versions"),
+            path(f"{one}/restore/", view(self.restore_view), name=f"{name}_restore"),
+            path(f"{one}/json/", view(self.json_view), name=f"{name}_json"),
+            *super().get_urls(),
+        ]
 
     # --- the editor ---------------------------------------------------------------------------------------------------
 
@@ -106,7 +106,7 @@ class TransformationAdmin(ConsoleModelAdmin):
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
         row = self.get_object(request, object_id)
         if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return super().change_view(request, object_id, form_url, extra_context)  # which says so and leads back
         if self.has_change_permission(request, row):
             return self._edit(request, row, kind_of(row.steps))
         if request.method == "POST" or not self.has_view_permission(request, row):

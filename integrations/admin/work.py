@@ -70,7 +70,7 @@ def _counted(runs: QuerySet[Run], now: datetime) -> dict[UUID, dict[str, Any]]:
     recent = Q(queued_at__gte=now - DAY)
     read = Sum(Cast(KeyTextTransform("read", "counts"), IntegerField()), filter=recent)
     found = runs.order_by().values("pipeline_id").annotate(runs=Count("pk"), failures=Count("pk", filter=Q(status="failed")), read=read)
-    return {row["pipeline_id"]: row for row in found}
+    return {row["pipeline_id"]: dict(row) for row in found}
 
 
 def _line(pipeline: Pipeline, newest: Run | None, well: Run | None, counted: dict[str, Any], now: datetime) -> Line:

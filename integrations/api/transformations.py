@@ -105,7 +105,7 @@ class Queued(serializers.Serializer):
 
 
 class Base(ApiView):
-    serializer_class = TransformationSerializer
+    serializer_class: Any = TransformationSerializer
 
     def one(self, pk: UUID) -> Transformation:
         return get_object_or_404(Transformation, pk=pk)

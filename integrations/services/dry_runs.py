@@ -63,7 +63,8 @@ def _stopping(until: float, seconds: float) -> bool:
 
 def _records(pipeline: Pipeline, actor: User, found: DryRun) -> list[Kept]:
     until = time.monotonic() + MOST_SECONDS
-    steps, kept = record_steps.compile_steps(pipeline.steps), {}
+    steps = record_steps.compile_steps(pipeline.steps)
+    kept: dict[str, Kept] = {}
     connector = opening.open_source(pipeline.connection, acting_user=actor, stopping=partial(_stopping, until), pipeline=pipeline)
     try:
         for batch in connector.read(""):
@@ -88,7 +89,8 @@ def _records(pipeline: Pipeline, actor: User, found: DryRun) -> list[Kept]:
 
 
 def _mails(pipeline: Pipeline, actor: User, found: DryRun) -> list[Kept]:
-    until, kept = time.monotonic() + MOST_SECONDS, []
+    until = time.monotonic() + MOST_SECONDS
+    kept: list[Kept] = []
     transform = compile_steps(pipeline.steps, only_here=True)
     connector = opening.open_mailbox(pipeline.connection, acting_user=actor, stopping=partial(_stopping, until))
     try:

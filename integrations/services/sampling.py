@@ -1,11 +1,13 @@
 """A few things of a connection, to try steps on: read at once, shown once, stored nowhere."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 
 from accounts.models import User
+from audit.services import record
 from integrations.connectors import CONNECTORS, MailConnector, RecordConnector
 from integrations.errors import Gone, Unauthorized, Unreadable
 from integrations.items import Item, Record
@@ -46,6 +48,7 @@ def records(connection: Connection, *, actor: User, most: int = MOST) -> list[Re
             found += batch.records[: most - len(found)]
             if len(found) >= most or not batch.mark:
                 break
+        record("connection.sampled", connection, actor=actor, records=len(found))
         return found
     finally:
         connector.close()
@@ -58,7 +61,9 @@ def mails(connection: Connection, *, actor: User, most: int = MOST) -> list[Item
     try:
         renewing = Renewing(connection, connector, actor)
         listed = renewing(lambda: connector.list_ids(None)).ids
-        return fetched(renewing, connector, listed[:most])
+        found = fetched(renewing, connector, listed[:most])
+        record("connection.sampled", connection, actor=actor, mails=len(found))
+        return found
     finally:
         connector.close()
 
@@ -83,7 +88,7 @@ def fetched(renewing: Renewing, connector: MailConnector, ids: list[str]) -> lis
     found = []
     for message_id in ids:
         try:
-            found.append(renewing(lambda wanted=message_id: connector.fetch(wanted)))
+            found.append(renewing(partial(connector.fetch, message_id)))
         except (Gone, Unreadable):
             continue
     return found

@@ -52,7 +52,7 @@ def anonymous_people() -> list[AnonymousUser]:
     people = [anonymize_user_data(user) for user in counted()]
     roles = [person["role"] for person in people]
     shown = [person | {"role": person["role"] if roles.count(person["role"]) >= SMALLEST else ""} for person in people]
-    return sorted(shown, key=lambda person: person["user_id"])  # type: ignore[return-value,arg-type]  # still the same keys
+    return sorted(shown, key=lambda person: person["user_id"])
 
 
 def told(counts: Sequence[tuple[str, str, int, int]]) -> list[Cell]:

@@ -134,6 +134,7 @@ def test_a_sample_is_fetched_from_a_source_of_the_instances_and_from_no_other(fe
     page = web.post(path, EDITOR | FIELDS | {"act": "fetch", "connection": str(source.pk)})
     assert [one.kept for one in page.context["editor"].tried] == [True, False, True, True, True]
     assert "Post 5" in text(page) and "Post 6" not in text(page) and SECRET not in text(page)
+    assert Activity.objects.get(action="connection.sampled").details == {"records": 5}
     assert "Choose a connection" in text(web.post(path, EDITOR | FIELDS | {"act": "fetch", "connection": str(theirs.pk)}))
     feed.statuses.append(500)
     asked = len(feed.asked)
