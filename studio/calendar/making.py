@@ -68,7 +68,8 @@ def _is_marked(entry: Mapping[str, Any], marker: str) -> bool:
 def _keep(api: CalendarApi, calendar: SessionCalendar, google_id: str, *, made: bool) -> None:
     with transaction.atomic():
         known = SessionCalendar.objects.filter(pk=calendar.pk, google_id="")
-        is_first = bool(known.update(google_id=google_id, making_since=None, sync_token=""))
+        fresh: dict[str, Any] = {"google_id": google_id, "making_since": None, "sync_token": ""}
+        is_first = bool(known.update(**fresh))
         if is_first and made:
             record("calendar.made", calendar, actor=calendar.connection.owner)
     calendar.refresh_from_db(fields=["google_id", "sync_token", "making_since"])

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
@@ -18,7 +19,7 @@ from integrations.errors import ChangedThere, Exists, Gone, Refused, Unreadable
 from integrations.google_calendar import CalendarApi
 from studio.calendar import events
 from studio.calendar.conflicts import note_conflict
-from studio.models import CalendarEvent, SessionCalendar
+from studio.models import CalendarEvent, PhotoSession, SessionCalendar
 from studio.models.calendars import back_off
 
 logger = logging.getLogger(__name__)
@@ -57,8 +58,8 @@ def _due(calendar: SessionCalendar, tried: set[UUID]) -> list[CalendarEvent]:
 
 def _write(api: CalendarApi, calendar: SessionCalendar, row: CalendarEvent, organizations: set[UUID]) -> bool:
     try:
-        if row.belongs_there(organizations):
-            return _put(api, calendar, row)
+        if row.session is not None and row.belongs_there(organizations):
+            return _put(api, calendar, row, row.session)
         return _remove(api, calendar, row)
     except (Refused, Unreadable) as error:  # about this event: the others must not wait for it
         logger.warning("event not written", extra={"event": str(row.pk), "error": error.code, "detail": error.detail})
@@ -69,16 +70,16 @@ def _write(api: CalendarApi, calendar: SessionCalendar, row: CalendarEvent, orga
         return False
 
 
-def _put(api: CalendarApi, calendar: SessionCalendar, row: CalendarEvent) -> bool:
-    assert row.session is not None
-    body = events.rendered(row.session, language=calendar.connection.owner.language)
+def _put(api: CalendarApi, calendar: SessionCalendar, row: CalendarEvent, session: PhotoSession) -> bool:
+    owner = calendar.connection.owner
+    body = events.rendered(session, language=owner.language if owner else settings.LANGUAGE_CODE)
     said = events.hash_of(body)
     if row.etag and row.said == said:  # nothing that is said there has changed
         return _mark(row, etag=row.etag, said=said)
     try:
         event = _send(api, calendar.google_id, body, row.etag)
     except (Exists, ChangedThere):
-        return _over_theirs(api, calendar, row, body, api.event(calendar.google_id, row.event_id))
+        return _over_theirs(api, row, session, body, api.event(calendar.google_id, row.event_id))
     except Gone:
         return _vanished(api, calendar, row)
     return _mark(row, etag=str(event.get("etag", "")), said=said)
@@ -88,18 +89,17 @@ def _send(api: CalendarApi, calendar_id: str, body: dict[str, Any], seen: str) -
     return api.update(calendar_id, body, seen=seen) if seen else api.insert(calendar_id, body)
 
 
-def _over_theirs(api: CalendarApi, calendar: SessionCalendar, row: CalendarEvent, body: dict[str, Any], theirs: Event) -> bool:
+def _over_theirs(api: CalendarApi, row: CalendarEvent, session: PhotoSession, body: dict[str, Any], theirs: Event) -> bool:
     """It is there in another state than we know. Our own, or a deleted one that we never saw alive, is written over."""
-    assert row.session is not None
     if events.is_cancelled(theirs):
         is_somebodys = bool(row.etag)
     else:
-        says = events.event_says(theirs, row.session)
-        is_somebodys = says not in (None, events.session_says(row.session)) and not events.is_ours_unchanged(theirs)
+        says = events.event_says(theirs, session)
+        is_somebodys = says not in (None, events.session_says(session)) and not events.is_ours_unchanged(theirs)
     if is_somebodys:
         note_conflict(row, theirs)
         return True
-    event = api.update(calendar.google_id, body, seen=str(theirs.get("etag", "*")))
+    event = api.update(row.calendar.google_id, body, seen=str(theirs.get("etag", "*")))
     return _mark(row, etag=str(event.get("etag", "")), said=events.hash_of(body))
 
 
