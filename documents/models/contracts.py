@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
 from documents.models.quotes import Quote
-from documents.models.sheets import Document, DocumentQuerySet
+from documents.models.sheets import Document, DocumentQuerySet, Offer
 from studio.models.owned import OwnedQuerySet
 
 
@@ -41,7 +41,7 @@ class ContractQuerySet(DocumentQuerySet):
         return self.filter(status=Contract.Status.SENT)
 
 
-class Contract(Document):
+class Contract(Offer, Document):
     class Status(models.TextChoices):
         DRAFT = "draft", _("Draft")
         SENT = "sent", _("Sent")
@@ -55,10 +55,6 @@ class Contract(Document):
     text = models.TextField(_("text"), max_length=60_000)  # Markdown, placeholders filled
     template_name = models.CharField(max_length=120, blank=True, editable=False)
     template_version = models.PositiveIntegerField(null=True, editable=False)
-    valid_until = models.DateField(_("valid until"), null=True, blank=True)
-    issued_on = models.DateField(null=True, editable=False)
-    answered_at = models.DateTimeField(null=True, editable=False)
-    decline_reason = models.CharField(max_length=1_000, blank=True, editable=False)
 
     objects = ContractQuerySet.as_manager()
 
@@ -74,16 +70,3 @@ class Contract(Document):
             models.Index(fields=["organization", "-created_at", "-id"], name="documents_contract_list"),
             GinIndex(SearchVector("search_text", config="simple"), name="documents_contract_search"),
         ]
-
-    @property
-    def state(self) -> str:
-        late = self.status == self.Status.SENT and self.valid_until is not None and self.valid_until < timezone.localdate()
-        return self.Status.EXPIRED if late else self.status
-
-    @property
-    def state_label(self) -> str:
-        return str(self.Status(self.state).label)
-
-    @property
-    def is_draft(self) -> bool:
-        return self.status == self.Status.DRAFT

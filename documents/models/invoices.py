@@ -116,10 +116,6 @@ class Invoice(Sheet):
     balance: Decimal
 
     @property
-    def is_draft(self) -> bool:
-        return self.status == self.Status.DRAFT
-
-    @property
     def state(self) -> str:
         """Needs `with_balance`."""
         if self.status != self.Status.ISSUED:

@@ -8,11 +8,10 @@ from django.contrib.postgres.search import SearchVector
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from documents.amounts import ZERO
-from documents.models.sheets import PERCENT, DocumentQuerySet, Line, Sheet
+from documents.models.sheets import PERCENT, DocumentQuerySet, Line, Offer, Sheet
 
 
 class QuoteQuerySet(DocumentQuerySet):
@@ -27,7 +26,7 @@ class QuoteQuerySet(DocumentQuerySet):
         return self.in_state(Quote.Status.SENT, today=today)
 
 
-class Quote(Sheet):
+class Quote(Offer, Sheet):
     class Status(models.TextChoices):
         DRAFT = "draft", _("Draft")
         SENT = "sent", _("Sent")
@@ -37,7 +36,6 @@ class Quote(Sheet):
         SUPERSEDED = "superseded", _("Superseded")
 
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT, editable=False)
-    valid_until = models.DateField(_("valid until"), null=True, blank=True)
     service_on = models.DateField(_("date of service"), null=True, blank=True)
     deposit_percent = models.DecimalField(_("deposit in %"), max_digits=5, decimal_places=2, default=ZERO, validators=PERCENT)
     deposit_amount = models.DecimalField(
@@ -45,9 +43,6 @@ class Quote(Sheet):
     )  # fmt: skip
     revises = models.ForeignKey("self", models.SET_NULL, null=True, editable=False, related_name="revisions")
     revision = models.PositiveSmallIntegerField(default=1, editable=False)
-    issued_on = models.DateField(null=True, editable=False)
-    answered_at = models.DateTimeField(null=True, editable=False)
-    decline_reason = models.CharField(max_length=1_000, blank=True, editable=False)
 
     objects = QuoteQuerySet.as_manager()
 
@@ -64,20 +59,6 @@ class Quote(Sheet):
             models.Index(fields=["organization", "status", "valid_until"], name="documents_quote_state"),
             GinIndex(SearchVector("search_text", config="simple"), name="documents_quote_search"),
         ]
-
-    @property
-    def state(self) -> str:
-        """The status, or `expired`."""
-        late = self.status == self.Status.SENT and self.valid_until is not None and self.valid_until < timezone.localdate()
-        return self.Status.EXPIRED if late else self.status
-
-    @property
-    def state_label(self) -> str:
-        return str(self.Status(self.state).label)
-
-    @property
-    def is_draft(self) -> bool:
-        return self.status == self.Status.DRAFT
 
 
 class QuoteLine(Line):

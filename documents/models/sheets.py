@@ -61,15 +61,45 @@ class Document(models.Model):
     sent_at = models.DateTimeField(null=True, editable=False)
     search_text = models.TextField(blank=True, editable=False)
 
+    status: str  # each kind has its own
+
     class Meta:
         abstract = True
 
     def __str__(self) -> str:
         return self.number or self.subject
 
+    @property
+    def is_draft(self) -> bool:
+        return self.status == "draft"
+
     def derive_search(self) -> None:
         client = f"{self.contact.person_name} {self.contact.company_name}" if self.contact else ""
         self.search_text = searchable(f"{self.number} {self.number.replace('-', ' ')} {self.subject} {client}")[:20_000]
+
+
+class Offer(models.Model):
+    """A document that the client accepts or declines, until a day. Its `Status` has `sent` and `expired`, which is computed."""
+
+    Status: Any
+    status: str
+    valid_until = models.DateField(_("valid until"), null=True, blank=True)
+    issued_on = models.DateField(null=True, editable=False)
+    answered_at = models.DateTimeField(null=True, editable=False)
+    decline_reason = models.CharField(max_length=1_000, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def state(self) -> str:
+        """The status, or `expired`."""
+        late = self.status == self.Status.SENT and self.valid_until is not None and self.valid_until < timezone.localdate()
+        return str(self.Status.EXPIRED) if late else self.status
+
+    @property
+    def state_label(self) -> str:
+        return str(self.Status(self.state).label)
 
 
 class Sheet(Document):

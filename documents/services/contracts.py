@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Organization, User
 from audit.services import record
 from documents.content import contract_content, quote_deposit
-from documents.models import Acceptance, ClientLink, Contract, ContractTemplate, Identity, NumberSeries
+from documents.models import Acceptance, Contract, ContractTemplate, Identity, NumberSeries
 from documents.placeholders import filled
 from documents.printing import Writing, digest
 from documents.services.acts import Act, accepted
@@ -19,9 +19,9 @@ from documents.services.identities import complete_identity, identity_of
 from documents.services.links import revoke_links
 from documents.services.numbering import allot
 from documents.services.sheets import take
+from documents.services.telling import tell
 from documents.zones import today_in
 from studio.models import PhotoSession
-from studio.services.timeline import add_entry
 
 FIELDS = ("project", "contact", "quote", "subject", "language", "text", "valid_until")
 DAYS = 30
@@ -73,7 +73,7 @@ def create_contract(
         contract.template_name, contract.template_version = template.name, template.version
     contract.derive_search()
     contract.save(force_insert=True)
-    _tell(contract, "contract.created", actor=actor, request=request)
+    tell(contract, "contract.created", actor=actor, request=request)
     return contract
 
 
@@ -138,7 +138,7 @@ def mark_sent(contract: Contract, *, actor: User | None, request: HttpRequest | 
     if contract.is_draft:
         contract.status, contract.sent_at = Status.SENT, timezone.now()
         contract.save(update_fields=["status", "sent_at"])
-        _tell(contract, "contract.sent", actor=actor, request=request, number=contract.number, digest=contract.content_digest)
+        tell(contract, "contract.sent", actor=actor, request=request, number=contract.number, digest=contract.content_digest)
     return contract
 
 
@@ -151,23 +151,10 @@ def accept_contract(contract: Contract, act: Act, *, request: HttpRequest | None
     contract.status, contract.answered_at = Status.ACCEPTED, timezone.now()
     contract.save(update_fields=["status", "answered_at"])
     acceptance = accepted(act, contract=contract)
-    details = {"number": contract.number, "digest": contract.content_digest}
-    _tell(contract, "contract.accepted", actor=act.recorded_by, request=request, **details)
+    tell(
+        contract, "contract.accepted", actor=act.recorded_by, request=request, number=contract.number, digest=contract.content_digest
+    )  # fmt: skip
     return acceptance
-
-
-@transaction.atomic
-def decline_contract(
-    contract: Contract, *, reason: str, link: ClientLink | None = None, actor: User | None = None, request: HttpRequest | None = None
-) -> Contract:
-    """Raises NotPossible with the state it is in instead of `sent` or `expired`."""
-    contract = _locked(contract)
-    if contract.status != Status.SENT:
-        raise NotPossible(contract.state)
-    contract.status, contract.answered_at, contract.decline_reason = Status.DECLINED, timezone.now(), reason
-    contract.save(update_fields=["status", "answered_at", "decline_reason"])
-    _tell(contract, "contract.declined", actor=actor, request=request, number=contract.number)
-    return contract
 
 
 @transaction.atomic
@@ -178,17 +165,10 @@ def void_contract(contract: Contract, *, actor: User, request: HttpRequest | Non
         raise NotPossible(contract.state)
     contract.status = Status.VOIDED
     contract.save(update_fields=["status"])
-    _tell(contract, "contract.voided", actor=actor, request=request, number=contract.number)
+    tell(contract, "contract.voided", actor=actor, request=request, number=contract.number)
     return contract
 
 
 def _locked(contract: Contract) -> Contract:
     related = ("contact", "project", "quote", "organization")
     return Contract.objects.select_for_update(of=("self",)).select_related(*related).get(pk=contract.pk)
-
-
-def _tell(contract: Contract, event: str, *, actor: User | None, request: HttpRequest | None, **details: Any) -> None:
-    record(event, contract, actor=actor, request=request, organization_id=contract.organization_id, **details)
-    if contract.project:
-        shown = {name: value for name, value in details.items() if name != "digest"}
-        add_entry(contract.project, event, actor=actor, url_name="documents:contract", target_id=contract.pk, **shown)

@@ -21,7 +21,7 @@ from documents.services.errors import NotPossible
 from documents.services.identities import complete_identity
 from documents.services.numbering import allot
 from documents.services.sheets import DERIVED, LINE_FIELDS, SHEET_FIELDS, made_lines, reckon, require_whole, take
-from studio.services.timeline import add_entry
+from documents.services.telling import tell
 
 FIELDS = (*SHEET_FIELDS, "due_on")
 KEPT_YEARS = 10  # code de commerce, art. L123-22; Belgium since 2023: code de la TVA, art. 60
@@ -265,10 +265,8 @@ def _locked_quote(quote: Quote) -> Quote:
 
 
 def _tell(invoice: Invoice, event: str, *, actor: User | None, request: HttpRequest | None, **details: Any) -> None:
-    record(event, invoice, actor=actor, request=request, organization_id=invoice.organization_id, **details)
-    if invoice.project:
-        shown = {"number": invoice.number, "amount": amount_of(invoice)} if invoice.number else {}
-        add_entry(invoice.project, event, actor=actor, url_name="documents:invoice", target_id=invoice.pk, **shown)
+    shown = {"number": invoice.number, "amount": amount_of(invoice)} if invoice.number else {}
+    tell(invoice, event, actor=actor, request=request, shown=shown, **details)
 
 
 def amount_of(invoice: Invoice) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Organization, User
 from audit.services import record
 from documents.content import quote_content
-from documents.models import Acceptance, ClientLink, NumberSeries, Quote, QuoteLine
+from documents.models import Acceptance, NumberSeries, Quote, QuoteLine
 from documents.printing import digest
 from documents.services.acts import Act, accepted
 from documents.services.errors import NotPossible
@@ -19,8 +19,8 @@ from documents.services.identities import complete_identity, identity_of
 from documents.services.links import revoke_links
 from documents.services.numbering import allot
 from documents.services.sheets import DERIVED, LINE_FIELDS, SHEET_FIELDS, made_lines, reckon, require_whole, take
+from documents.services.telling import tell
 from documents.zones import today_in
-from studio.services.timeline import add_entry
 
 FIELDS = (*SHEET_FIELDS, "valid_until", "deposit_percent", "deposit_amount")
 Status = Quote.Status
@@ -37,7 +37,7 @@ def create_quote(
     reckon(quote, rows)
     quote.save(force_insert=True)
     QuoteLine.objects.bulk_create(rows)
-    _tell(quote, "quote.created", actor=actor, request=request)
+    tell(quote, "quote.created", actor=actor, request=request)
     return quote
 
 
@@ -114,7 +114,7 @@ def mark_sent(quote: Quote, *, actor: User | None, request: HttpRequest | None =
     quote.save(update_fields=["status", "sent_at"])
     if quote.revises_id:
         _supersede(quote.revises_id, actor=actor, request=request)
-    _tell(quote, "quote.sent", actor=actor, request=request, number=quote.number, digest=quote.content_digest)
+    tell(quote, "quote.sent", actor=actor, request=request, number=quote.number, digest=quote.content_digest)
     return quote
 
 
@@ -133,22 +133,8 @@ def accept_quote(quote: Quote, act: Act, *, options: Sequence[int] = (), request
     quote.status, quote.answered_at = Status.ACCEPTED, timezone.now()
     quote.save(update_fields=["status", "answered_at", *DERIVED])
     acceptance = accepted(act, quote=quote, options=[line.position for line in taken], gross=quote.gross)
-    _tell(quote, "quote.accepted", actor=act.recorded_by, request=request, number=quote.number, digest=quote.content_digest)
+    tell(quote, "quote.accepted", actor=act.recorded_by, request=request, number=quote.number, digest=quote.content_digest)
     return acceptance
-
-
-@transaction.atomic
-def decline_quote(
-    quote: Quote, *, reason: str, link: ClientLink | None = None, actor: User | None = None, request: HttpRequest | None = None
-) -> Quote:
-    """Raises NotPossible with the state it is in instead of `sent` or `expired`."""
-    quote = _locked(quote)
-    if quote.status != Status.SENT:
-        raise NotPossible(quote.state)
-    quote.status, quote.answered_at, quote.decline_reason = Status.DECLINED, timezone.now(), reason
-    quote.save(update_fields=["status", "answered_at", "decline_reason"])
-    _tell(quote, "quote.declined", actor=actor, request=request, number=quote.number)
-    return quote
 
 
 @transaction.atomic
@@ -170,18 +156,11 @@ def _supersede(pk: Any, *, actor: User | None, request: HttpRequest | None) -> N
     if old:
         old.status = Status.SUPERSEDED
         old.save(update_fields=["status"])
-        _tell(old, "quote.revised", actor=actor, request=request, number=old.number)
+        tell(old, "quote.revised", actor=actor, request=request, number=old.number)
 
 
 def _locked(quote: Quote) -> Quote:
     return Quote.objects.select_for_update(of=("self",)).select_related("contact", "project").get(pk=quote.pk)
-
-
-def _tell(quote: Quote, event: str, *, actor: User | None, request: HttpRequest | None, **details: Any) -> None:
-    record(event, quote, actor=actor, request=request, organization_id=quote.organization_id, **details)
-    if quote.project:
-        shown = {name: value for name, value in details.items() if name != "digest"}
-        add_entry(quote.project, event, actor=actor, url_name="documents:quote", target_id=quote.pk, **shown)
 
 
 def new_quote_fields(organization: Organization) -> dict[str, Any]:

@@ -184,9 +184,8 @@ def client_decline(request: HttpRequest, link: ClientLink) -> HttpResponse:
     form = DeclineForm(request.POST, label_suffix="")
     if not form.is_valid():
         return _page(request, link, decline=form, status=422)
-    decline: Any = quotes.decline_quote if isinstance(document, Quote) else contracts.decline_contract
     try:
-        decline(document, reason=form.cleaned_data["reason"], link=link, request=request)
+        acts.decline(document, reason=form.cleaned_data["reason"], link=link, request=request)
     except NotPossible as fault:
         return _page(request, _again(link), fault=words_of(fault), status=409)
     return redirect("documents:client", pk=link.pk)

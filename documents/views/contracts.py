@@ -8,7 +8,6 @@ from django.core.exceptions import BadRequest
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
@@ -25,7 +24,7 @@ from documents.services.errors import NotPossible
 from documents.services.identities import identity_of
 from documents.views.lists import Listing, list_page
 from documents.views.pdfs import pdf_response
-from documents.views.possible import asked_for, asked_of_draft, attempt, choose, gone_is_404, refuse
+from documents.views.possible import asked_for, asked_of_draft, attempt, choose, delete_page, gone_is_404, refuse
 from documents.views.sidebar import common
 from documents.zones import today_in
 from studio.access import found, here
@@ -190,7 +189,7 @@ def contract_declined(request: UserRequest, pk: UUID) -> HttpResponse:
     row, _mine = found(request, _rows(), pk, "documents.edit")
     reason = request.POST.get("reason", "").strip()[:1_000]
     said = _("The refusal is recorded.")
-    return attempt(request, row, lambda: contracts.decline_contract(row, reason=reason, actor=request.user, request=request), said)
+    return attempt(request, row, lambda: acts.decline(row, reason=reason, actor=request.user, request=request), said)
 
 
 @require_http_methods(["GET", "POST"])
@@ -207,12 +206,4 @@ def contract_void(request: UserRequest, pk: UUID) -> HttpResponse:
 @gone_is_404
 def contract_delete(request: UserRequest, pk: UUID) -> HttpResponse:
     row, _mine = found(request, _rows(), pk, "documents.edit")
-    if request.method == "GET":
-        return render(request, "documents/document_delete.html", {"document": row, "list_url": reverse("documents:contract_list")})
-    try:
-        contracts.delete_contract(row, actor=request.user, request=request)
-    except NotPossible as fault:
-        refuse(request, fault)
-        return redirect("documents:contract", pk=pk)
-    messages.success(request, _("The draft is deleted."))
-    return redirect("documents:contract_list")
+    return delete_page(request, row, contracts.delete_contract)

@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.db.models import Sum
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
@@ -26,7 +25,7 @@ from documents.services.identities import identity_of
 from documents.views.editor import Editor
 from documents.views.lists import Listing, list_page
 from documents.views.pdfs import pdf_response
-from documents.views.possible import asked_for, asked_of_draft, attempt, choose, gone_is_404, refuse
+from documents.views.possible import asked_for, asked_of_draft, attempt, choose, delete_page, gone_is_404, refuse
 from documents.views.sidebar import common
 from documents.zones import today_in
 from studio.access import found, here
@@ -203,12 +202,4 @@ def invoice_credit(request: UserRequest, pk: UUID) -> HttpResponse:
 @gone_is_404
 def invoice_delete(request: UserRequest, pk: UUID) -> HttpResponse:
     row, _mine = found(request, _rows(), pk, "invoices.edit")
-    if request.method == "GET":
-        return render(request, "documents/document_delete.html", {"document": row, "list_url": reverse("documents:invoice_list")})
-    try:
-        invoices.delete_invoice(row, actor=request.user, request=request)
-    except NotPossible as fault:
-        refuse(request, fault)
-        return redirect("documents:invoice", pk=pk)
-    messages.success(request, _("The draft is deleted."))
-    return redirect("documents:invoice_list")
+    return delete_page(request, row, invoices.delete_invoice)

@@ -61,6 +61,20 @@ def attempt(request: UserRequest, back: AnyDocument, act: Callable[[], Any], sai
     return redirect(page_url(back))
 
 
+def delete_page(request: UserRequest, draft: AnyDocument, delete: Callable[..., None]) -> HttpResponse:
+    """Asks, then deletes and goes to the list."""
+    list_url = reverse(f"documents:{draft._meta.model_name}_list")
+    if request.method == "GET":
+        return render(request, "documents/document_delete.html", {"document": draft, "list_url": list_url})
+    try:
+        delete(draft, actor=request.user, request=request)
+    except NotPossible as fault:
+        refuse(request, fault)
+        return redirect(page_url(draft))
+    messages.success(request, _("The draft is deleted."))
+    return redirect(list_url)
+
+
 def _one(rows: Any, pk: str) -> Any:
     try:
         return get_object_or_404(rows, pk=UUID(pk))

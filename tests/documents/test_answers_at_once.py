@@ -44,7 +44,7 @@ def accept(document):
     act = acts.Act("Claire Faure", link=ClientLink.objects.get(**{document._meta.model_name: document}))
     (quotes.accept_quote if isinstance(document, Quote) else contracts.accept_contract)(document, act)
 def decline(document):
-    (quotes.decline_quote if isinstance(document, Quote) else contracts.decline_contract)(document, reason="no")
+    acts.decline(document, reason="no")
 def replace(quote):
     quotes.mark_sent(quote.revisions.get(), actor=anna)
 def void(contract):

@@ -119,7 +119,7 @@ def everything(anna, project):
     contracts.accept_contract(contract, acts.Act("Claire Faure", recorded_by=anna))
     make_quote(project, anna)
     declined = quotes.mark_sent(make_quote(project, anna), actor=anna)
-    quotes.decline_quote(declined, reason="no")
+    acts.decline(declined, reason="no")
     invoice = make_invoice(project, anna)
     payment = payments.record_payment(invoice, amount=invoice.gross, paid_on=timezone.localdate(), actor=anna)
     payments.reverse_payment(payment, actor=anna)

@@ -385,11 +385,13 @@ def test_somebody_of_the_studio_does_not_answer_as_the_client(anna, project):
     assert quote.status == "sent" and not Acceptance.objects.exists()
 
 
-def test_a_link_taken_back_a_moment_before_is_no_acceptance(anna, project):
+def test_a_link_taken_back_a_moment_before_is_no_answer(anna, project):
     quote = quotes.mark_sent(make_quote(project, anna), actor=anna)
     link, _token = links.make_link(quote, actor=anna)
     links.revoke_links(quote, actor=anna)
     with pytest.raises(NotPossible, match="link"):
         quotes.accept_quote(quote, acts.Act("Claire Faure", link=link))
+    with pytest.raises(NotPossible, match="link"):
+        acts.decline(quote, reason="Non", link=link)
     quote.refresh_from_db()
     assert quote.status == "sent" and not Acceptance.objects.exists()

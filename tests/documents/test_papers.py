@@ -91,7 +91,7 @@ def test_a_quote_past_its_date_is_expired_without_a_job(project, anna):
         assert not Quote.objects.in_state("sent", today=date.today()).exists()  # noqa: DTZ011
         with refused("expired"):
             quotes.accept_quote(quote, CLIENT)
-        quotes.decline_quote(quote, reason="Too late")
+        acts.decline(quote, reason="Too late")
     assert Quote.objects.get().status == "declined"
 
 
