@@ -251,10 +251,17 @@ def test_the_last_use_of_a_code_goes_to_one(till: Till):
 # --- money going back
 
 
+# Each holds its breath between looking at what is left and asking for it.
 REFUND = """
+import time
 from accounts.models import User
-from billing.models import Contribution
+from billing.models import Contribution, Refund
 from billing.services import refunds
+create = Refund.objects.create
+def slowly(**fields):
+    time.sleep(0.4)
+    return create(**fields)
+Refund.objects.create = slowly
 try:
     refunds.ask(Contribution.objects.get(), 1500, actor=User.objects.get(role="admin"), request=None)
     print("asked")
