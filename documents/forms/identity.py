@@ -5,13 +5,14 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from stdnum import bic, iban
 from stdnum.exceptions import ValidationError as NotValid
 
 from aaperture.lib import countries
 from documents.forms.fields import NumberField, percent
-from documents.models import Identity
+from documents.models import Identity, Invoice
 from documents.vat import rates
 from studio import identifiers
 
@@ -102,4 +103,8 @@ class IdentityForm(forms.ModelForm):
         kept = [values.get(name, "") for name in ("invoice_prefix", "credit_note_prefix")]
         if kept[0] == kept[1]:
             self.add_error("credit_note_prefix", _("Credit notes need a beginning of their own, or two documents would have one number."))
+        for name, others in {"invoice_prefix": Q(kind="credit_note"), "credit_note_prefix": ~Q(kind="credit_note")}.items():
+            begun = rf"^{re.escape(values.get(name, ''))}\d{{4}}-"
+            if Invoice.objects.filter(others, organization=self.instance.organization_id, number__regex=begun).exists():
+                self.add_error(name, _("Numbers of the other kind have begun with this before."))
         return values

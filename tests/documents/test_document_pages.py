@@ -205,6 +205,9 @@ def test_the_settings_check_numbers_and_keep_the_iban_sealed(anna):
     good = DETAILS | {"company_number": "732 829 320 00074"}
     assert web.post(url("settings"), good).status_code == 302
     assert Identity.objects.get().iban == IDENTITY["iban"] and Identity.objects.get().is_complete
+    make_invoice(make_project(studio_of(anna), contact=make_contact(studio_of(anna))), anna)
+    swapped = web.post(url("settings"), good | {"invoice_prefix": "A-", "credit_note_prefix": "F-"})
+    assert set(swapped.context["form"].errors) == {"credit_note_prefix"}
     with connection.cursor() as cursor:
         cursor.execute("SELECT row_to_json(i)::text FROM documents_identity i")
         assert "7630006" not in cursor.fetchone()[0]
