@@ -10,6 +10,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
@@ -140,7 +141,8 @@ def contact_export(request: UserRequest) -> StreamingHttpResponse:
     rows, _filters = _listed(request, Contact.objects.for_organization(mine.organization))
     contacts.record_export(mine.organization, count=rows.count(), actor=request.user, request=request)
     words = {value: str(said) for value, said in Contact.Kind.choices}
-    return csv_response(f"contacts-{timezone.localdate():%Y-%m-%d}.csv", _header(), _rows(rows, words))
+    name = f"contacts-{timezone.localdate():%Y-%m-%d}.csv"
+    return csv_response(name, _header(), _rows(rows, words), language=get_language() or "")
 
 
 def _header() -> list[str]:
