@@ -29,6 +29,7 @@ PREVIEW = {
     "hx-include": "#id_schedule, #id_rhythm", "hx-swap": "innerHTML",
 }  # fmt: skip
 LABELS = {
+    "name": _("Name"), "connection": _("Connection"), "transformation": _("Transformation"), "enabled": _("Switched on"),
     "max_messages": _("In one run"), "max_per_day": _("In one day"), "max_seconds": _("Seconds"), "keep_days": _("Days kept"),
     "schedule": _("Times of day"), "next_run_at": _("Next run"),
 }  # fmt: skip

@@ -61,7 +61,7 @@ def rows() -> Iterator[list[Any]]:
     """All tables as lines of a file."""
     for table in tables():
         for cell in table.cells:
-            yield [table.title, cell.name, f"< {SMALLEST}" if cell.value is None else cell.value]
+            yield [table.title, cell.name, _("not told") if cell.value is None else cell.value]
 
 
 def _people() -> Any:
