@@ -23,11 +23,20 @@ class Told:
         self.recipients: dict[str, str] = {}  # local part → answer to RCPT
         self.contents: dict[str, str] = {}  # local part → answer to the message; "drop", "take and drop" or "hang" instead of one
         self.while_sending: Callable[[], None] | None = None  # called when a message is here and not answered yet
+        self.pipelining = True
+        self.pipelined = False  # whether somebody was told that it can
         self.most_at_once = 0
         self.open = 0
         self._lock = threading.Lock()
 
-    async def handle_RCPT(  # noqa: N802  aiosmtpd's name
+    async def handle_EHLO(  # noqa: N802  aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        self.pipelined |= self.pipelining
+        return [*responses[:-1], *(["250-PIPELINING"] if self.pipelining else []), responses[-1]]
+
+    async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         answer = self.recipients.get(address.partition("@")[0])
@@ -114,13 +123,13 @@ class Quick(asyncio.Protocol):
 
 
 @contextmanager
-def quick_server() -> Iterator[tuple[list[bytes], int]]:
+def quick_server(kind: type[Quick] = Quick) -> Iterator[tuple[list[bytes], int]]:
     """What it took, and its port."""
     taken: list[bytes] = []
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(loop.create_server(lambda: Quick(taken), "127.0.0.1", 0), loop).result(30)
+    server = asyncio.run_coroutine_threadsafe(loop.create_server(lambda: kind(taken), "127.0.0.1", 0), loop).result(30)
     try:
         yield taken, server.sockets[0].getsockname()[1]
     finally:
