@@ -83,7 +83,11 @@ DESTINATIONS = {
 # a person's own sources: what it is called, what it is for, and its picture
 SOURCES = {
     "csv_upload": (_("CSV files"), _("Bring a table from a spreadsheet or another program, now and again."), "file-spreadsheet"),
-    "inbound_webhook": (_("Webhook"), _("The form of your website, or any program that can call an address, delivers here at once."), "webhook"),
+    "inbound_webhook": (
+        _("Webhook"),
+        _("The form of your website, or any program that can call an address, delivers here at once."),
+        "webhook",
+    ),
     "http_json": (_("JSON feed"), _("A service that lists its records as JSON over https. It is read twice a day."), "rss"),
 }
 

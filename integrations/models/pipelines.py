@@ -26,6 +26,9 @@ class PipelineQuerySet(models.QuerySet):
     def visible_to(self, user: "User") -> Self:
         return self.filter(connection__owner=user)
 
+    def of_mailboxes(self) -> Self:
+        return self.filter(connection__provider=Connection.Provider.GMAIL)
+
     def due(self, now: datetime) -> Self:
         return self.filter(enabled=True, next_run_at__lte=now)
 
@@ -151,6 +154,9 @@ class Pipeline(models.Model):
 class RunQuerySet(models.QuerySet):
     def visible_to(self, user: "User") -> Self:
         return self.filter(pipeline__connection__owner=user)
+
+    def of_mailboxes(self) -> Self:
+        return self.filter(pipeline__connection__provider=Connection.Provider.GMAIL)
 
     def live(self) -> Self:
         return self.filter(status__in=Run.LIVE)

@@ -59,7 +59,8 @@ class DatasetDestination:
             changed = [name for name, (differs, _seen_at) in there.items() if differs]
             stale = [name for name, (differs, seen_at) in there.items() if not differs and seen_at < now - SEEN_TO]
             if new:
-                owner_id, ids = run.pipeline.connection.owner_id, [uuid7() for _ in new]
+                owner_id = run.pipeline.connection.owner_id
+                ids = sorted(uuid7() for _ in new)  # in the rows' order, though they are made within a millisecond
                 cursor.execute(ADD, [run.pipeline_id, owner_id, now, now, new, _array(texts, new), ids])
             if changed:
                 cursor.execute(CHANGE, [now, changed, _array(texts, changed), run.pipeline_id])

@@ -28,7 +28,7 @@ def connection_list(request: UserRequest) -> HttpResponse:
     """Every mailbox and calendar of the person, how it is doing and what to do about it."""
     mine = Connection.objects.visible_to(request.user).for_pages().working_first()
     own = list(mine.mailboxes())
-    newest = Run.objects.visible_to(request.user).newest_per_pipeline()
+    newest = Run.objects.visible_to(request.user).of_mailboxes().newest_per_pipeline()
     runs = {run.pipeline.connection_id: Progress(run) for run in newest}
     cards: list[dict[str, Any]] = [
         {

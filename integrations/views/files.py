@@ -105,7 +105,7 @@ def _received(request: UserRequest, connection: Connection, handler: IntoPieces)
         nudge(execute_run, run.pk)
     if connection.owner_id is None:
         return redirect("admin:integrations_connection_change", connection.pk)
-    return redirect("integrations:run_detail", runs[0].pk) if len(runs) == 1 else redirect("integrations:source", connection.pk)
+    return redirect("integrations:source", connection.pk)
 
 
 def _page(request: UserRequest, connection: Connection, fault: uploads.FileRefused | None = None) -> HttpResponse:

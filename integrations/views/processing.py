@@ -28,14 +28,14 @@ def _id(text: str) -> UUID:
 
 
 def _progress(request: UserRequest) -> list[Progress]:
-    newest = Run.objects.visible_to(request.user).newest_per_pipeline().filter(pipeline__enabled=True)
+    newest = Run.objects.visible_to(request.user).of_mailboxes().newest_per_pipeline().filter(pipeline__enabled=True)
     return [Progress(run) for run in newest]
 
 
 @require_POST
 def start(request: UserRequest) -> HttpResponse:
     """Read every connected mailbox now, or the one named by `connection`; a run under way is joined."""
-    own = Pipeline.objects.visible_to(request.user).filter(enabled=True).select_related("connection")
+    own = Pipeline.objects.visible_to(request.user).of_mailboxes().filter(enabled=True).select_related("connection")
     if wanted := request.POST.get("connection"):
         own = own.filter(connection_id=_id(wanted))
     runs = []

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import UserRequest
 from integrations import progress
-from integrations.models import Run, RunEvent
+from integrations.models import Connection, Run, RunEvent
 from integrations.progress import Progress
 from integrations.services import pipelines
 from integrations.views.processing import panel
@@ -31,7 +31,8 @@ def run_detail(request: UserRequest, pk: UUID) -> HttpResponse:
     context = {
         "run": run,
         "progress": Progress(run),
-        "panel": progress.panel([Progress(run)]) if run.is_live else None,
+        "mail": (mail := run.pipeline.connection.provider == Connection.Provider.GMAIL),
+        "panel": progress.panel([Progress(run)]) if run.is_live and mail else None,
         "found": _by_label(run.counts.get("found", {})),
         "not_kept": sorted(run.counts.get("reasons", {}).items(), key=lambda pair: -pair[1]),
         "events": [_event(event) for event in run.events.all()[:MOST_EVENTS]],

@@ -102,7 +102,6 @@ def source_run(request: UserRequest, pk: UUID) -> HttpResponse:
         for pipeline in _own(request, pk).pipelines.all():
             run = pipelines.start_run(pipeline, actor=request.user, trigger=Run.Trigger.MANUAL, request=request)
             nudge(execute_run, run.pk)
-            return redirect("integrations:run_detail", run.pk)
     except NotConnected:
         messages.warning(request, _("This source is switched off."))
     return redirect("integrations:source", pk)

@@ -55,7 +55,7 @@ def test_a_table_is_brought_looked_through_exported_and_emptied(web, member):
     rows = "\n".join(["ref,title,price", *(f"{n},Wedding {n},{n}00 €" for n in range(30)), '30,"=1+1",Élan'])
     sent = web.post(url("file_add", connection.pk), {"upload": SimpleUploadedFile("x.csv", rows.encode())})
     run = Run.objects.get()
-    assert sent.url == url("run_detail", run.pk)
+    assert sent.url == page and "It is being read" in text(web.get(page))
     engine.execute(run.pk)
     listed = text(web.get(url("dataset", pipeline.pk)))
     assert '<th scope="col">price</th>' in listed and "Page 1 of 2" in listed and "31 rows kept" in text(web.get(page))
