@@ -33,10 +33,10 @@ urlpatterns = [
     path("sessions/calendars/", google_calendar.calendar_status, name="calendar_status"),
     path("sessions/calendars/<uuid:pk>/read/", google_calendar.calendar_read, name="calendar_read"),
     path("sessions/calendars/<uuid:pk>/make/", google_calendar.calendar_make, name="calendar_make"),
+    path("sessions/calendars/choices/<uuid:pk>/", google_calendar.calendar_choice, name="calendar_choice"),
     path("sessions/add/", sessions.session_choose_project, name="session_choose_project"),
     path("sessions/<uuid:pk>/", sessions.session_detail, name="session_detail"),
     path("sessions/<uuid:pk>/edit/", sessions.session_edit, name="session_edit"),
     path("sessions/<uuid:pk>/move/", sessions.session_move, name="session_move"),
-    path("sessions/<uuid:pk>/calendars/<uuid:row_pk>/", google_calendar.session_calendar, name="session_calendar"),
     path("sessions/<uuid:pk>/delete/", sessions.session_delete, name="session_delete"),
 ]

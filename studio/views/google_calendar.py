@@ -1,7 +1,7 @@
 """The calendar of one's sessions at Google: how it does, reading it now, choosing between two versions, and when one is taken."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -75,10 +75,10 @@ def calendar_make(request: UserRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @gone_is_404
-def session_calendar(request: UserRequest, pk: UUID, row_pk: UUID) -> HttpResponse:
-    """Which version counts, ours or Google's."""
-    session, _mine = found(request, PhotoSession.objects.select_related("project"), pk, "sessions.edit")
-    row = get_object_or_404(CalendarEvent.objects.select_related("session"), pk=row_pk, session=session)
+def calendar_choice(request: UserRequest, pk: UUID) -> HttpResponse:
+    """Which version of a session counts, ours or Google's."""
+    row = get_object_or_404(CalendarEvent.objects.select_related("session").exclude(session=None), pk=pk)
+    session, _mine = found(request, PhotoSession.objects.select_related("project"), cast("UUID", row.session_id), "sessions.edit")
     choose = {"ours": choices.keep_ours, "theirs": choices.take_theirs}.get(request.POST.get("version", ""))
     if choose is None:
         raise BadRequest("no such version")
@@ -92,7 +92,7 @@ def session_calendar(request: UserRequest, pk: UUID, row_pk: UUID) -> HttpRespon
     else:
         nudge(sync_calendar, row.calendar_id)
         messages.success(request, _("Settled: both sides will say the same in a moment."))
-    return redirect("studio:session_detail", pk=pk)
+    return redirect("studio:session_detail", pk=session.pk)
 
 
 @require_GET

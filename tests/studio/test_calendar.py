@@ -314,7 +314,7 @@ def test_changed_on_both_sides_is_a_choice(web, sandbox, anna, project, calendar
     assert "Which version counts?" in page and "changed here and, at the same time, in the Google Calendar of Anna" in page
     assert "Choose what counts" in web.get(reverse("studio:session_month")).content.decode()
     row = session.calendar_events.get()
-    path = reverse("studio:session_calendar", args=[session.pk, row.pk])
+    path = reverse("studio:calendar_choice", args=[row.pk])
     assert web.post(path, {"version": "none"}).status_code == 400
     said = web.get(web.post(path, {"version": version})["Location"]).content.decode()
     assert "Settled" in said and "Which version counts?" not in said
@@ -337,7 +337,7 @@ def test_moved_there_to_a_time_that_is_taken_is_shown_and_not_lost(web, sandbox,
     assert session.starts_at == DAY and session.calendar_events.get().conflict == "time_taken"
     page = web.get(reverse("studio:session_detail", args=[session.pk])).content.decode()
     assert "to a time at which another session is planned" in page
-    path = reverse("studio:session_calendar", args=[session.pk, session.calendar_events.get().pk])
+    path = reverse("studio:calendar_choice", args=[session.calendar_events.get().pk])
     assert "Portrait" in web.get(web.post(path, {"version": "theirs"})["Location"]).content.decode(), "it names what is in the way"
     assert session.calendar_events.get().conflict == "time_taken", "the choice stays open"
     sessions.move_session(other, to="cancelled", actor=anna)
@@ -355,7 +355,7 @@ def test_changed_here_and_deleted_there_is_a_choice(web, sandbox, anna, project,
     sync(calendar)
     row = session.calendar_events.get()
     assert row.conflict == "deleted" and "Deleted" in web.get(reverse("studio:session_detail", args=[session.pk])).content.decode()
-    web.post(reverse("studio:session_calendar", args=[session.pk, row.pk]), {"version": version})
+    web.post(reverse("studio:calendar_choice", args=[row.pk]), {"version": version})
     sync(calendar)
     session.refresh_from_db()
     assert session.status == status and len(events(sandbox)) == there_are
