@@ -116,7 +116,7 @@ LIMITS = {
     "api:login": Limit(5),
     "api:register": Limit(3),
     "api:keys_rotate": Limit(10),
-    "api:pipeline_dry_run": Limit(10),
+    "api:pipeline_dry_run": Limit(20),
     "api:cleanups": Limit(30),
     "api:backups": Limit(30),
 }

@@ -14,6 +14,7 @@ from integrations.services import configured, definitions, pipelines
 from integrations.step_forms import Draft
 from integrations.step_kinds import lines
 from tests.accounts.people import make_user
+from tests.processes import outputs, start
 
 pytestmark = pytest.mark.django_db
 EDITOR = {"chain": "records", "name": "Posts", "steps": "2", "s0-do": "filter", "s0-when": "open", "s1-do": "map"}
@@ -349,3 +350,55 @@ def test_a_pinned_version_goes_on_when_others_change_the_steps(designer, source,
     run = pipelines.start_run(Pipeline.objects.get(), actor=designer, trigger="manual")
     engine.execute(run.pk)
     assert set(row.rows.first().data) == {"other"} and Run.objects.latest("queued_at").transformation_version == 2
+
+
+SAVES = """
+from django.db.models import QuerySet
+{without_guard}
+from accounts.models import User
+from integrations.models import Transformation
+from integrations.services import definitions
+row = Transformation.objects.get(name="Posts")
+for number in range(4):
+    row.steps = [{{"do": "map", "fields": {{os.environ["WHO"]: f"field{{number}}"}}}}]
+    try:
+        definitions.save_transformation(row, actor=User.objects.get(), note=f"{{os.environ['WHO']}} {{number}}")
+        print("saved")
+    except definitions.NameTaken:
+        print("lost")
+"""
+# each works out the next number for itself
+WITHOUT_GUARD = """
+def unlocked(self, **_options):
+    time.sleep(0.2)
+    return self
+QuerySet.select_for_update = unlocked
+get = QuerySet.get
+def slowly(self, *args, **kwargs):
+    found = get(self, *args, **kwargs)
+    time.sleep(0.3 if self.model is Transformation else 0)
+    return found
+QuerySet.get = slowly
+"""
+
+
+def saves_at_once(*, without_guard: str = "") -> list[str]:
+    code = SAVES.format(without_guard=without_guard)
+    return " ".join(outputs(start(code, each=[{"WHO": "left"}, {"WHO": "right"}]))).split()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_two_who_save_at_once_make_two_versions_and_lose_none(designer):
+    row = definitions.save_transformation(Transformation(name="Posts", steps=STEPS), actor=designer)
+    assert saves_at_once() == ["saved"] * 8
+    row.refresh_from_db()
+    assert sorted(row.versions.values_list("number", flat=True)) == list(range(1, 10)) and row.version == 9
+    assert row.versions.get(number=9).steps == row.steps
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_without_the_lock_a_version_would_be_lost(designer):
+    definitions.save_transformation(Transformation(name="Posts", steps=STEPS), actor=designer)
+    assert "lost" in saves_at_once(without_guard=WITHOUT_GUARD)
