@@ -1,6 +1,7 @@
 """The pages of documents in a browser: sound in every look, and a job on paper from the first line to the last payment."""
 
 import re
+import time
 
 import pytest
 from django.urls import reverse
@@ -37,6 +38,11 @@ WORDS = {
 
 def url(name, *args):
     return reverse(f"documents:{name}", args=args)
+
+
+def slowly(route):
+    time.sleep(0.5)
+    route.continue_()
 
 
 @pytest.mark.slow
@@ -90,8 +96,10 @@ def test_from_the_quote_to_the_last_payment(page, live_server, login, browser, t
     follow(said["new"])
     page.locator("#id_lines-0-description").fill("Reportage")
     page.locator("#id_lines-0-unit_price").fill("1850")
+    page.route("**/quotes/add/**", slowly)  # the line is there even where answers take longer than the totals wait
     press(said["add"])
     page.locator("#id_lines-1-description").fill("Drone")
+    page.unroute("**/quotes/add/**")
     page.locator("#id_lines-1-unit_price").fill("300")
     page.locator("#id_lines-1-optional").check()
     expect(page.locator("#totals")).to_contain_text(said["total"].replace(" ", "\u202f", 1).replace(" €", "\u00a0€"))
