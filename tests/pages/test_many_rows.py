@@ -24,7 +24,7 @@ from tests.urlconf import every_url
 MOST_QUERIES = 12
 SPACES = ("home", "studio:", "documents:", "mailing:", "integrations:today_", "tracker:today_needs", "tracker:today_stages")
 OTHERWISE = {  # a file in the object store; what was not done here; whoever has a link
-    "mailing:file", "mailing:file_remove", "studio:contact_import_undo", "mailing:account_remove",
+    "mailing:file", "mailing:file_remove", "studio:contact_import_undo", "studio:session_calendar", "mailing:account_remove",
     "documents:client", "documents:client_open", "documents:client_pdf", "documents:client_accept", "documents:client_decline",
 }  # fmt: skip
 ASKED = ("?q=n7&page=2", "?page=100", "?state=overdue&status=sent&when=past&what=invoice")
