@@ -31,6 +31,7 @@ class ContactForm(forms.ModelForm):
         label=_("Phone"), max_length=40, required=False, widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"})
     )
     country = forms.ChoiceField(label=_("Country"), required=False)
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)  # the state that somebody edits: when it was written
 
     field_order = (
         "kind", "given_name", "family_name", "company_name", "email", "phone", "language", "street", "postcode", "city", "country",
@@ -60,6 +61,7 @@ class ContactForm(forms.ModelForm):
         self.fields["country"].choices = countries.choices()  # type: ignore[attr-defined]
         if not self.instance._state.adding:
             self.initial["phone"] = self.instance.phone
+            self.initial["seen"] = self.instance.updated_at.isoformat()
 
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).strip().lower()

@@ -109,7 +109,7 @@ def unsaved(
     email = ScheduledEmail(
         organization=organization, created_by=actor, template_version=version, contact=contact, project=project, kind=template.kind,
         occurrence=occurrence, recipient=contact.email,
-        subject=_shown(version.subject, target, contact), attach=attach, send_at=at, due_at=at,
+        subject=_shown(version.subject, organization, target, contact), attach=attach, send_at=at, due_at=at,
     )  # fmt: skip
     if not isinstance(target, Contact) and target is not None:
         setattr(email, str(target._meta.model_name), target)
@@ -117,9 +117,9 @@ def unsaved(
     return email
 
 
-def _shown(subject: str, target: Document | Contact | None, contact: Contact) -> str:
+def _shown(subject: str, studio: Organization, target: Document | Contact | None, contact: Contact) -> str:
     """By which lists name the mail until it is sent and has its own: with what is known already."""
-    values = {"client.name": contact.name, "client.first_name": contact.greeting_name}
+    values = {"client.name": contact.name, "client.first_name": contact.greeting_name, "studio.name": studio.name}
     if target is not None and not isinstance(target, Contact):
         values |= {f"{target._meta.model_name}.number": target.number, "contract.title": target.subject}
     return " ".join(PLACEHOLDER.sub(lambda found: values.get(found[1]) or "…", subject).split())[:250]
@@ -127,8 +127,8 @@ def _shown(subject: str, target: Document | Contact | None, contact: Contact) ->
 
 @transaction.atomic
 def cancel_emails(emails: Iterable[ScheduledEmail], *, actor: User | None, request: HttpRequest | None = None) -> int:
-    """Those that wait still; one that is being sent is past it. How many were cancelled."""
-    rows = _locked(emails).filter(status__in=[Status.SCHEDULED, Status.HELD])
+    """Those that wait, and failed ones that nobody will send again; one that is being sent is past it. How many were cancelled."""
+    rows = _locked(emails).filter(status__in=[Status.SCHEDULED, Status.HELD, Status.FAILED])
     return _move(rows, Status.CANCELLED, "email.cancelled", actor=actor, request=request)
 
 

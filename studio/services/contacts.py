@@ -23,6 +23,10 @@ REINDEXED_AT_ONCE = 500
 FATES: dict[Any, str] = {CASCADE: "goes", PROTECT: "keeps", RESTRICT: "keeps"}  # any other way to be deleted: it stays without
 
 
+class ChangedMeanwhile(Exception):
+    """Somebody else has changed the contact since it was read."""
+
+
 class InUse(Exception):
     """Something that has to be kept refers to it."""
 
@@ -44,9 +48,14 @@ def create_contact(
 
 
 @transaction.atomic
-def edit_contact(contact: Contact, *, fields: dict[str, Any], actor: User, request: HttpRequest | None = None) -> Contact:
-    """Store changed fields; the record says which. Raises Contact.DoesNotExist when it was deleted meanwhile."""
+def edit_contact(contact: Contact, *, fields: dict[str, Any], actor: User, request: HttpRequest | None = None, seen: str = "") -> Contact:
+    """Store changed fields; the record says which. With `seen`, its `updated_at`, only if it is as somebody saw it.
+
+    Raises ChangedMeanwhile, and Contact.DoesNotExist when it was deleted.
+    """
     contact = Contact.objects.select_for_update().get(pk=contact.pk)
+    if seen and seen != contact.updated_at.isoformat():
+        raise ChangedMeanwhile
     changed = [name for name in EDITABLE if name in fields and not _same(getattr(contact, name), fields[name])]
     if not changed:
         return contact

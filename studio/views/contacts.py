@@ -109,11 +109,15 @@ def contact_edit(request: UserRequest, pk: UUID) -> HttpResponse:
     contact, _mine = found(request, Contact.objects, pk, "contacts.edit")
     name = contact.name  # as stored: the form writes into the row it is given
     form = ContactForm(request.POST or None, instance=contact)
+    context: dict[str, Any] = {"form": form, "contact": contact, "name": name}
     if request.method == "POST" and form.is_valid():
-        contacts.edit_contact(contact, fields=form.cleaned_data, actor=request.user, request=request)
+        try:
+            contacts.edit_contact(contact, fields=form.cleaned_data, actor=request.user, request=request, seen=form.cleaned_data["seen"])
+        except contacts.ChangedMeanwhile:
+            return render(request, "studio/contact_form.html", context | {"changed": True}, status=409)
         messages.success(request, _("Saved."))
         return redirect("studio:contact_detail", pk=pk)
-    return render(request, "studio/contact_form.html", {"form": form, "contact": contact, "name": name})
+    return render(request, "studio/contact_form.html", context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -1,5 +1,6 @@
 """Contacts, projects and sessions as people with different rights meet them, request by request."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -76,6 +77,12 @@ def test_a_contact_is_added_found_changed_and_deleted(morel):
     assert list(Project.objects.search("marchand")) == [project] and list(PhotoSession.objects.search("marchand")) == [session]
     assert not Project.objects.search("faure").exists()
 
+    stale = changed | {"seen": re.search(r'name="seen" value="([^"]+)"', web.get(url("contact_edit", contact.pk)).text)[1]}
+    assert web.post(url("contact_edit", contact.pk), stale | {"city": "Gent"}).status_code == 302
+    late = web.post(url("contact_edit", contact.pk), stale | {"city": ""})
+    contact.refresh_from_db()
+    assert late.status_code == 409 and "Nothing of yours was saved" in late.text and contact.city == "Gent"
+
     said = web.get(url("contact_delete", contact.pk)).text
     assert "Projects: 1, kept without it." in said
     web.post(url("contact_delete", contact.pk))
@@ -87,10 +94,16 @@ def test_a_contact_is_added_found_changed_and_deleted(morel):
         "contact.created",
         "contact.created",
         "contact.updated",
+        "contact.updated",
         "contact.deleted",
     ]
     assert not [row for row in log if "Claire" in str(row.details) or "faure" in str(row.details).lower()]
-    assert log.get(action="contact.updated").details["fields"] == ["company_number", "family_name", "phone", "vat_number"]
+    assert log.filter(action="contact.updated").earliest("recorded_at").details["fields"] == [
+        "company_number",
+        "family_name",
+        "phone",
+        "vat_number",
+    ]
 
 
 @pytest.mark.parametrize(
