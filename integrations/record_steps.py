@@ -1,8 +1,8 @@
 """The declarative steps for records, as data and as what they do to one of them.
 
 `filter` keeps those for which the JMESPath expression `when` finds something; `dedupe` says what two records that are the same
-have in common (`by`); `map` names the fields that go on and where each is found. Every chain ends in `map`, so that nothing is kept
-that nobody named.
+have in common (`by`); `map` names the fields that go on and where each is found; `normalise` writes fields in one way each. Every chain
+ends in `map`, after which only `normalise` may follow, so that nothing is kept that nobody named.
 """
 
 import json
@@ -11,8 +11,9 @@ from typing import Any
 
 from integrations.expressions import MOST_OF_ONE, Budget, Expression
 from integrations.items import KeptRecord, Record
+from integrations.normalising import WAYS
 
-STEPS: dict[str, str] = {"filter": "when", "dedupe": "by", "map": "fields"}
+STEPS: dict[str, str] = {"filter": "when", "dedupe": "by", "map": "fields", "normalise": "fields"}
 LONGEST_EXPRESSION = 500
 LONGEST_NAME = 80
 LONGEST_ID = 255
@@ -44,10 +45,28 @@ def validate(steps: list[dict[str, Any]]) -> None:
             raise ValueError(f"{step['do']} needs {option}, and nothing else.")
         if step["do"] == "map":
             _validate_fields(step["fields"])
+        elif step["do"] == "normalise":
+            _validate_ways(step["fields"])
         else:
             _expression(step[option])
-    if steps[-1]["do"] != "map":
-        raise ValueError("The last step is map: only what it names is kept.")
+    after_map = [step["do"] for step in steps][::-1]
+    while after_map and after_map[0] == "normalise":
+        after_map.pop(0)
+    if after_map[:1] != ["map"]:
+        raise ValueError("The last step is map, but for normalise: only what it names is kept.")
+
+
+def last_map(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The step that says which fields are kept."""
+    return next((step for step in reversed(steps) if step["do"] == "map"), None)
+
+
+def _validate_ways(fields: Any) -> None:
+    if not isinstance(fields, dict) or not 0 < len(fields) <= MOST_FIELDS:
+        raise ValueError(f"fields names up to {MOST_FIELDS} fields and how each is written.")
+    for name, way in fields.items():
+        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or way not in WAYS:
+            raise ValueError(f"A field is written as one of {', '.join(WAYS)}.")
 
 
 def _validate_fields(fields: Any) -> None:
@@ -77,6 +96,9 @@ def _compiled(number: int, step: dict[str, Any]) -> Step:
     if step["do"] == "map":
         fields = {name: _expression(text) for name, text in step["fields"].items()}
         return lambda record: Record(record.id, _mapped(fields, record.data))
+    if step["do"] == "normalise":
+        ways = {name: WAYS[way] for name, way in step["fields"].items()}
+        return lambda record: Record(record.id, _normalised(ways, record.data))
     expression = _expression(step[STEPS[step["do"]]])
     if step["do"] == "dedupe":
         return lambda record: Record(_name(expression.search(record.data, Budget(MOST_OF_ONE)), record.id), record.data)
@@ -95,6 +117,11 @@ def _mapped(fields: dict[str, Expression], data: Any) -> dict[str, Any]:
     found = {name: expression.search(data, budget) for name, expression in fields.items()}
     budget.weigh(found)
     return found
+
+
+def _normalised(ways: dict[str, Callable[[Any], Any]], data: dict[str, Any]) -> dict[str, Any]:
+    """The same fields; one that is not there stays away."""
+    return data | {name: way(data[name]) for name, way in ways.items() if name in data}
 
 
 def _name(found: Any, otherwise: str) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from integrations import record_steps
 from integrations import steps as chain_rules
 from integrations.expressions import Expression
-from integrations.step_kinds import BY_NAME, EXPRESSION, FIELDS, KINDS, LABELS, StepKind, to_begin_with
+from integrations.step_kinds import BY_NAME, EXPRESSION, FIELDS, KINDS, LABELS, WAY_WORDS, WAYS, StepKind, to_begin_with
 from integrations.steps import MAIL
 from integrations.wording import LABELS as LABEL_WORDS
 
@@ -48,23 +48,31 @@ class PairsWidget(forms.Widget):
     """Rows of two inputs, and some empty ones to write on."""
 
     template_name = "integrations/pairs.html"
+    ways: Mapping[str, Any] = {}  # what may stand on the right; empty: an expression
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
         rows = list(value or [])
+        context["widget"]["ways"] = self.ways.items()
         context["widget"]["rows"] = rows + [("", "")] * max(SPARE_ROWS, 3 - len(rows))
         return context
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[tuple[str, str]]:
         many = getattr(data, "getlist", lambda key: data.get(key, []))
         pairs = zip(many(f"{name}-name"), many(f"{name}-at"), strict=False)
-        return [(left.strip(), right.strip()) for left, right in pairs if left.strip() or right.strip()]
+        return [(left.strip(), right.strip()) for left, right in pairs if left.strip() or (right.strip() and not self.ways)]
 
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return f"{name}-name" not in data
 
     def id_for_label(self, id_: str, index: str = "0") -> str:
         return f"{id_}-0"
+
+
+class WaysWidget(PairsWidget):
+    """Rows of a name and a choice."""
+
+    ways = WAY_WORDS
 
 
 class PairsField(forms.Field):
@@ -91,7 +99,19 @@ class PairsField(forms.Field):
             return [_("The name has more than %(n)d characters, or some that cannot be shown.") % {"n": record_steps.LONGEST_NAME}]
         if name in before:
             return [_("“%(name)s” stands here twice.") % {"name": name}]
-        return [fault] if (fault := fault_of(place)) else []
+        return [fault] if (fault := self.fault_of(place)) else []
+
+    def fault_of(self, place: str) -> str:
+        return fault_of(place)
+
+
+class WaysField(PairsField):
+    """Names, and how each is written."""
+
+    widget = WaysWidget
+
+    def fault_of(self, place: str) -> str:
+        return "" if place in WAY_WORDS else _("Choose one of those offered.")
 
 
 class StepForm(forms.Form):
@@ -105,8 +125,9 @@ class StepForm(forms.Form):
             if option.shape == LABELS:
                 boxes = forms.CheckboxSelectMultiple()
                 self.fields[option.name] = forms.MultipleChoiceField(choices=MAIL_LABELS, widget=boxes, required=False, **words)
-            elif option.shape == FIELDS:
-                self.fields[option.name] = PairsField(required=False, **words)
+            elif option.shape in (FIELDS, WAYS):
+                field = PairsField if option.shape == FIELDS else WaysField
+                self.fields[option.name] = field(required=False, **words)
             else:
                 box = forms.TextInput(attrs={"class": "mono console-wide", "spellcheck": "false", "autocomplete": "off"})
                 self.fields[option.name] = ExpressionField(max_length=record_steps.LONGEST_EXPRESSION, widget=box, **words)
@@ -128,7 +149,7 @@ def _initial(kind: StepKind, step: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for option in kind.options:
         value = step.get(option.name)
-        if option.shape == FIELDS:
+        if option.shape in (FIELDS, WAYS):
             value = list(value.items()) if isinstance(value, dict) else value
         elif option.shape == EXPRESSION and not isinstance(value, str):
             value = "" if value is None else str(value)
@@ -175,7 +196,7 @@ class Draft:
         told = [(form.kind, form.told()) for form in self.forms]
         at = int(what) if what.isdecimal() and what.isascii() and int(what) < len(told) else None
         if verb == "add" and (kind := BY_NAME.get((self.chain, what))) and not kind.fixed and len(told) < MOST_STEPS:
-            at = max(len(told) - 1, 0)  # before the last one, which ends the chain
+            at = len(told) if what == "normalise" else max(len(told) - 1, 0)  # the last one ends the chain, but for that
             told.insert(at, (kind, {}))
         elif verb == "remove" and at is not None and self.may_go(at):
             told.pop(at)

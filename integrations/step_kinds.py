@@ -11,7 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from integrations import record_steps
 from integrations.steps import MAIL, RECORDS
 
-EXPRESSION, LABELS, FIELDS = "expression", "labels", "fields"
+EXPRESSION, LABELS, FIELDS, WAYS = "expression", "labels", "fields", "ways"
+WAY_WORDS = {
+    "text": _("one line, without spaces around it"), "lower": _("small letters"), "email": _("e-mail address"),
+    "phone": _("phone number"), "number": _("number"), "date": _("day, as 2026-11-22"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,18 @@ KINDS = (
     ),
     StepKind(
         RECORDS, "map", _("Choose what is kept"),
-        _("Only the fields you name here are kept, each with what is found at its place. This comes last."),
+        _("Only the fields you name here are kept, each with what is found at its place. Nothing but “Write in one way” comes after it."),
         (
             Option(
                 "fields", FIELDS, _("Fields"),
                 _("On the left what you call it, on the right where it is found: JMESPath, such as place.town. Empty rows do not count."),
             ),
         ),
+    ),
+    StepKind(
+        RECORDS, "normalise", _("Write in one way"),
+        _("Sources write the same in many ways; this writes it in one, before or after the choice. What does not fit becomes nothing."),
+        (Option("fields", WAYS, _("Fields"), _("On the left the field, on the right how it is to be written. Empty rows do not count.")),),
     ),
 )  # fmt: skip
 BY_NAME = {(kind.chain, kind.do): kind for kind in KINDS}
@@ -93,6 +102,8 @@ def lines(chain: str, steps: list[dict[str, Any]]) -> list[str]:
             value = step.get(option.name)
             if option.shape == FIELDS:
                 found += [f"    {name} ← {place}" for name, place in sorted((value or {}).items())]
+            elif option.shape == WAYS:
+                found += [f"    {name}: {WAY_WORDS.get(way, way)}" for name, way in sorted((value or {}).items())]
             elif option.shape == LABELS:
                 found += [f"    {LABEL_WORDS.get(label, label)}" for label in sorted(value or [])]
             else:

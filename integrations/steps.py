@@ -39,7 +39,7 @@ Transform = Callable[[Item], KeptItem | Dropped]
 
 def kind_of(steps: list[dict[str, Any]]) -> str:
     """What a chain is for."""
-    return RECORDS if any(step["do"] in ("map", "dedupe") or "when" in step for step in steps) else MAIL
+    return RECORDS if any(step["do"] in ("map", "dedupe", "normalise") or "when" in step for step in steps) else MAIL
 
 
 def validate(steps: Any) -> None:
@@ -53,7 +53,7 @@ def validate(steps: Any) -> None:
     if kind_of(steps) == MAIL:
         _validate_mail(steps)
     elif any(step["do"] not in record_steps.STEPS for step in steps):
-        raise ValueError("A chain is for mail (classify, filter, redact) or for records (filter, dedupe, map).")
+        raise ValueError("A chain is for mail (classify, filter, redact) or for records (filter, dedupe, map, normalise).")
     else:
         record_steps.validate(steps)
 

@@ -114,7 +114,7 @@ def _why(step: dict[str, Any], told: trial.Told) -> str:
 def told_in_words(chain: str, steps: list[dict[str, Any]], one: trial.Trial, title: str, later: str = "") -> Tried:
     rows = []
     for number, (step, told) in enumerate(zip(steps, one.steps, strict=False), 1):
-        output = shown(told.output) if told.do in ("map", "redact") and told.outcome == trial.WENT_ON else ""
+        output = shown(told.output) if told.do in ("map", "redact", "normalise") and told.outcome == trial.WENT_ON else ""
         heading = f"{number}. {BY_NAME[chain, told.do].title}"
         rows.append(Row(heading, OUTCOMES[told.outcome], _why(step, told), output))
     if later:

@@ -18,6 +18,7 @@ from accounts.models import User
 from audit.services import record
 from integrations.items import Kept, KeptRecord, StoreResult
 from integrations.models import DatasetRow, Pipeline, Run
+from integrations.record_steps import last_map
 
 SEEN_TO = timedelta(days=1)  # how exactly: a row that is found every hour is not written every hour
 BATCH = 5_000
@@ -89,8 +90,8 @@ def _data(item: Kept) -> dict[str, Any]:
 
 def columns(pipeline: Pipeline) -> list[str]:
     """What its rows hold: the last step's fields by name, or those of the newest records kept whole; of mail what redaction leaves."""
-    last = pipeline.steps[-1]
-    if last["do"] != "map":
+    last = last_map(pipeline.steps)
+    if last is None:
         return ["received_at", "sender", "subject", "label", "confidence", "company", "role"]
     if list(last["fields"]) != [WHOLE]:
         return sorted(last["fields"])

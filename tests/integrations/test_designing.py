@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
@@ -10,7 +11,8 @@ from django.urls import reverse
 from audit.models import Activity
 from integrations import engine
 from integrations.models import Connection, DatasetRow, Pipeline, Run, Transformation, TransformationVersion
-from integrations.services import configured, definitions, pipelines
+from integrations.normalising import WAYS
+from integrations.services import configured, datasets, definitions, pipelines
 from integrations.step_forms import Draft
 from integrations.step_kinds import lines
 from tests.accounts.people import make_user
@@ -402,3 +404,47 @@ def test_two_who_save_at_once_make_two_versions_and_lose_none(designer):
 def test_without_the_lock_a_version_would_be_lost(designer):
     definitions.save_transformation(Transformation(name="Posts", steps=STEPS), actor=designer)
     assert "lost" in saves_at_once(without_guard=WITHOUT_GUARD)
+
+
+@pytest.mark.parametrize(
+    ("way", "told", "written"),
+    [
+        ("text", "  Léa \n  Roux ", "Léa Roux"), ("text", 5, 5), ("lower", " LYON ", "lyon"), ("lower", None, None),
+        ("email", " Lea@Roux.Example ", "lea@roux.example"), ("email", "lea at roux", None), ("email", 5, None),
+        ("phone", "+33 6 12 34 56 78", "+33612345678"), ("phone", "0033 (6) 12-34-56-78", "+33612345678"), ("phone", "06 12 34", "061234"),
+        ("phone", "12", None), ("phone", True, None), ("number", "1 234,50 €", 1234.5), ("number", "1,234.50", 1234.5),
+        ("number", "1.234", 1234),
+        ("number", "-3", -3), ("number", 4.5, 4.5), ("number", "many", None), ("number", True, None), ("number", "", None),
+        ("number", "1-2", None),
+        ("date", "22/11/2026", "2026-11-22"), ("date", "2026-11-22T09:30:00Z", "2026-11-22"), ("date", "2026-11-22", "2026-11-22"),
+        ("date", "31/02/2026", None), ("date", 5, None), ("date", "soon", None),
+    ],
+)  # fmt: skip
+def test_what_is_written_in_many_ways_is_written_in_one(way, told, written):
+    assert WAYS[way](told) == written
+
+
+def test_normalising_follows_the_choice_of_fields_and_never_adds_one(designer):
+    web, path = staff(designer), url("transformation", "add")
+    more = {"steps": "3", "s2-do": "normalise", "s2-fields-name": ["town", "missing", ""], "s2-fields-at": ["lower", "email", "text"]}
+    sent = EDITOR | FIELDS | more
+    tried = web.post(path, sent | {"act": "try", "record": '{"name": "A", "open": 1, "place": {"town": " LYON"}}'}).context["editor"].tried
+    assert tried[0].kept and json.loads(tried[0].rows[2].output) == {"title": "A", "town": "lyon"}
+    added = web.post(path, EDITOR | FIELDS | {"act": "add", "add": "normalise"})
+    assert [form.kind.do for form in added.context["draft"].forms] == ["filter", "map", "normalise"]
+    assert "How it is written, row 1" in text(added) and "phone number" in text(added)
+    assert "Choose one of those offered" in text(web.post(path, sent | {"act": "save", "s2-fields-at": ["shout", "email", "text"]}))
+    assert web.post(path, sent | {"act": "save"}).status_code == 302
+    row = Transformation.objects.get(name="Posts")
+    assert row.steps[2] == {"do": "normalise", "fields": {"town": "lower", "missing": "email"}}
+    assert "    town: small letters" in lines("records", row.steps)
+    pipeline = Pipeline(transformation=row)
+    assert datasets.columns(pipeline) == ["title", "town"]
+    for bad in (
+        [row.steps[2]],
+        [row.steps[1], STEPS[0]],
+        [*row.steps[:2], row.steps[2] | {"fields": {"a": "shout"}}],
+        [row.steps[2], STEPS[0]],
+    ):
+        with pytest.raises(ValidationError):
+            Transformation(name="Odd", steps=bad).full_clean()
