@@ -107,6 +107,7 @@ PARTS = (
     Part("calendar_events", _("Sessions in calendars"), "studio.CalendarEvent", _by("calendar__connection__owner"), "studio:session_month"),
     Part("pipelines", _("What is read, and when"), "integrations.Pipeline", _by("connection__owner"), "integrations:connections"),
     Part("scans", _("Scans"), "integrations.Run", _by("pipeline__connection__owner"), "integrations:run_list"),
+    Part("steps_saved", _("Versions of steps you saved"), "integrations.TransformationVersion", _by("created_by")),
     Part("dataset_rows", _("Rows of datasets"), "integrations.DatasetRow", _by("owner")),
     Part("source_files", _("Files of records under way"), "integrations.SourceFile", _by("connection__owner"), "integrations:connections"),
     Part(
