@@ -442,6 +442,7 @@ LATE = [
 def run(code: str, **environment: str) -> None:
     (process,) = processes.start(SET_UP + code, **environment)
     assert process.wait(60) == -signal.SIGKILL, process.errors
+    processes.wait_for_the_dead()
 
 
 @pytest.mark.slow
