@@ -313,6 +313,20 @@ def test_http_leads_to_https(nginx: tuple[int, int, Path]) -> None:
 
 
 @pytest.mark.slow
+def test_only_a_table_may_be_large(nginx: tuple[int, int, Path]) -> None:
+    def status(path: str, megabytes: int) -> int:
+        client = http.client.HTTPSConnection("127.0.0.1", nginx[1], context=ssl._create_unverified_context())
+        client.putrequest("POST", path)
+        client.putheader("Content-Length", str(megabytes * 1_000_000))
+        client.endheaders(b"x" * 100_000)  # judged by what it says it will be, and handed on before it has come
+        return client.getresponse().status
+
+    table = "/connections/01a20329-4ecc-7654-8296-587d51d71d1e/file/"
+    assert [status("/connections/", 20), status(f"{table}more", 20), status(table, 120)] == [413, 413, 413]
+    assert status(table, 100) == 501  # the echo behind it knows no POST: it was asked
+
+
+@pytest.mark.slow
 def test_old_tls_is_refused_and_new_tls_spoken(nginx: tuple[int, int, Path]) -> None:
     def connect(version: ssl.TLSVersion) -> str | None:
         context = ssl._create_unverified_context()
