@@ -46,6 +46,13 @@ def test_a_refused_recipient_or_text_does_not_disturb_the_next_mail(schedule, pi
 class WaitsAllTheSame(Quick):
     """Refuses recipients, and then takes a text for nobody."""
 
+    heard = b""
+
+    def data_received(self, data):
+        if self.in_message and b"refused" in self.to:
+            WaitsAllTheSame.heard += data
+        super().data_received(data)
+
     def _answer(self, line):
         answer = super()._answer(line)
         return b"550 no\r\n" if line.startswith(b"RCPT") and b"refused" in line else answer
@@ -77,7 +84,7 @@ def test_a_server_that_waits_for_a_text_without_recipient_gets_none(schedule):
     with quick_server(WaitsAllTheSame) as (taken, port):
         use_server(port)
         assert batch.send_due() == {"failed": 1, "sent": 2}
-    assert arrived(taken) == ["fine", "well"]
+    assert arrived(taken) == ["fine", "well"] and WaitsAllTheSame.heard == b""
 
 
 def test_a_server_that_answers_more_than_it_was_asked_is_called_anew(schedule):
