@@ -117,9 +117,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="delivery",
-            index=models.Index(
-                condition=models.Q(("applied_at", None)), fields=["connection", "id"], name="integrations_delivery_queue"
-            ),
+            index=models.Index(condition=models.Q(("applied_at", None)), fields=["connection", "id"], name="integrations_delivery_queue"),
         ),
         migrations.AddIndex(
             model_name="delivery",
