@@ -128,14 +128,13 @@ def _proposal(user: User) -> dict[str, Any]:
 
 
 def _initial(session: PhotoSession) -> dict[str, Any]:
-    hold = session.hold_expires_at
     same = ("type", "title", "timezone", "place", "address", "notes", "status", "version")
     return {name: getattr(session, name) for name in same} | {
         "day": session.local_start.date(),
         "start": session.local_start.time(),
         "end": session.local_end.time(),
         "photographer": str(session.photographer_id or ""),
-        "hold_until": (hold.astimezone(session.zone) - timedelta(seconds=1)).date() if hold else None,
+        "hold_until": session.held_through,
     }
 
 

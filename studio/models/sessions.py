@@ -1,6 +1,6 @@
 """When and where something is photographed. `Session` is Django's word, so ours is `PhotoSession`."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -136,6 +136,11 @@ class PhotoSession(models.Model):
     @property
     def hold_has_run_out(self) -> bool:
         return self.status == Status.TENTATIVE and self.hold_expires_at is not None and self.hold_expires_at <= now()
+
+    @property
+    def held_through(self) -> date | None:
+        """The last day of its hold there, as somebody named it: its end is the midnight after."""
+        return (self.hold_expires_at.astimezone(self.zone) - timedelta(seconds=1)).date() if self.hold_expires_at else None
 
     @property
     def takes_time(self) -> bool:

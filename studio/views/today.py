@@ -60,10 +60,10 @@ def _differing(user: User, mine: Membership) -> Need | None:
 
 
 def _until(session: PhotoSession, now: datetime) -> str:
-    at = session.hold_expires_at
-    if at is None:
+    at, last = session.hold_expires_at, session.held_through
+    if at is None or last is None:
         return ""
-    words = date_format(at.astimezone(timezone.get_current_timezone()), "SHORT_DATETIME_FORMAT")
+    words = date_format(last, "SHORT_DATE_FORMAT")
     return _("ran out on %(moment)s") % {"moment": words} if at <= now else _("held until %(moment)s") % {"moment": words}
 
 

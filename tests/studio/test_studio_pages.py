@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from accounts.services import studios
 from audit.models import Activity
@@ -219,7 +220,8 @@ def test_a_hold_is_kept_until_the_end_of_its_day_and_what_collides_elsewhere_sta
     web.post(url("session_add", project.pk), form)
     hold = PhotoSession.objects.get()
     assert hold.hold_expires_at.astimezone(hold.zone).date() == until + timedelta(days=1)
-    assert "On hold until" in web.get(url("session_detail", hold.pk)).text
+    said = date_format(until, "DATE_FORMAT")
+    assert f"On hold until {said};" in web.get(url("session_detail", hold.pk)).text  # as it was named, not the midnight after
     past = form | {"hold_until": "2020-01-01", "start": "08:00", "end": "09:00"}
     assert list(web.post(url("session_add", project.pk), past).context["form"].errors) == ["hold_until"]
 
