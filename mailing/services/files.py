@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 LARGEST = 10 * 1024 * 1024  # bytes each
 LARGEST_TOGETHER = 15 * 1024 * 1024
 MOST = 5
+MOST_UNUSED = 40  # that a studio may have lying without an e-mail; they go after an hour
 STORE_ERRORS = (BotoCoreError, ClientError, OSError)
 # by ending: the type it goes out as, and how its bytes begin
 KINDS: dict[str, tuple[str, tuple[bytes, ...]]] = {
@@ -46,7 +47,8 @@ def add_file(
     content_type = _type_of(name, content)
     if len(content) > LARGEST or sum(file.size for file in others) + len(content) > LARGEST_TOGETHER:
         raise NotTaken("size")
-    if len(others) >= MOST:
+    unused = AddedFile.objects.for_organization(organization).lying().filter(email=None)
+    if len(others) >= MOST or unused.count() >= MOST_UNUSED:
         raise NotTaken("count")
     row = AddedFile.objects.create(
         organization=organization, name=name, content_type=content_type, size=len(content), created_by=actor
@@ -73,9 +75,13 @@ def _type_of(name: str, content: bytes) -> str:
 
 
 def waiting_files(organization: Organization | Any, ids: Iterable[UUID], *, owner: User) -> list[AddedFile]:
-    """One's own uploads that no e-mail has yet."""
+    """One's own uploads that no e-mail has yet, as far as one e-mail takes them, whatever a form names."""
     rows = AddedFile.objects.for_organization(organization).lying().filter(email=None, created_by=owner, pk__in=list(ids)[:MOST])
-    return list(rows.order_by("created_at", "pk"))
+    found: list[AddedFile] = []
+    for file in rows.order_by("created_at", "pk"):
+        if sum(one.size for one in found) + file.size <= LARGEST_TOGETHER:
+            found.append(file)
+    return found
 
 
 def attach(files: Iterable[AddedFile], email: ScheduledEmail) -> None:

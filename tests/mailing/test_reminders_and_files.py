@@ -200,6 +200,11 @@ def test_what_is_taken_and_what_is_not(anna, store, settings):
     files.add_file(studio_of(anna), name="a.pdf", content=PDF, beside=(), actor=anna)
     files.remove_ended()
     assert store.names()
+    row = {"organization": studio_of(anna), "name": "b.pdf", "content_type": "application/pdf", "created_by": anna, "size": files.LARGEST}
+    rows = AddedFile.objects.bulk_create([AddedFile(**row) for _ in range(files.MOST_UNUSED - 1)])
+    assert len(files.waiting_files(studio_of(anna), [one.pk for one in rows[:3]], owner=anna)) == 1  # 15 MB, though the form names 30
+    with pytest.raises(files.NotTaken, match="count"):
+        files.add_file(studio_of(anna), name="a.pdf", content=PDF, beside=(), actor=anna)
     AddedFile.objects.update(created_at=timezone.now() - timedelta(hours=2))
     files.remove_ended()
     assert store.names() == []
