@@ -154,7 +154,8 @@ def session_agenda(request: UserRequest) -> HttpResponse:
     }
     if wants_rows(request, "agenda"):
         response = render(request, "studio/_agenda.html", context)
-        response["HX-Push-Url"] = reverse("studio:session_agenda") + (f"?{query(filters)}" if filters else "")
+        if request.headers.get("HX-Trigger") != "agenda":  # which looks again at where it is
+            response["HX-Push-Url"] = reverse("studio:session_agenda") + (f"?{query(filters)}" if filters else "")
         return response
     context["any"] = bool(context["total"]) or own.exists()
     context["calendars"] = statuses(request.user)

@@ -32,7 +32,10 @@ MOST_SPANS = 12
 @require_GET
 def calendar_status(request: UserRequest) -> HttpResponse:
     """How one's calendars do: a fragment of the pages of sessions and connections."""
-    return _status(request, request.GET.get("of", ""))
+    response = _status(request, request.GET.get("of", ""))
+    if "watch" in request.GET:  # after an act: the list beside it shows what has come of it
+        response["HX-Trigger"] = "calendar-read"
+    return response
 
 
 def _status(request: UserRequest, of: str, **context: Any) -> HttpResponse:

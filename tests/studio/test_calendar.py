@@ -404,7 +404,8 @@ def test_trouble_is_said_in_plain_words_waited_for_and_got_over(web, sandbox, an
     assert "Last read" in web.get(reverse("studio:calendar_status"), {"of": connection_id}).content.decode()
     assert "Last read" not in web.get(reverse("studio:calendar_status"), {"of": calendar.pk}).content.decode()
     again = web.post(reverse("studio:calendar_read", args=[calendar.pk]), {"of": connection_id}, HTTP_HX_REQUEST="true").content.decode()
-    assert "load delay:2s" in again and "Last read" in again
+    assert "load delay:2s" in again and "watch=1" in again and "Last read" in again
+    assert web.get(reverse("studio:calendar_status"), {"of": "", "watch": "1"})["HX-Trigger"] == "calendar-read"
 
 
 def test_a_withdrawn_grant_waits_for_its_owner_and_loses_nothing(web, sandbox, anna, project, calendar, connected, commits):

@@ -71,7 +71,13 @@ def test_connect_plan_move_there_and_see_it_moved_here(page, axe, live_server, l
     event.get_by_label("Day").fill("2027-06-13")
     event.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Sun 13 Jun 2027, 14:00–16:00")).to_be_visible()
+    page.goto(live_server.url + "/sessions/?month=2027-06")
+    on = 'td:has(time[datetime="2027-06-{}"]) a.calendar-event'
+    expect(page.locator(on.format(12))).to_be_visible()
     work()
+    page.get_by_role("button", name="Read now").click()
+    expect(page.locator(on.format(13))).to_be_visible()
+    expect(page.locator(on.format(12))).to_have_count(0)
     page.goto(session_url)
     expect(page.get_by_role("heading", name=re.compile("Sunday.*June 13, 2027"))).to_be_visible()
     page.goto(live_server.url + reverse("studio:project_detail", args=[project.pk]))
