@@ -9,6 +9,7 @@ from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from documents.models import Contract, Invoice, Quote
@@ -54,8 +55,10 @@ class Sender:
 
 
 def load(ids: Sequence[UUID]) -> list[ScheduledEmail]:
-    rows = ScheduledEmail.objects.filter(pk__in=among(ids)).select_related("contact").only(*READ).prefetch_related(*SHARED)
-    return sorted(rows, key=lambda row: row.due_at)
+    found = ScheduledEmail.objects.filter(pk__in=among(ids)).select_related("contact").only(*READ)
+    rows = sorted(found, key=lambda row: row.due_at)
+    prefetch_related_objects(rows, *(path for path in SHARED if any(getattr(row, f"{path.partition('__')[0]}_id") for row in rows)))
+    return rows
 
 
 class Preparation:

@@ -8,14 +8,17 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from aaperture.lib.uuid7 import uuid7
 from audit.models import Activity
 from documents.models import Quote
 from documents.services import invoices, payments, quotes
+from mailing.mime import as_bytes
 from mailing.models import ScheduledEmail
 from mailing.sending import batch, claims, marks, smtp
+from mailing.sending.preparing import Preparation, load
 from mailing.sending.smtp import run_apart
 from mailing.services import emails, free_text, templates
 from tests.accounts.people import make_user
@@ -135,6 +138,21 @@ def test_what_was_being_sent_when_its_sender_was_lost_is_in_doubt(anna, server):
     with marks.Marks(claim) as sender:  # the lost one comes back and says it sent it
         sender.ended(marks.Outcome(row, "sent"))
     assert status_of("lost") == "unknown"
+
+
+def test_a_batch_of_more_mails_reads_no_more_often(anna):
+    def reads():
+        ids = claims.claim_due(uuid7())
+        with CaptureQueriesContext(connection) as queries:
+            preparation = Preparation(load(ids))
+            for row in preparation.emails:
+                assert b"Subject: " in as_bytes(preparation.mail(row))
+        return len(ids), len(queries)
+
+    schedule(anna, ["one", "two"])
+    few = reads()
+    schedule(make_user(name="Ben"), [f"client{n}" for n in range(12)])
+    assert reads() == (12, few[1]) and few[0] == 2
 
 
 def test_a_lapsed_claim_is_due_again_and_its_holder_sends_nothing(anna, server):
