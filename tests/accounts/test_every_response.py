@@ -28,6 +28,7 @@ OPEN = {
     "socialaccount_login_cancelled", "socialaccount_login_error", "socialaccount_signup", "openid_login", "openid_callback", "google_login",
     "site:privacy", "site:terms", "site:security", "site:security_txt", "health_live", "health_ready", "set_language", "admin:login",
     "csp_report", "metrics", "docs", "schema", "invitation", "invitation_open", "invitation_decline", "billing:stripe_webhook",
+    "integrations:hook",
     "documents:client_open", "documents:client", "documents:client_pdf", "documents:client_accept", "documents:client_decline",
 }  # fmt: skip
 
