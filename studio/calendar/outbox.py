@@ -15,7 +15,11 @@ from studio.models import CalendarEvent, PhotoSession, Project, SessionCalendar
 
 def want(session: PhotoSession) -> None:
     """The session has changed: it is to be written anew wherever it stands, and into its photographer's calendar."""
-    session.calendar_events.update(wanted=F("wanted") + 1, due_at=timezone.now())
+    rows = session.calendar_events
+    if rows.update(wanted=F("wanted") + 1, due_at=timezone.now()):
+        is_over = session.status == PhotoSession.Status.CANCELLED
+        leaving = rows if is_over else rows.exclude(calendar__connection__owner=session.photographer_id)
+        leaving.exclude(conflict="").update(conflict="", theirs={})  # what goes from there leaves nothing to choose
     if session.photographer_id is not None:
         calendars = SessionCalendar.objects.of(session.photographer_id).exclude(connection__status=Connection.Status.REVOKED)
         _add([(calendar_id, session) for calendar_id in calendars.values_list("pk", flat=True)])

@@ -361,6 +361,21 @@ def test_changed_here_and_deleted_there_is_a_choice(web, sandbox, anna, project,
     assert session.status == status and len(events(sandbox)) == there_are
 
 
+def test_what_leaves_the_calendar_leaves_nothing_to_choose(sandbox, anna, project, calendar):
+    cancelled, passed_on = make_session(project, anna), make_session(project, anna, at=DAY + 5 * HOUR)
+    sync(calendar)
+    for event in events(sandbox):
+        there(sandbox, "PATCH", event["id"], moved(event, 24))
+    for session in (cancelled, passed_on):
+        sessions.change_session(session, fields={"title": "Noces"}, actor=anna)
+    sync(calendar)
+    assert CalendarEvent.objects.filter(conflict="changed").count() == len(events(sandbox)) == 2
+    sessions.move_session(cancelled, to="cancelled", actor=anna)
+    sessions.change_session(passed_on, fields={"photographer": make_user(name="Ben")}, actor=anna)
+    sync(calendar)
+    assert events(sandbox) == [] and not CalendarEvent.objects.exists()
+
+
 def test_a_change_there_that_comes_between_reading_and_writing_is_seen_by_its_etag(sandbox, anna, project, calendar, monkeypatch):
     session = make_session(project, anna)
     sync(calendar)
