@@ -12,8 +12,10 @@ from django.utils import timezone
 
 from accounts.models import Consent, Membership
 from audit.models import Activity
+from integrations.grant_kinds import CALENDAR
 from integrations.models import Connection, Pipeline, Transformation
 from operations.privacy.own_data import PARTS, records
+from operations.services import erasures
 from studio.calendar import syncing
 from studio.models import CalendarEvent, PhotoSession, SessionCalendar, TimelineEntry
 from studio.services import sessions
@@ -132,7 +134,9 @@ def test_mailbox_and_calendar_come_and_go_by_themselves(web, sandbox, anna, cale
 
 def test_the_seeds_scopes_are_enough_too(sandbox, anna, connected, project):
     calendar = connected()
-    Connection.objects.update(granted_scopes=["openid", "email", SCOPE, SCOPE + ".events.owned"])
+    seeds = ("openid", "email", SCOPE, SCOPE + ".events.owned")
+    assert CALENDAR.is_enough(seeds) and not CALENDAR.is_enough((SCOPE + ".events.owned", SCOPE + ".freebusy"))
+    Connection.objects.update(granted_scopes=list(seeds))
     assert sync(calendar) and len(calendars(sandbox)) == 1
 
 
@@ -280,6 +284,10 @@ def test_a_forgotten_position_is_read_anew_and_finds_what_happened_meanwhile(san
     assert kept.starts_at == DAY + HOUR and gone.status == "cancelled"
     calendar.refresh_from_db()
     assert calendar.sync_token and calendar.fault == ""
+    asked = [
+        one["query"] for one in sandbox.control("GET", "/requests?api=calendar.events.list")["requests"] if "syncToken" not in one["query"]
+    ]
+    assert asked and all("timeMin" in query for query in asked), "what is long past is not read anew"
 
 
 def test_strangers_events_change_nothing_and_a_whole_day_is_one_of_the_place(sandbox, anna, project, calendar):
@@ -423,6 +431,16 @@ def test_trouble_is_said_in_plain_words_waited_for_and_got_over(web, sandbox, an
     assert web.get(reverse("studio:calendar_status"), {"of": "", "watch": "1"})["HX-Trigger"] == "calendar-read"
 
 
+def test_google_is_left_alone_for_as_long_as_it_asks(web, sandbox, anna, project, calendar):
+    make_session(project, anna)
+    sandbox.control("POST", "/faults", {"status": 429, "path": "/calendar/", "retry_after": 600, "count": 1})
+    assert not sync(calendar)
+    calendar.refresh_from_db()
+    assert calendar.resume_at > timezone.now() + timedelta(seconds=590)
+    web.post(reverse("studio:calendar_read", args=[calendar.pk]))
+    assert not syncing.sync(calendar.pk), "nor does somebody's asking change that"
+
+
 def test_a_withdrawn_grant_waits_for_its_owner_and_loses_nothing(web, sandbox, anna, project, calendar, connected, commits):
     sandbox.control("POST", "/tokens/revoke", {})
     make_session(project, anna)
@@ -463,6 +481,8 @@ def test_a_deleted_calendar_ends_no_session_and_is_made_again_when_asked(web, sa
 
 def test_an_end_that_nobody_heard_of_asks_where_we_may_not_look(web, sandbox, anna, connected):
     calendar = connected(scopes=[SCOPE + ".app.created"])
+    day = {"day": "2027-06-12", "timezone": "Europe/Paris", "photographer": str(anna.pk)}
+    assert reverse("studio:session_busy") not in web.get(reverse("studio:session_that_day"), day).content.decode()
     SessionCalendar.objects.update(making_since=timezone.now())
     assert not sync(calendar) and calendars(sandbox) == []
     page = web.get(reverse("studio:calendar_status")).content.decode()
@@ -506,6 +526,15 @@ def test_it_is_in_ones_copy_ends_with_the_agreement_and_goes_with_the_account(we
     assert requests_to(sandbox, "oauth.revoke") == 1 and not sync(calendar)
     anna.delete()
     assert not SessionCalendar.objects.exists() and not CalendarEvent.objects.exists() and not Connection.objects.exists()
+
+
+def test_closing_an_account_ends_both_grants_of_it_and_withdraws_them_once(web, sandbox, anna, calendar):
+    decide(sandbox, web)
+    for connection in Connection.objects.all():
+        erasures._end_connection(connection, anna)
+    assert set(Connection.objects.values_list("status", "renewable")) == {("revoked", False)}
+    assert not any(row.access_token or row.refresh_token for row in Connection.objects.all())
+    assert requests_to(sandbox, "oauth.revoke") == 1 and not sync(calendar)
 
 
 def test_its_owner_may_test_it_staff_see_its_state_and_no_pipeline_reads_it(sandbox, anna, calendar):
