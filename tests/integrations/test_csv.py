@@ -15,6 +15,7 @@ from integrations.csv_table import BadTable, Sniffer, Table
 from integrations.engine.ledger import Ledger
 from integrations.models import Pipeline, Run, RunEvent, SourceFile, SourcePiece, Transformation
 from integrations.services import arrivals, configured, connections, datasets, pipelines, uploads
+from tests import processes
 from tests.accounts.people import make_user
 
 CANARY = "Zanzibar-Quokka"
@@ -247,3 +248,37 @@ def test_uploading_in_the_browser(source, designer, monkeypatch):
     done = send(rows(2))
     assert done.status_code == 302 and SourceFile.objects.get().uploaded_by == designer
     assert finish(Run.objects.get()).counts["created"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_killed_loses_no_row_and_doubles_none():
+    designer = make_user(role="designer")
+    source = configured.add("csv_upload", "Posts", {"id": "id"}, actor=designer)
+    pipeline = pipeline_over(source)
+    (run,) = bring(source, rows(300), designer, piece=100_000)
+    (worker,) = processes.start("""
+from integrations import engine
+from integrations.connectors import csv_upload
+from integrations.engine.ledger import Ledger
+csv_upload.BATCH, commit = 10, Ledger.commit
+
+def slowly(self, page):
+    commit(self, page)
+    print("stored", flush=True)
+    time.sleep(0.05)
+
+Ledger.commit = slowly
+engine.execute(os.environ["RUN"])
+""", RUN=str(run.pk))  # fmt: skip
+    for _ in range(5):
+        assert worker.stdout.readline() == "stored\n"
+    worker.kill()
+    worker.wait()
+    stored = pipeline.rows.count()
+    assert 50 <= stored < 300 and SourceFile.objects.count() == 1
+    Run.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=5))
+    pipelines.reap_lost()
+    again = finish(pipeline.runs.live().get())
+    assert again.counts["read"] + Run.objects.get(pk=run.pk).counts["read"] == 300 and again.counts["duplicates"] == 0
+    assert sorted(map(int, pipeline.rows.values_list("item_id", flat=True))) == list(range(300)) and not SourceFile.objects.exists()

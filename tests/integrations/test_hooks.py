@@ -189,7 +189,10 @@ def test_the_same_delivery_at_the_same_instant_is_stored_once():
     hook = configured.add("inbound_webhook", "Site", {}, actor=make_user(role="designer"))
     pipeline_over(hook)
     body, stamp = b'{"id": 1}', str(int(time.time()))
-    code = """from integrations.services import deliveries
+    code = """
+from django.core.cache import caches
+from integrations.services import deliveries
+caches["limits"].get = lambda _name: None  # all of them looked before any had stored
 try:
     deliveries.receive(os.environ["HOOK"], body=os.environ["BODY"].encode(), timestamp=os.environ["STAMP"], signature=os.environ["SIGNED"])
     print("stored")
