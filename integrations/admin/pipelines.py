@@ -19,6 +19,7 @@ from aaperture.lib.console import ConsoleModelAdmin, console
 from aaperture.lib.csv_safe import csv_response
 from integrations.admin.columns import operator, status_badge
 from integrations.admin.pipeline_form import ConnectionField, PersonField, PipelineForm, asked_for, recipients, told, versions
+from integrations.connectors import CONNECTORS
 from integrations.models import Connection, Pipeline
 from integrations.schedule import next_after
 from integrations.services import datasets, definitions
@@ -80,7 +81,8 @@ class PipelineAdmin(ConsoleModelAdmin):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "connection":
-            kwargs |= {"queryset": Connection.objects.without_secrets().filter(owner=None).order_by("name"), "form_class": ConnectionField}
+            readable = Connection.objects.without_secrets().filter(owner=None, provider__in=CONNECTORS).order_by("name")
+            kwargs |= {"queryset": readable, "form_class": ConnectionField}
         elif db_field.name == "pinned":
             kwargs |= {"queryset": versions(), "empty_label": _("Always the newest")}
         elif db_field.name == "recipient":

@@ -23,6 +23,7 @@ from accounts.api.users import actor_of
 from accounts.models import User
 from integrations.api import scope
 from integrations.api.runs import RunSerializer, run_row
+from integrations.connectors import CONNECTORS
 from integrations.errors import IntegrationError, NotConnected
 from integrations.models import Connection, Pipeline, Run, Transformation, TransformationVersion, validate_schedule
 from integrations.schedule import next_after
@@ -94,7 +95,7 @@ class NewPipeline(Definition):
     for_me = serializers.BooleanField(required=False, help_text="What it keeps goes to your own board or contacts.")
 
     def validate_connection(self, value: UUID) -> Connection:
-        found = Connection.objects.filter(pk=value, owner=None).first()
+        found = Connection.objects.filter(pk=value, owner=None, provider__in=CONNECTORS).first()
         if found is None:
             raise serializers.ValidationError("The instance has no such connection.")
         return found
