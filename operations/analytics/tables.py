@@ -109,7 +109,9 @@ def _adoption() -> Table:
     steps = [
         (_("Account"), people.count()), (_("Connected"), connected), (_("Opportunity"), with_opportunities), (_("Project"), with_projects),
     ]  # fmt: skip
-    found: Counted = [(words, words, n, n) for words, n in steps]
+    everybody = steps[0][1]
+    # those who have not come so far are few people too
+    found: Counted = [(words, words, n, min(n, everybody - n) if 0 < n < everybody else n) for words, n in steps]
     description = _("How many people have an account, a working connection, an opportunity, a project in their studio.")
     return Table("adoption", _("How far people come"), description, (_("Step"), _("People")), told(found), upright=False)
 

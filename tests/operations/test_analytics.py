@@ -69,6 +69,16 @@ def test_what_few_people_have_much_of_is_not_told_either():
     assert {cell.name: cell.value for table in tables() if table.key == "kinds" for cell in table.cells}["Tender"] == 58
 
 
+def test_the_few_who_have_not_come_so_far_are_not_told_either():
+    crowd(12)
+    make_user()
+    steps = {cell.name: cell.value for table in tables() if table.key == "adoption" for cell in table.cells}
+    assert steps == {"Account": None, "Connected": 0, "Opportunity": None, "Project": 0}
+    Opportunity.objects.filter(owner__in=User.objects.filter(email__startswith="canary")[:6]).delete()
+    steps = {cell.name: cell.value for table in tables() if table.key == "adoption" for cell in table.cells}
+    assert steps == {"Account": 13, "Connected": 0, "Opportunity": 6, "Project": 0}
+
+
 def test_the_page_and_its_files_name_nobody():
     people = crowd()
     User.objects.filter(pk=people[0].pk).update(objections=[Objection.STATISTICS])
