@@ -31,8 +31,10 @@ class DatasetRow(models.Model):
     """One thing that a pipeline with the destination `dataset` keeps for its owner, a person or the instance."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="rows")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")  # the connection's
+    pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="rows", db_index=False)  # others begin with it
+    owner = models.ForeignKey(  # the connection's
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     item_id = models.CharField(max_length=255)
     data = models.JSONField(default=dict)
     stored_at = models.DateTimeField(default=timezone.now, editable=False)
