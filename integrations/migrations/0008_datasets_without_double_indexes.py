@@ -12,6 +12,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RemoveIndex(model_name="delivery", name="integrations_delivery_queue"),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("applied_at", None)),
+                fields=["connection", "received_at", "id"],
+                name="integrations_delivery_queue",
+            ),
+        ),
         migrations.AlterField(
             model_name="datasetrow",
             name="owner",

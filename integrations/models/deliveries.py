@@ -25,7 +25,7 @@ class DeliveryQuerySet(models.QuerySet):
     def waiting_for(self, pipeline: Pipeline) -> Self:
         """In the order of arrival; what came before any pipeline was there is taken in by the first that comes."""
         its = Q(pipeline_id=pipeline.pk) | Q(pipeline_id=None)
-        return self.waiting().filter(its, connection_id=pipeline.connection_id).order_by("id")
+        return self.waiting().filter(its, connection_id=pipeline.connection_id).order_by("received_at", "id")
 
     def to_remove(self, now: datetime) -> Self:
         return self.filter(Q(applied_at__lt=now - REMEMBERED) | Q(applied_at=None, received_at__lt=now - WAITS))
@@ -54,7 +54,7 @@ class Delivery(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["connection", "id"], condition=Q(applied_at=None), name="integrations_delivery_queue"),
+            models.Index(fields=["connection", "received_at", "id"], condition=Q(applied_at=None), name="integrations_delivery_queue"),
             models.Index(fields=["received_at"], name="integrations_delivery_age"),
         ]
 

@@ -15,7 +15,7 @@ from integrations.connectors import CONNECTORS, RecordConnector
 from integrations.errors import NotConnected, OAuthUnavailable, ProviderError, Unauthorized
 from integrations.grant_kinds import KINDS
 from integrations.models import Connection, Run
-from integrations.services import calendars, configured, deliveries, opening, tokens, uploads
+from integrations.services import calendars, configured, opening, tokens
 
 
 class AlreadyPending(Exception):
@@ -71,8 +71,6 @@ def _forget(connection: Connection, *, actor: User, request: HttpRequest | None,
         status=Run.Status.CANCELLED, stop_reason="disconnected", lease=None, finished_at=now
     )
     row.pipelines.update(next_run_at=None)
-    uploads.forget(row)
-    deliveries.forget(row)
     others = Connection.objects.filter(owner=row.owner_id, provider=row.provider).exclude(status=Connection.Status.REVOKED)
     if row.owner_id and not others.exclude(pk=row.pk).exists():  # one consent covers every mailbox of a person
         purpose = KINDS[row.provider].purpose if row.provider in KINDS else ""

@@ -9,7 +9,7 @@ import hmac
 import re
 import secrets
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -123,14 +124,19 @@ class HeldInbox:
 
     def __init__(self, connection: Connection, pipeline: Pipeline | None) -> None:
         self._connection = connection
+        self._places: dict[str, tuple[datetime, UUID]] = {}
         self._rows = Delivery.objects.waiting_for(pipeline) if pipeline else Delivery.objects.waiting().filter(connection=connection)
 
     def take(self, after: str, most: int) -> list[tuple[str, str]]:
-        rows = self._rows.filter(id__gt=UUID(after)) if after else self._rows
+        rows = self._rows
+        if after and (place := self._places.get(after)):
+            received_at, pk = place
+            rows = rows.filter(Q(received_at__gt=received_at) | Q(received_at=received_at, id__gt=pk))
         found = []
-        for row in rows.order_by("id")[:most]:
+        for row in rows.order_by("received_at", "id")[:most]:
             row.connection = self._connection  # whose key opens it: not asked for with each
             found.append((str(row.pk), row.body or ""))
+            self._places = {str(row.pk): (row.received_at, row.pk)}  # of the last one only
         return found
 
     def settle(self, names: list[str]) -> None:
@@ -172,11 +178,6 @@ def _require(row: Connection, actor: User) -> None:
 def address_of(connection: Connection) -> str:
     """Where others deliver to."""
     return settings.PUBLIC_URL.rstrip("/") + reverse("integrations:hook", args=[connection.pk])
-
-
-def forget(connection: Connection) -> None:
-    """The connection ends: nothing that was delivered and not taken in stays."""
-    Delivery.objects.filter(connection=connection).delete()
 
 
 def sweep() -> int:

@@ -116,11 +116,14 @@ def mark_needs_reauth(connection: Connection, *, code: str) -> None:
 
 
 def forget_tokens(row: Connection, *, status: str, code: str = "") -> None:
-    """Delete both tokens, and the secret, of a locked row and say why."""
+    """Delete both tokens, and the secret, of a locked row and say why; of one that ends, also what was brought and not read yet."""
     row.access_token = row.refresh_token = row.secret = None
     row.renewable, row.expires_at = False, None
     row.status, row.error_code = status, code
     row.save(update_fields=["access_token", "refresh_token", "secret", "renewable", "expires_at", "status", "error_code"])
+    if status == Connection.Status.REVOKED:
+        row.files.all().delete()
+        row.deliveries.all().delete()
 
 
 def _tell(owner: User, row: Connection) -> None:

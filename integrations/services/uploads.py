@@ -149,11 +149,6 @@ def held(connection: Connection, pipeline: Pipeline | None) -> HeldUpload | None
     return HeldUpload(row, pipeline) if row else None
 
 
-def forget(connection: Connection) -> None:
-    """The connection ends: nothing that was brought for it stays."""
-    SourceFile.objects.filter(connection=connection).delete()
-
-
 def sweep() -> int:
     """Delete what never arrived whole, or lies longer than a day; how many."""
     return SourceFile.objects.abandoned(timezone.now()).delete()[1].get("integrations.SourceFile", 0)
