@@ -353,6 +353,7 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = ENVIRONMENT == "test"
+FILE_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20  # bytes: more than any file a form takes, so that none touches a disk unsealed
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 

@@ -66,6 +66,9 @@ class ScheduledEmailQuerySet(OwnedQuerySet):
         """Whose sender was lost between the beginning of DATA and the answer."""
         return self.filter(status=Status.SENDING, claimed_until__lt=now)
 
+    def went_wrong(self) -> Self:
+        return self.filter(status__in=[Status.FAILED, Status.UNKNOWN])
+
     def waiting(self) -> Self:
         return self.filter(status__in=(Status.SCHEDULED, Status.HELD))
 
@@ -134,6 +137,7 @@ class ScheduledEmail(models.Model):
             models.Index(fields=["due_at"], condition=Q(status="scheduled"), name="mailing_due"),
             models.Index(fields=["claimed_until"], condition=Q(status="sending"), name="mailing_sending"),
             models.Index(fields=["sent_at"], condition=Q(status="sent", settled_at=None), name="mailing_unsettled"),
+            models.Index(fields=["send_at"], condition=Q(status__in=["failed", "unknown"]), name="mailing_went_wrong"),
             models.Index(fields=["organization", "-send_at", "-id"], name="mailing_list"),
         ]
 

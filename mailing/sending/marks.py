@@ -31,9 +31,10 @@ BEGIN = (
     " AND claimed_until > now() RETURNING e.id"
 )
 SENT = (
-    "UPDATE mailing_scheduledemail e SET status = 'sent', sent_at = now(), error = '', error_reply = '', claim = NULL, subject = v.subject"
+    "UPDATE mailing_scheduledemail e SET status = 'sent', sent_at = now(), error = '', error_reply = '', claim = NULL,"
+    " subject = CASE recipient WHEN '' THEN '' ELSE v.subject END"  # empty: its contact was deleted while it was on its way
     " FROM unnest(%s::uuid[], %s::text[]) AS v(id, subject) WHERE e.id = v.id AND status IS NOT DISTINCT FROM 'sending' AND claim = %s"
-    " RETURNING e.id"
+    " RETURNING e.id, e.subject"
 )
 
 
@@ -115,7 +116,9 @@ class Marks:
         with transaction.atomic():
             with connection.wrap_database_errors, connection.connection.pipeline():
                 ended, begun = self._sent(sent), self._begin([one.email_id for one in asked])
-            done, granted = ({pk for (pk,) in rows} for rows in (ended, begun))
+            done, granted = dict(ended), {pk for (pk,) in begun}
+            for one in sent:
+                one.email.subject = done.get(one.email.pk, "")
             self._tell(Status.SENT, [one for one in sent if one.email.pk in done])
             for status, some in by_status.items():
                 self._tell(status, [one for one in some if self._other(one)])
@@ -124,7 +127,7 @@ class Marks:
     def _begin(self, ids: list[UUID]) -> Iterable[tuple[UUID]]:
         return _written(BEGIN, SENDING.total_seconds(), _array(ids), self.claim) if ids and not self.failure else ()
 
-    def _sent(self, outcomes: Sequence[Outcome]) -> Iterable[tuple[UUID]]:
+    def _sent(self, outcomes: Sequence[Outcome]) -> Iterable[tuple[UUID, str]]:
         emails = [one.email for one in outcomes]
         return _written(SENT, _array(one.pk for one in emails), _array(one.subject for one in emails), self.claim) if emails else ()
 
@@ -170,7 +173,7 @@ def _array(values: Iterable[UUID | str]) -> str:
     return "{" + ",".join('"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values) + "}"
 
 
-def _written(statement: str, *values: Any) -> Iterable[tuple[UUID]]:
+def _written(statement: str, *values: Any) -> Iterable[Any]:
     """The keys of the rows that it changes. Prepared once for the hundreds of rounds of a run, which Django's cursors would not."""
     raw = connection.connection
     raw.prepare_threshold = raw.prepare_threshold or 5

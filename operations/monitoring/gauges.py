@@ -111,6 +111,16 @@ GAUGES = {gauge.name: gauge for gauge in (
         "emails_left_behind", Group.MAIL, _("E-mails whose sender was lost"), C, warn=1,
         advice=_("The next tick marks them “in doubt”, and their studio decides. If the number stays, the clock or the workers are gone."),
     ),
+    Gauge(
+        "emails_in_doubt", Group.MAIL, _("E-mails in doubt"), C, warn=1,
+        page="mailing_scheduledemail_changelist?status__exact=unknown",
+        advice=_("The line broke before the mail server had answered. Their studios decide; you can too, by the Message-ID."),
+    ),
+    Gauge(
+        "emails_failed_last_day", Group.MAIL, _("E-mails of the last day that failed"), C, warn=10,
+        page="mailing_scheduledemail_changelist?status__exact=failed",
+        advice=_("One reason for all points at the mail server or its password, many at single addresses."),
+    ),
     Gauge("alert_mails_waiting", Group.MAIL, _("Alert mails waiting"), C),
     Gauge(
         "alert_mail_oldest_seconds", Group.MAIL, _("Oldest alert mail waits"), S, warn=5 * MINUTE, bad=30 * MINUTE,

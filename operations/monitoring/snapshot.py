@@ -20,7 +20,19 @@ MEASURES: dict[Group, tuple[tuple[Measure, tuple[str, ...]], ...]] = {
     Group.WORK: ((work.queues, ("work_waiting", "work_oldest_seconds")), (processes.broker, ("broker_messages",))),
     Group.PROCESSES: ((processes.processes, ("workers_alive", "clock_silent_seconds")),),
     Group.RUNS: ((work.runs, ("runs_running", "runs_lost", "runs_failed_last_hour", "connections_failing")),),
-    Group.MAIL: ((work.mail, ("emails_left_behind", "alert_mails_waiting", "alert_mail_oldest_seconds", "alert_mails_unknown")),),
+    Group.MAIL: (
+        (
+            work.mail,
+            (
+                "emails_left_behind",
+                "emails_in_doubt",
+                "emails_failed_last_day",
+                "alert_mails_waiting",
+                "alert_mail_oldest_seconds",
+                "alert_mails_unknown",
+            ),
+        ),
+    ),
     Group.TRUST: (
         (work.alerts, ("alerts_open", "alerts_severe_open")),
         (trust.secrets, ("secrets_overdue", "secret_oldest_seconds")),

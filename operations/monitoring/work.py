@@ -17,7 +17,7 @@ from operations.monitoring.gauges import Reading, reading
 from studio.models import CalendarEvent
 from vault.models import KeyRotation
 
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 class Queue(NamedTuple):
@@ -81,6 +81,12 @@ def runs(now: datetime) -> Iterator[Reading]:
 def mail(now: datetime) -> Iterator[Reading]:
     """Alerts' mail, and studios' mail whose sender was lost; other account mail goes out within the request that causes it."""
     yield reading("emails_left_behind", ScheduledEmail.objects.left_behind(now).count())
+    failed = Q(status=ScheduledEmail.Status.FAILED, send_at__gte=now - DAY)
+    wrong = ScheduledEmail.objects.went_wrong().aggregate(
+        doubtful=Count("pk", filter=Q(status=ScheduledEmail.Status.UNKNOWN)), failed=Count("pk", filter=failed)
+    )
+    yield reading("emails_in_doubt", wrong["doubtful"])
+    yield reading("emails_failed_last_day", wrong["failed"])
     state = SecurityAlert.Mail
     waiting = Q(mail__in=[state.DUE, state.SENDING])
     told = SecurityAlert.objects.filter(waiting | Q(mail=state.UNKNOWN)).aggregate(

@@ -129,6 +129,7 @@ def test_what_is_kept_would_be_found(look, store, caplog):
     store.write("aaperture/tmp/x", CANARY.encode())
     Redis.from_url(settings.REDIS_URL, db=0).lpush("made-by-this-test", CANARY)
     file = Path(settings.STATE) / "made-by-this-test"
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(BY_HAND)
     logging.getLogger("mailing").warning(BY_HAND)
     try:

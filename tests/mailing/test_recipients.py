@@ -1,10 +1,11 @@
 """To whom a mail goes when its contact changes, and what is left of a contact who was deleted."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from mailing.models import AddedFile, ScheduledEmail
@@ -42,6 +43,35 @@ def test_a_corrected_address_is_where_the_mail_goes(settings):
     assert set(ScheduledEmail.objects.values_list("status", "recipient")) == {
         (Status.SENT, "claire@faure.example"), (Status.SENT, "new@faure.example"),
     }  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_deleted_while_a_mail_is_on_its_way_is_not_written_back():
+    anna = make_user(name="Anna")
+    studio = studio_of(anna)
+    contact = make_contact(studio, given_name="Zénobie", family_name="Quartz", email="zenobie@quartz.example")
+    project = make_project(studio, title="Mariage en juin")
+    template = make_template(studio, anna)
+    [row] = emails.schedule_emails(studio, template=template, targets=[contact], actor=anna)
+    ScheduledEmail.objects.update(project=project)
+    with mail_server() as (told, port):
+        use_server(port)
+        told.while_sending = in_another_thread(lambda: contacts.delete_contact(contact, actor=anna))
+        send_due_emails()
+        assert [to for to, _message in told.taken] == ["zenobie@quartz.example"]
+    row.refresh_from_db()
+    assert row.status == Status.SENT and "quartz" not in everything_kept()
+
+
+def in_another_thread(act):
+    """The server has none for the database."""
+
+    def run() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(act).result(20)
+            pool.submit(connections.close_all).result()
+
+    return run
 
 
 @pytest.mark.django_db

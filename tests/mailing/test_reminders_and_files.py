@@ -159,6 +159,13 @@ def test_an_added_file_is_seen_by_a_signed_address_sent_and_removed(anna, server
     assert store.names() == []
 
 
+def test_a_file_on_its_way_touches_no_disk(anna, store, settings):
+    settings.FILE_UPLOAD_TEMP_DIR = "/nowhere"
+    [contact] = contacts_named(studio_of(anna), ["client"])
+    assert "plan.pdf" in upload(browser_of(anna), contact, content=PDF.ljust(9 * 2**20)).text
+    assert AddedFile.objects.get().size == 9 * 2**20
+
+
 @in_threads
 def test_files_that_cannot_be_read_wait_and_those_that_are_gone_say_so(anna, server, store):
     [one, two] = contacts_named(studio_of(anna), ["one", "two"])

@@ -67,6 +67,9 @@ def trouble() -> None:
     ScheduledEmail.objects.create(**email, due_at=now - timedelta(minutes=20), message_id="<1@example.test>")
     lost = {"status": "sending", "claimed_until": now - timedelta(minutes=1)}
     ScheduledEmail.objects.create(**email, **lost, due_at=now, message_id="<2@example.test>")
+    ScheduledEmail.objects.create(**email, status="unknown", due_at=now, message_id="<3@example.test>")
+    for number in range(10):
+        ScheduledEmail.objects.create(**email, status="failed", due_at=now, message_id=f"<failed{number}@example.test>")
     alerts.report("secrets_overdue", severity=Severity.HIGH)
     record("settings.changed")
     Run.objects.bulk_create(Run(pipeline=run.pipeline, status="failed", queued_at=now - timedelta(minutes=n)) for n in range(6))
@@ -82,13 +85,13 @@ def test_what_is_wrong_is_measured_and_judged():
     told, judged = readings(), states()
     assert told["work_waiting", "pipelines"] == 1 and 7_190 < told["work_oldest_seconds", "pipelines"] < 7_400
     assert told["work_waiting", "exports"] == 1 and 1_790 < told["work_oldest_seconds", "exports"] < 2_000
-    assert told["work_waiting", "emails"] == 1 and told["emails_left_behind", ""] == 1
+    assert told["work_waiting", "emails"] == 1 and told["emails_left_behind", ""] == told["emails_in_doubt", ""] == 1
     assert told["runs_running", ""] == 1 and told["runs_lost", ""] == 1 and told["runs_failed_last_hour", ""] == 6
     assert told["connections", "error"] == 1 and told["alerts_open", "high"] == 1 and told["alert_mails_waiting", ""] == 1
     assert 0 < told["seal_lag_seconds", ""] < 60
     for name, state in {
         "work_oldest_seconds": State.BAD, "runs_lost": State.WARN, "runs_failed_last_hour": State.WARN, "connections_failing": State.WARN,
-        "alerts_severe_open": State.BAD,
+        "alerts_severe_open": State.BAD, "emails_in_doubt": State.WARN, "emails_failed_last_day": State.WARN,
     }.items():  # fmt: skip
         assert judged[name] is state, name
     later = {one.part: one.value for one in work.queues(timezone.now() + timedelta(hours=1))}
