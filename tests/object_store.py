@@ -13,7 +13,7 @@ BUCKETS = ("aaperture", "archive", "backups", "evidence", "ledgers")
 
 
 class ObjectStore:
-    """Empty buckets by the names in BUCKETS; with `is_down`, every call is answered 503."""
+    """Empty buckets by the names in BUCKETS; with `is_down`, every call is answered 503, and 501 what asks one `without_sse` to encrypt."""
 
     def __init__(self) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -23,7 +23,7 @@ class ObjectStore:
             def log(self, *args: Any) -> None:
                 pass
 
-        self.is_down = False
+        self.is_down = self.without_sse = False
         self._application = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=Quiet)
         self._server.daemon_threads = True  # connections that a client keeps open end with us
@@ -33,15 +33,17 @@ class ObjectStore:
         self.client = session.client("s3", endpoint_url=self.url, region_name="us-east-1")
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not self.is_down:
+        refused = self.without_sse and "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION" in environ
+        if not self.is_down and not refused:
             return self._application(environ, start_response)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        start_response("503 Service Unavailable", [("Content-Length", "0")])
-        return []
+        body = b"<Error><Code>NotImplemented</Code></Error>" if refused else b""
+        start_response("501 Not Implemented" if refused else "503 Service Unavailable", [("Content-Length", str(len(body)))])
+        return [body]
 
     def empty(self) -> None:
         """As on the first day."""
-        self.is_down = False
+        self.is_down = self.without_sse = False
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")).close()
         for bucket in BUCKETS:
             self.client.create_bucket(Bucket=bucket)

@@ -166,6 +166,15 @@ def test_a_file_on_its_way_touches_no_disk(anna, store, settings):
     assert AddedFile.objects.get().size == 9 * 2**20
 
 
+def test_a_store_that_encrypts_everything_without_being_asked_takes_files_too(anna, store):
+    store.without_sse = True
+    [contact] = contacts_named(studio_of(anna), ["client"])
+    web = browser_of(anna)
+    for content in (PDF, PDF.ljust(9 * 2**20)):  # in one piece, and in parts
+        upload(web, contact, content=content)
+    assert sorted(len(store.read(name)) for name in store.names()) == [len(PDF), 9 * 2**20]
+
+
 @in_threads
 def test_files_that_cannot_be_read_wait_and_those_that_are_gone_say_so(anna, server, store):
     [one, two] = contacts_named(studio_of(anna), ["one", "two"])
