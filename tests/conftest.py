@@ -56,6 +56,7 @@ hypothesis.settings.register_profile("aaperture", deadline=None, derandomize=boo
 hypothesis.settings.load_profile("aaperture")
 # Playwright's sync interface keeps an event loop in this thread, for which Django would refuse its ORM.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # a bucket without a key is asked for by no machine on the network
 
 
 def _provide_servers() -> None:
