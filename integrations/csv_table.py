@@ -15,6 +15,7 @@ DELIMITERS = (",", ";", "\t", "|")
 MOST_COLUMNS = 200
 LONGEST_HEADING = 200
 LONGEST_LINE = 1024 * 1024
+LONGEST_ROW = 2 * LONGEST_LINE  # characters: cells that go on over lines could otherwise take the whole file into one row
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # what spreadsheets write before the headings
 FORMULA = re.compile(r"\s*(?:[=@＝＠]|[+\-＋－](?![\d .,()/-]*%?\s*$))")  # a number or a telephone number is no formula
 
@@ -97,6 +98,7 @@ class Lines:
     def __init__(self, pieces: Iterator[bytes], encoding: str, place: int = 0) -> None:
         self.place = place
         self.encoding = encoding
+        self.left = LONGEST_ROW  # what the row that is being read may still have
         self._lines = self._split(pieces, skip_bom=not place)
 
     def __iter__(self) -> "Lines":
@@ -107,6 +109,9 @@ class Lines:
             line = next(self._lines)
         except UnicodeDecodeError:
             raise BadTable("csv_encoding") from None
+        self.left -= len(line)
+        if self.left < 0:
+            raise BadTable("csv_endless")
         self.place += len(line) if self.encoding == WINDOWS or (self.encoding == UTF_8 and line.isascii()) else self._bytes(line)
         return line.replace("\r\n", "\n") if line.endswith("\r\n") else line
 
@@ -189,6 +194,7 @@ class Table:
     def _next(self) -> list[str] | None:
         """Raises BadTable."""
         assert self._reader is not None  # nosec B101 - whoever calls has made it
+        self._lines.left = LONGEST_ROW
         try:
             cells = next(self._reader, None)
         except BadTable as error:

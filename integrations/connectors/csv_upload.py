@@ -14,6 +14,7 @@ from integrations.errors import Refused
 from integrations.items import Record
 
 BATCH = 2000
+BATCH_BYTES = 8 * 1024 * 1024  # of rows that are long, fewer at a time
 LONGEST_ID = 255
 DELIMITERS = {"auto": "", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 FORMULA_STARTS = frozenset("=+-@＝＋－＠ \t")
@@ -21,13 +22,15 @@ FORMULA_STARTS = frozenset("=+-@＝＋－＠ \t")
 
 @dataclass(frozen=True)
 class Place:
-    """Which file, the byte after the last row dealt with, that row's number, and what was found out at the file's beginning."""
+    """Which file, the byte after the last row dealt with, that row's number, and what stands between cells.
+
+    Nothing of what the file says: the mark stays in the clear, and in a file without headings the first row is a person.
+    """
 
     file: str
     byte: int
     row: int
     delimiter: str
-    headings: list[str]
 
     @classmethod
     def load(cls, mark: str, file: str) -> Self | None:
@@ -73,12 +76,13 @@ class CsvUploadConnector(RecordConnector):
             table, headings = self._opened(file, place)
             records: list[Record] = []
             faults: list[Fault] = []
+            begun = table.place
             for cells in table.rows():
                 found = self._record(headings, cells, table.row)
                 (faults if isinstance(found, Fault) else records).append(found)  # type: ignore[arg-type]
-                if len(records) + len(faults) >= BATCH:
-                    yield Batch(records, faults, Place(file.name, table.place, table.row, table.delimiter, headings).dump())
-                    records, faults = [], []
+                if len(records) + len(faults) >= BATCH or table.place - begun >= BATCH_BYTES:
+                    yield Batch(records, faults, Place(file.name, table.place, table.row, table.delimiter).dump())
+                    records, faults, begun = [], [], table.place
         except BadTable as error:
             raise Refused(error.code, error.place) from None
         yield Batch(records, faults, "", file.settle)
@@ -94,16 +98,16 @@ class CsvUploadConnector(RecordConnector):
 
     def _opened(self, file: HeldFile, place: Place | None) -> tuple[Table, list[str]]:
         """The table at `place`, or at its first row. Raises Refused."""
-        if place is not None:
-            table = Table(file.pieces(place.byte), file.encoding, delimiter=place.delimiter, place=place.byte, row=place.row)
-            return table, place.headings
+        between = place.delimiter if place is not None else DELIMITERS.get(self.config["delimiter"], "")
         try:
-            table = Table(file.pieces(), file.encoding, delimiter=DELIMITERS.get(self.config["delimiter"], ""))
+            table = Table(file.pieces(), file.encoding, delimiter=between)
             headings = table.headings()
         except BadTable as error:
             raise Refused(error.code, error.place) from None
         if self.config["id"] and self.config["id"] not in headings:
             raise Refused("csv_no_id_column")
+        if place is not None:
+            table = Table(file.pieces(place.byte), file.encoding, delimiter=between, place=place.byte, row=place.row)
         return table, headings
 
     def _record(self, headings: list[str], cells: list[str], row: int) -> Record | Fault:

@@ -15,7 +15,7 @@ from accounts.models import User
 from audit.services import record
 from integrations.connectors.csv_upload import DELIMITERS
 from integrations.csv_table import BadTable, Sniffer, Table
-from integrations.errors import NotConnected
+from integrations.errors import NotConnected, Refused
 from integrations.models import Connection, Pipeline, Run, SourceFile, SourcePiece
 from integrations.services import pipelines
 from vault import services as vault
@@ -117,12 +117,14 @@ class HeldUpload:
         self._pipeline = pipeline
 
     def pieces(self, place: int = 0) -> Iterator[bytes]:
-        """From byte `place` on, one piece in memory at a time. Raises SealedDataError."""
+        """From byte `place` on, one piece in memory at a time. Raises SealedDataError, and Refused where the file has gone meanwhile."""
         number, skip = divmod(place, PIECE)
         while (found := self.row.pieces.filter(number=number).values_list("content", flat=True).first()) is not None:
             piece = vault.open_sealed(bytes(found), self.row.connection.key_owner, _associated(self.row.pk, number))
             yield piece[skip:] if skip else piece
             number, skip = number + 1, 0
+        if number * PIECE < self.row.size:  # a file that is swept while it is read is no file that ends here
+            raise Refused("file_missing")
 
     def settle(self) -> None:
         """The pipeline has read it, or cannot; when all have, it goes."""
