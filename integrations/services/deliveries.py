@@ -10,6 +10,7 @@ import re
 import secrets
 import time
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Func, IntegerField, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -31,6 +32,7 @@ from integrations.models import Connection, Delivery, Pipeline
 LARGEST = 256 * 1024  # bytes of a body
 TOLERANCE = 300  # seconds between the signature and now
 REMEMBERED = 2 * TOLERANCE + 60  # seconds for which a signature is known: longer than it can be good for
+AT_ONCE = 1024 * 1024  # bytes, sealed, that a run opens together: a body may hold a hundred thousand records
 PER_MINUTE = 30_000  # accepted deliveries of one connection
 ROTATION = timedelta(days=7)  # for which the secret before is still good
 STAMP = re.compile(r"[1-9]\d{9}")
@@ -133,11 +135,18 @@ class HeldInbox:
             received_at, pk = place
             rows = rows.filter(Q(received_at__gt=received_at) | Q(received_at=received_at, id__gt=pk))
         found = []
-        for row in rows.order_by("received_at", "id")[:most]:
+        for row in rows.order_by("received_at", "id")[: self._fitting(rows, most)]:
             row.connection = self._connection  # whose key opens it: not asked for with each
             found.append((str(row.pk), row.body or ""))
             self._places = {str(row.pk): (row.received_at, row.pk)}  # of the last one only
         return found
+
+    def _fitting(self, rows: QuerySet[Delivery], most: int) -> int:
+        """How many of the first together are no larger than what is taken at once; one at least."""
+        sizes = rows.order_by("received_at", "id").values_list(
+            Func("body", function="octet_length", output_field=IntegerField()), flat=True
+        )
+        return max(1, sum(total <= AT_ONCE for total in accumulate(size or 0 for size in sizes[:most])))
 
     def settle(self, names: list[str]) -> None:
         Delivery.objects.filter(pk__in=names).update(body=None, applied_at=timezone.now())

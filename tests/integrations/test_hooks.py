@@ -161,6 +161,19 @@ def test_too_many_wait_and_what_no_pipeline_took_is_taken_by_the_first_or_goes_a
     assert post(hook, {"id": 99}).status_code == 503 and Delivery.objects.count() == before  # nothing is stored that cannot be told apart
 
 
+@pytest.mark.django_db
+def test_large_deliveries_are_opened_a_few_at_a_time(hook, monkeypatch):
+    pipeline_over(hook)
+    for n in range(5):
+        post(hook, {"id": n, "name": "x" * (5000 if n == 0 else 1000)})
+    monkeypatch.setattr(deliveries, "AT_ONCE", 2500)
+    inbox, taken, after = deliveries.HeldInbox(hook, None), [], ""
+    while found := inbox.take(after, 500):
+        after = found[-1][0]
+        taken.append([json.loads(body)["id"] for _name, body in found])
+    assert taken == [[0], [1, 2], [3, 4]]
+
+
 def _valkey_is_down(_keys):
     from redis import ConnectionError as Down
 
