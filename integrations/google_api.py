@@ -4,6 +4,7 @@ import json
 import socket
 import ssl
 from functools import cache
+from http.client import HTTPException
 
 import googleapiclient.http
 import httplib2
@@ -18,7 +19,7 @@ from integrations.errors import OAuthUnavailable, Refused
 # The library turns a longer GET into a POST with an override header; Google takes long addresses, and others only those.
 googleapiclient.http.MAX_URI_LENGTH = 8000
 RATE_REASONS = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded", "backendError"}
-BROKEN_LINE = (OSError, socket.timeout, ssl.SSLError, httplib2.HttpLib2Error, ConnectionError)
+BROKEN_LINE = (OSError, socket.timeout, ssl.SSLError, httplib2.HttpLib2Error, ConnectionError, HTTPException)
 
 
 @cache

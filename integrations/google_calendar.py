@@ -144,20 +144,23 @@ class CalendarApi:
     def _once(self, request: HttpRequest, *, reading: bool) -> Found:
         request.headers["authorization"] = f"Bearer {self._token}"
         try:
-            return request.execute(http=self._http, num_retries=0) or {}
+            answer = request.execute(http=self._http, num_retries=0) or {}
         except HttpError as error:
             raise _judged(error, reading=reading) from None
-        except GoogleError:
+        except (GoogleError, UnicodeDecodeError):
             raise Unreadable(detail="answer") from None
         except BROKEN_LINE:
             raise Unavailable from None
+        if not isinstance(answer, dict):  # the library hands over what is no JSON as it came
+            raise Unreadable(detail="answer")
+        return answer
 
 
 def _judged(error: HttpError, *, reading: bool) -> Exception:
     status, reason = error.resp.status, reason_of(error)
     if status == 429 or (status == 403 and reason in RATE_REASONS):
         asked = error.resp.get("retry-after", "")
-        return AskedToWait(min(float(asked), LONGEST_WAIT) if asked.isdigit() else 0.0)
+        return AskedToWait(min(float(asked), LONGEST_WAIT) if asked.isdecimal() else 0.0)
     if status == 403:
         return AccessWithdrawn() if reason == "insufficientPermissions" else Refused()
     if status == 410 and reading:

@@ -18,6 +18,8 @@ def note_conflict(row: CalendarEvent, theirs: Mapping[str, Any], kind: str = "")
     says = None if row.session is None or events.is_cancelled(theirs) else events.event_says(theirs, row.session)
     if row.session is None or (says is None and not events.is_cancelled(theirs)):
         return
+    if not CalendarEvent.objects.select_for_update().filter(pk=row.pk, wanted=row.wanted).values_list("pk"):
+        return  # something else is wanted by now, and due: whoever writes that meets what stands there
     before = row.conflict
     row.conflict = kind or (Conflict.DELETED if says is None else Conflict.CHANGED)
     row.theirs = says.as_json() if says is not None else {}

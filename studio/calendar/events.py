@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
+from unicodedata import category
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from studio.models.sessions import Status
 
 OWN, SAID = "aaperture", "aapertureSaid"  # the names of our private properties
 LONGEST = 200
+YEARS = range(2000, 2101)  # those the pages show; at the ends of time there are zones without a clock
 PREFIXES = {
     Status.REQUESTED: pgettext_lazy("before an event’s title", "Requested: %(title)s"),
     Status.TENTATIVE: pgettext_lazy("before an event’s title", "On hold: %(title)s"),
@@ -55,7 +57,9 @@ def _hash(values: Any) -> str:
 
 
 def _line(text: Any) -> str:
-    return " ".join(str(text or "").split())
+    """Without what is no text: a control character, which the database may refuse, or half of one that needs two."""
+    kept = (one for one in str(text or "") if one.isspace() or category(one) not in ("Cc", "Cs"))
+    return " ".join("".join(kept).split())
 
 
 def event_id(session: PhotoSession) -> str:
@@ -122,10 +126,12 @@ def is_ours_unchanged(event: Event) -> bool:
 
 
 def _read(event: Event, zone: tzinfo = UTC) -> Said | None:
-    """What it says, its title as it stands there; None where it has no time. Whole days are those of `zone`."""
+    """What it says, its title as it stands there; None where it has no time that a session can have. Whole days are those of `zone`."""
     try:
         start, end = _instant(event["start"], zone), _instant(event["end"], zone)
     except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    if start.year not in YEARS or end.year not in YEARS:
         return None
     return Said(_line(event.get("summary")), _line(event.get("location")), start, end)
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from integrations.models import Connection
@@ -39,11 +40,21 @@ def _add(pairs: Iterable[tuple[UUID, PhotoSession]]) -> None:
 def begin(connection: Connection) -> SessionCalendar:
     """A grant was given, for the first time or again: everything that is still to come belongs in the calendar."""
     calendar, _made = SessionCalendar.objects.get_or_create(connection=connection)
-    coming = PhotoSession.objects.filter(photographer=connection.owner_id, ends_at__gte=timezone.now())
-    coming = coming.exclude(status=PhotoSession.Status.CANCELLED).exclude(calendar_events__calendar=calendar)
-    _add([(calendar.pk, session) for session in coming.only("pk")])
+    _add([(calendar.pk, session) for session in _missing(calendar).only("pk")])
     SessionCalendar.objects.filter(pk=calendar.pk).update(read_due_at=timezone.now(), resume_at=None, rung_until=None, failures=0, fault="")
     return calendar
+
+
+def _missing(calendar: SessionCalendar) -> QuerySet[PhotoSession]:
+    coming = PhotoSession.objects.filter(photographer=calendar.connection.owner_id, ends_at__gte=timezone.now())
+    return coming.exclude(status=PhotoSession.Status.CANCELLED).exclude(calendar_events__calendar=calendar)
+
+
+@transaction.atomic
+def add_what_joined(calendar: SessionCalendar, organizations: set[UUID]) -> None:
+    """Sessions of studios that the owner has come back to, or may change again, are in the calendar again."""
+    sessions = _missing(calendar).filter(organization__in=organizations).order_by("pk")
+    _add([(calendar.pk, session) for session in sessions.only("pk").select_for_update(of=("self",))])
 
 
 def write_anew(calendar: SessionCalendar) -> None:
@@ -58,5 +69,6 @@ def write_anew(calendar: SessionCalendar) -> None:
 def drop_what_left(calendar: SessionCalendar, organizations: set[UUID], now: datetime) -> None:
     """Sessions of studios that the owner has left, or may no longer change, leave the calendar."""
     left = calendar.events.exclude(session=None).exclude(session__organization__in=organizations)
+    left.exclude(conflict="").update(conflict="", theirs={}, wanted=F("wanted") + 1, due_at=now)  # nobody here may choose any more
     waiting = Q(due_at__lte=now) | Q(failures__gt=0)
     left.exclude(waiting).update(wanted=F("wanted") + 1, due_at=now)

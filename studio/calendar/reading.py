@@ -20,7 +20,6 @@ from studio.services import sessions
 
 READ_EVERY = timedelta(minutes=5)
 BACK = timedelta(days=30)  # a calendar is read anew from so long ago on
-MOST_ASKED_FOR = 100
 Event = Mapping[str, Any]
 Status = PhotoSession.Status
 STILL_TO_COME = (Status.REQUESTED, Status.TENTATIVE, Status.CONFIRMED)
@@ -63,9 +62,6 @@ def _read_anew(api: CalendarApi, calendar: SessionCalendar, organizations: set[U
     for event_id in known.values_list("event_id", flat=True):
         if event_id in seen:
             continue
-        if len(seen) > MOST_ASKED_FOR + calendar.events.count():
-            break
-        seen.add(event_id)
         try:
             event = api.event(calendar.google_id, event_id)
         except Gone:

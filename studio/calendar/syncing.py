@@ -18,7 +18,7 @@ from integrations.errors import AccessWithdrawn, AskedToWait, Gone, NotConnected
 from integrations.google_calendar import CalendarApi
 from integrations.services import calendars, tokens
 from studio.calendar.making import UnknownEnd, find_or_make
-from studio.calendar.outbox import drop_what_left
+from studio.calendar.outbox import add_what_joined, drop_what_left
 from studio.calendar.reading import read_changes
 from studio.calendar.writing import CalendarLost, write_due
 from studio.models import SessionCalendar
@@ -82,7 +82,9 @@ def _both_ways(api: CalendarApi, calendar: SessionCalendar, until: float) -> Non
     now = timezone.now()
     find_or_make(api, calendar)
     if calendar.read_due_at <= now:
-        drop_what_left(calendar, calendar.organizations(), now)
+        organizations = calendar.organizations()
+        drop_what_left(calendar, organizations, now)
+        add_what_joined(calendar, organizations)
         try:
             read_changes(api, calendar)
         except Gone:

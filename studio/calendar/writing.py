@@ -61,7 +61,7 @@ def _write(api: CalendarApi, calendar: SessionCalendar, row: CalendarEvent, orga
         if row.session is not None and row.belongs_there(organizations):
             return _put(api, calendar, row, row.session)
         return _remove(api, calendar, row)
-    except (Refused, Unreadable) as error:  # about this event: the others must not wait for it
+    except (Refused, Unreadable, Gone, Exists, ChangedThere) as error:  # about this event: the others must not wait for it
         logger.warning("event not written", extra={"event": str(row.pk), "error": error.code, "detail": error.detail})
         pause = timezone.now() + back_off(row.failures + 1)
         _same(row).update(failures=row.failures + 1, fault=error.code, due_at=pause)

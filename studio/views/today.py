@@ -16,6 +16,7 @@ from accounts.models import Membership, User
 from accounts.studio_roles import may
 from accounts.today import Need, Thing
 from accounts.views.today import needs_panel, panel
+from integrations.models import Connection
 from studio.access import here
 from studio.models import CalendarEvent, PhotoSession
 
@@ -47,6 +48,7 @@ def _holds(mine: Membership) -> Need | None:
 def _differing(user: User, mine: Membership) -> Need | None:
     """Sessions that say one thing here and another in the Google Calendar of who asks."""
     own = CalendarEvent.objects.filter(session__organization=mine.organization_id, calendar__connection__owner=user).exclude(conflict="")
+    own = own.exclude(calendar__connection__status=Connection.Status.REVOKED)  # where nothing is left to choose
     rows = list(own.select_related("session__project").order_by("session__starts_at", "pk")[: MOST + 1])
     if not rows:
         return None
