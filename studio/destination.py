@@ -21,6 +21,7 @@ from integrations.items import Kept, KeptRecord, StoreResult
 from integrations.models import Pipeline, Run
 from studio import columns
 from studio.models import Contact, ContactImport, ContactOrigin
+from studio.services.contacts import address_hash
 from vault.services import keyed_hash
 
 PURPOSE = "record of a contact"
@@ -77,7 +78,7 @@ def _written(run: Run, studio: Organization, person: User, rows: dict[str, colum
     """Store those whose address nobody has, and remember which record each came from; how many."""
     addresses = {row.fields["email"] for row in rows.values() if row.fields.get("email")}
     own = Contact.objects.for_organization(studio).annotate(lower=Lower("email")).filter(lower__in=addresses)
-    by_address: dict[str, UUID] = dict(own.order_by("-created_at").values_list("lower", "pk"))
+    by_address: dict[str, UUID] = _deleted(run, studio, addresses) | dict(own.order_by("-created_at").values_list("lower", "pk"))
     now, contacts, origins = timezone.now(), [], []
     for name, row in rows.items():
         email = row.fields.get("email", "")
@@ -98,6 +99,13 @@ def _written(run: Run, studio: Organization, person: User, rows: dict[str, colum
         record("contacts.imported", brought, actor=person, organization_id=studio.pk, count=len(contacts), cause=OF_WEBSITES)
     ContactOrigin.objects.bulk_create(origins, ignore_conflicts=True)
     return len(contacts)
+
+
+def _deleted(run: Run, studio: Organization, addresses: set[str]) -> dict[str, UUID]:
+    """By their address those whom this pipeline had brought and the studio deleted."""
+    hashes = {address_hash(email): email for email in addresses}
+    found = ContactOrigin.objects.filter(organization=studio, pipeline_id=run.pipeline_id, record_hash__in=list(hashes))
+    return {hashes[bytes(known)]: contact_id for known, contact_id in found.values_list("record_hash", "contact_id")}
 
 
 def _import_of(run: Run, studio: Organization, person: User) -> ContactImport:

@@ -11,8 +11,9 @@ from django.utils.text import capfirst
 
 from accounts.models import Organization, User
 from audit.services import record
-from studio.models import Contact, PhotoSession, Project, TimelineEntry
+from studio.models import Contact, ContactOrigin, PhotoSession, Project, TimelineEntry
 from studio.models.contacts import DERIVED
+from vault.services import keyed_hash
 
 EDITABLE = (
     "kind", "given_name", "family_name", "company_name", "language", "email", "phone", "street", "postcode", "city", "country",
@@ -116,6 +117,7 @@ def delete_contact(contact: Contact, *, actor: User, request: HttpRequest | None
     """Delete it for good; projects stay, without their client. Raises InUse when something keeps it."""
     contact = Contact.objects.select_for_update().get(pk=contact.pk)
     projects = list(contact.projects.all())
+    _keep_away(contact)
     record("contact.deleted", contact, actor=actor, request=request, organization_id=contact.organization_id, projects=len(projects))
     try:
         contact.delete()
@@ -123,6 +125,20 @@ def delete_contact(contact: Contact, *, actor: User, request: HttpRequest | None
         raise InUse from None
     reindex_projects(Project.objects.filter(pk__in=[project.pk for project in projects]).select_related("contact"))
     _forget_subjects(projects)
+
+
+def address_hash(email: str) -> bytes:
+    """By which a source that brought somebody knows them again, though they are deleted."""
+    return keyed_hash("address of a contact", email.lower())
+
+
+def _keep_away(contact: Contact) -> None:
+    """What has brought it does not bring the same person again under another record's name."""
+    if not contact.email:
+        return
+    sources = ContactOrigin.objects.filter(contact_id=contact.pk).values_list("pipeline_id", flat=True).distinct()
+    known = {"organization_id": contact.organization_id, "record_hash": address_hash(contact.email), "contact_id": contact.pk}
+    ContactOrigin.objects.bulk_create([ContactOrigin(pipeline_id=pk, **known) for pk in sources], ignore_conflicts=True)
 
 
 def _forget_subjects(projects: list[Project]) -> None:

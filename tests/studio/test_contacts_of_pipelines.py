@@ -83,6 +83,18 @@ def test_people_become_contacts_once_and_can_be_taken_back(owner):
     assert bring(pipeline, FILE + "6,Edsger,Dijkstra,ed@example.test,,,\n", owner).counts["created"] == 1  # undone: it may come again
 
 
+def test_who_was_deleted_does_not_come_back_under_another_name_of_the_record(owner):
+    """Without a column that names a row, whatever is changed in it makes it another one; a form sends another message each time."""
+    pipeline = pipeline_of(owner)
+    bring(pipeline, FILE, owner)
+    contacts.delete_contact(Contact.objects.get(email="ada@example.test"), actor=owner)
+    written = FILE.replace("1,Ada", "71,Ada").replace("3,Ada", "73,Ada").replace("ada@example.test", "Ada@Example.test")
+    assert bring(pipeline, written, owner).counts["created"] == 0 and not Contact.objects.filter(email="ada@example.test").exists()
+    Connection.objects.update(provider_subject="first")
+    other = pipeline_of(owner)  # what never brought her may
+    assert bring(other, FILE, owner).counts["created"] == 2 and Contact.objects.filter(email="ada@example.test").exists()
+
+
 def test_a_pipeline_of_the_instance_fills_the_studio_of_whom_it_is_for_and_of_nobody_else(owner):
     steps = Transformation.objects.create(name="W", steps=WHOLE)
     source = Connection.objects.create(provider="csv_upload", name="Form", status="active", config={})
