@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
@@ -51,6 +51,7 @@ def test_a_person_is_a_hash_a_role_and_a_week():
     [
         ([9, 9, 9], [9, 9, 9]), ([9, 0, 5], [9, 0, 5]), ([9, 4, 3], [9, None, None]),
         ([9, 7, 4], [9, None, None]),  # one alone could be worked out from the sum
+        ([9, 7, 1, 1], [9, None, None, None]),  # of two that are two together, each is one
         ([1, 0, 0], [None, 0, 0]), ([6, 1], [None, None]), ([], []),
     ],
 )  # fmt: skip
@@ -77,6 +78,13 @@ def test_the_few_who_have_not_come_so_far_are_not_told_either():
     Opportunity.objects.filter(owner__in=User.objects.filter(email__startswith="canary")[:6]).delete()
     steps = {cell.name: cell.value for table in tables() if table.key == "adoption" for cell in table.cells}
     assert steps == {"Account": 13, "Connected": 0, "Opportunity": 6, "Project": 0}
+
+
+def test_who_came_alone_in_a_week_is_not_told_by_it():
+    people = crowd()
+    User.objects.filter(pk=people[0].pk).update(created_at=people[0].created_at - timedelta(weeks=30))
+    told_weeks = [person["created_at"] for person in anonymous_people()]
+    assert told_weeks.count(None) == 1 and len(told_weeks) == len(people)
 
 
 def test_the_page_and_its_files_name_nobody():
