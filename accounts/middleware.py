@@ -24,13 +24,15 @@ from accounts.sessions import asking
 from audit.services import record, record_after
 
 Handler = Callable[[HttpRequest], HttpResponse]
-# what a page sends by itself is not being there
+# what a page sends by itself is not being there; a page that asks for itself says so with `?watch`
 POLLING = frozenset(
     {
         "billing:thanks_status",
         "integrations:processing_status",
         "settings_privacy_export_status",
         "studio:calendar_status",
+        "console_backups",
+        "console_cleanups",
         "console_keys",
         "console_monitoring",
         "csp_report",
@@ -164,7 +166,7 @@ class SessionLifetimeMiddleware:
 
     def process_view(self, request: HttpRequest, _view: object, _args: object, _kwargs: object) -> None:
         match = request.resolver_match
-        polling = match and match.view_name in POLLING
+        polling = match and (match.view_name in POLLING or "watch" in request.GET)
         if not request.user.is_authenticated and not polling:
             self._say_why(request)
         if not request.user.is_authenticated or polling:

@@ -80,7 +80,9 @@ def take(calendar: SessionCalendar, event: Event, organizations: set[UUID]) -> N
         session = sessions.locked_in_turn(row.session)  # before the row, as whoever changes a session does
     except (PhotoSession.DoesNotExist, sessions.ChangedMeanwhile):
         return
-    row = CalendarEvent.objects.select_for_update().get(pk=row.pk)
+    row = CalendarEvent.objects.select_for_update().filter(pk=row.pk).first()
+    if row is None:
+        return
     row.session, row.calendar = session, calendar
     if str(event.get("etag", "")) == row.etag or not row.etag or not row.belongs_there(organizations):
         return

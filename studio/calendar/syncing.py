@@ -16,6 +16,7 @@ from django.utils import timezone
 from audit.services import record
 from integrations.errors import AccessWithdrawn, AskedToWait, Gone, NotConnected, OAuthUnavailable, ProviderError, Unauthorized
 from integrations.google_calendar import CalendarApi
+from integrations.models import Connection
 from integrations.services import calendars, tokens
 from studio.calendar.making import UnknownEnd, find_or_make
 from studio.calendar.outbox import add_what_joined, drop_what_left
@@ -89,8 +90,7 @@ def _both_ways(api: CalendarApi, calendar: SessionCalendar, until: float) -> Non
             read_changes(api, calendar)
         except Gone:
             raise CalendarLost from None
-        calendar.connection.last_synced_at = timezone.now()
-        calendar.connection.save(update_fields=["last_synced_at"])
+        Connection.objects.filter(pk=calendar.connection_id).update(last_synced_at=timezone.now())
     write_due(api, calendar, until=until)
 
 

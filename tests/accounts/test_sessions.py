@@ -1,6 +1,8 @@
 """Server-side sessions: idle and absolute ends, no life after deletion, deactivation or logout (R-049 … R-055)."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -9,6 +11,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.middleware import POLLING
 from accounts.models import ApiSession, Session
 from accounts.services import sessions, signing_in, tokens
 from audit.models import Activity
@@ -57,11 +60,19 @@ def test_twelve_hours_end_it_however_busy_it_was(client, user, clock):
     assert not is_in(client)
 
 
-def test_polling_does_not_keep_a_session_alive(client, user, clock):
+@pytest.mark.parametrize(("name", "query"), [("integrations:processing_status", ""), ("home", "?watch")])
+def test_polling_does_not_keep_a_session_alive(client, user, clock, name, query):
     for _ in range(4):
         clock.shift(10 * 60)
-        client.get(reverse("integrations:processing_status"))
+        client.get(reverse(name) + query)
     assert not is_in(client)
+
+
+def test_nothing_that_a_page_asks_again_and_again_is_taken_for_somebody():
+    asking = re.compile(r"""hx-get="{% url '([\w:]+)'[^"]*"[^>]*hx-trigger="[^"]*every""")
+    found = [(path.name, one) for path in Path("templates").rglob("*.html") for one in asking.finditer(path.read_text())]
+    assert len(found) >= 8
+    assert [(name, one[1]) for name, one in found if one[1] not in POLLING and "?watch" not in one[0]] == []
 
 
 def test_a_session_deleted_on_the_server_is_over_at_once(client, user):

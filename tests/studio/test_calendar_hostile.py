@@ -151,3 +151,13 @@ def test_an_answer_that_is_none_is_trouble_with_google_and_no_crash(answer):
         api._http.request = request
         with pytest.raises(ProviderError):
             api.has_calendar("none")
+
+
+def test_an_account_that_goes_while_its_calendar_is_read_is_no_fault_of_the_worker(sandbox, anna, calendar, monkeypatch):
+    def erased(*_arguments, **_options):
+        anna.delete()
+        return [Changes([], "position")]
+
+    monkeypatch.setattr(CalendarApi, "changes", erased)
+    assert sync(calendar)
+    assert not SessionCalendar.objects.exists()
