@@ -10,7 +10,6 @@ from integrations.engine.reading import Cancelled, Reading
 from integrations.errors import Refused
 from integrations.models import Run, RunEvent
 from integrations.services import configured, opening
-from integrations.steps import printable
 
 MOST_EVENTS = 200
 
@@ -58,16 +57,16 @@ class RecordReading(Reading):
     def _take(self, batch: Batch, steps: list[record_steps.Step]) -> None:
         """Store one batch and the mark after it."""
         counts, page = self.ledger.counts, Page(settle=batch.settle)
-        counts.listed += len(batch.records) + len(batch.faults)
+        before, counts.listed = counts.listed, counts.listed + len(batch.records) + len(batch.faults)
         counts.to_read = counts.listed
         kept = {}
-        for record in batch.records:
+        for number, record in enumerate(batch.records, before + 1):
             try:
                 one = record_steps.run(steps, record)
             except record_steps.Dropped as dropped:
                 counts.drop(record_steps.FILTERED, str(dropped))
             except Exception as error:  # noqa: BLE001 - a record of another shape must not end the run
-                self._quarantine(page, "quarantined", f"{printable(record.id, 120)}: {type(error).__name__}")
+                self._quarantine(page, "quarantined", f"{number}: {type(error).__name__}")  # its name may be somebody's address
                 continue
             else:
                 kept[one.id] = one  # the last of those that are the same

@@ -247,6 +247,8 @@ def test_what_is_too_large_is_set_aside(feed, source, designer):
     pipeline = pipeline_over(source)
     done = run(pipeline, designer)
     assert done.status == "succeeded" and done.counts["quarantined"] == 2 and pipeline.rows.count() == 1
+    events = set(RunEvent.objects.filter(run=done).values_list("code", "text"))
+    assert events == {("quarantined", "2: TooLarge"), ("not_storable", "DataError")}  # by number: what names a record may be an address
 
 
 @pytest.mark.parametrize(
