@@ -142,7 +142,7 @@ def _tell(owner: User, row: Connection) -> None:
 @transaction.atomic
 def drop_unless_premium(connection: Connection) -> bool:
     """After a scan: who is not premium keeps no token of a mailbox here (R-008). True when tokens were dropped."""
-    if connection.provider == Connection.Provider.GOOGLE_CALENDAR:  # there is no scan: without its token it could do nothing
+    if connection.provider != Connection.Provider.GMAIL:  # without its token a calendar could do nothing; other sources are no mailbox
         return False
     row = Connection.objects.select_for_update().get(pk=connection.pk)
     if row.owner is None or row.status != Connection.Status.ACTIVE or is_premium(row.owner):

@@ -243,7 +243,7 @@ def test_what_no_column_can_hold_keeps_the_next_record_from_nothing(feed, source
 
 
 def test_what_is_too_large_is_set_aside(feed, source, designer):
-    feed.pages["/feed"] = [item(1), item(2, name="x" * 40_000), item(3, name="a\x00b")]
+    feed.pages["/feed"] = [item(1), item("ada@example.test", name="x" * 40_000), item(3, name="a\x00b")]
     pipeline = pipeline_over(source)
     done = run(pipeline, designer)
     assert done.status == "succeeded" and done.counts["quarantined"] == 2 and pipeline.rows.count() == 1

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import InstanceSettings
 from audit.models import Activity
 from integrations import engine
 from integrations.models import Connection, Pipeline, Run, Transformation, TransformationVersion
@@ -76,6 +77,18 @@ def test_a_table_is_brought_looked_through_exported_and_emptied(web, member):
     assert set(Activity.objects.filter(actor_id=member.pk).values_list("action", flat=True)) >= {
         "connection.created", "pipeline.created", "source_file.received", "dataset.exported", "dataset.emptied",
     }  # fmt: skip
+
+
+def test_who_does_not_contribute_keeps_their_sources(web, member):
+    """What is given up after a scan is the permission to read a mailbox: a source has none, and nothing would bring it back."""
+    InstanceSettings(premium_for="nobody").save()
+    web.post(url("source_new", "csv_upload"), {"name": "P", "destination": "dataset", "delimiter": "auto", "encoding": "auto", "id": ""})
+    connection = Connection.objects.get()
+    for rows in ("ref\n1", "ref\n2"):
+        web.post(url("file_add", connection.pk), {"upload": SimpleUploadedFile("x.csv", rows.encode())})
+        engine.execute(Run.objects.latest("queued_at").pk)
+    connection.refresh_from_db()
+    assert (connection.status, Pipeline.objects.get().rows.count()) == ("active", 2)
 
 
 def test_the_form_of_a_website_brings_contacts(web, member):
