@@ -23,7 +23,7 @@ from studio.models import CalendarEvent, PhotoSession, SessionCalendar
 from studio.models.calendars import back_off
 
 logger = logging.getLogger(__name__)
-BATCH = 50
+BATCH = 10
 Event = Mapping[str, Any]
 
 
@@ -49,7 +49,9 @@ def write_due(api: CalendarApi, calendar: SessionCalendar, *, until: float) -> i
 
 
 def _due(calendar: SessionCalendar, tried: set[UUID]) -> list[CalendarEvent]:
-    rows = CalendarEvent.objects.filter(calendar=calendar).due(timezone.now()).exclude(pk__in=tried)
+    """Nothing any more where its owner disconnects in the middle of it."""
+    connected = SessionCalendar.objects.connected().filter(pk=calendar.pk)
+    rows = CalendarEvent.objects.filter(calendar__in=connected).due(timezone.now()).exclude(pk__in=tried)
     rows = rows.select_related("calendar__connection__owner", "session__project").defer(
         "calendar__connection__access_token", "calendar__connection__refresh_token", "calendar__connection__secret"
     )  # fmt: skip

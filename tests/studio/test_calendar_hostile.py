@@ -12,7 +12,7 @@ from accounts.models import Membership
 from integrations.errors import Gone, ProviderError
 from integrations.google_calendar import CalendarApi, Changes
 from integrations.models import Connection
-from studio.calendar import conflicts
+from studio.calendar import conflicts, writing
 from studio.models import CalendarEvent, SessionCalendar
 from studio.services import sessions
 from tests.accounts.people import make_user
@@ -161,3 +161,20 @@ def test_an_account_that_goes_while_its_calendar_is_read_is_no_fault_of_the_work
     monkeypatch.setattr(CalendarApi, "changes", erased)
     assert sync(calendar)
     assert not SessionCalendar.objects.exists()
+
+
+def test_who_disconnects_while_their_sessions_are_written_has_no_more_written(web, sandbox, anna, project, calendar, monkeypatch):
+    for number in range(3):
+        make_session(project, anna, at=DAY + number * 5 * HOUR)
+    insert = CalendarApi.insert
+
+    def last(*arguments):
+        web.post(reverse("integrations:disconnect", args=[calendar.connection_id]))
+        return insert(*arguments)
+
+    monkeypatch.setattr(CalendarApi, "insert", last)
+    monkeypatch.setattr(writing, "BATCH", 1)
+    # another grant of the account lives, so that Google goes on taking the key
+    Connection.objects.create(owner=make_user(), provider="gmail", status="active", provider_subject=calendar.connection.provider_subject)
+    sync(calendar)
+    assert len(events(sandbox)) == 1
