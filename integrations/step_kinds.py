@@ -69,7 +69,10 @@ KINDS = (
         (
             Option(
                 "fields", FIELDS, _("Fields"),
-                _("On the left what you call it, on the right where it is found: JMESPath, such as place.town. Empty rows do not count."),
+                _(
+                    "On the left what you call it, on the right where it is found: JMESPath, such as place.town. "
+                    'A heading with spaces, hyphens or accents stands in quotation marks, such as "E-mail". Empty rows do not count.'
+                ),
             ),
         ),
     ),

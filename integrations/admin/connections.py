@@ -87,7 +87,7 @@ class ConnectionAdmin(ConsoleModelAdmin):
                 return redirect("admin:integrations_connection_change", row.pk)
         return self.operation_page(
             request, title=_("Add a connection of the instance"), form=form, button=_("Add"),
-            question=_("A mailbox waits until its owner authorises it; of a source of records you are asked for its address next."),
+            question=_("A mailbox waits until its owner authorises it; a source of records asks for its settings next."),
             back=reverse("admin:integrations_connection_changelist"),
         )  # fmt: skip
 
@@ -132,7 +132,8 @@ class ConnectionAdmin(ConsoleModelAdmin):
             return redirect("admin:integrations_connection_change", row.pk)
         return self.operation_page(
             request, title=_("Add a source of records"), form=form, button=_("Add"),
-            question=_("It belongs to the instance. Test it once it is added."), back=reverse("admin:integrations_connection_changelist"),
+            question=_("It belongs to the instance. Once it is added, test it and make a pipeline over it: nothing is read before."),
+            back=reverse("admin:integrations_connection_changelist"),
         )  # fmt: skip
 
     def settings_view(self, request: HttpRequest, row_id: UUID) -> HttpResponse:
