@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -17,6 +18,8 @@ from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+
+from aaperture.lib.console_words import name_fields
 
 __all__ = ["ConsoleModelAdmin", "ConsoleSite", "ReadOnlyAdmin", "console"]
 Words = Any  # a text, or one that is translated when it is shown
@@ -138,6 +141,10 @@ class ConsoleModelAdmin(admin.ModelAdmin):
     actions_selection_counter = True
     preserve_filters = True
     view_on_site = False
+
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        name_fields(model)
+        super().__init__(model, admin_site)
 
     def has_page(self, request: HttpRequest) -> bool:
         return not self.page or request.user.has_perm(self.page)
