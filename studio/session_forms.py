@@ -1,6 +1,6 @@
 """Forms of photo sessions: a day and two times on the clock of the place."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -90,12 +90,20 @@ class SessionForm(forms.Form):
         values = super().clean() or self.cleaned_data
         if all(values.get(name) is not None for name in ("day", "start", "end")) and values.get("timezone"):
             try:
-                starts_at, ends_at = span(values["day"], values["start"], values["end"], ZoneInfo(values["timezone"]))
-                values |= {"starts_at": starts_at, "ends_at": ends_at}
+                values["starts_at"], values["ends_at"] = self._span(values)
             except ValidationError as fault:
                 self.add_error("start", fault)
         self._check_hold(values)
         return values
+
+    def _span(self, values: dict[str, Any]) -> tuple[datetime, datetime]:
+        """Times left as they were shown stay what they are: from Google some come with several days, or with seconds."""
+        if self.session is not None:
+            shown = _initial(self.session)
+            shown |= {name: shown[name].replace(second=0, microsecond=0) for name in ("start", "end")}
+            if all(values[name] == shown[name] for name in ("day", "start", "end", "timezone")):
+                return self.session.starts_at, self.session.ends_at
+        return span(values["day"], values["start"], values["end"], ZoneInfo(values["timezone"]))
 
     def _check_hold(self, values: dict[str, Any]) -> None:
         day = values.get("hold_until")

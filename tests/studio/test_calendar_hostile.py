@@ -178,3 +178,25 @@ def test_who_disconnects_while_their_sessions_are_written_has_no_more_written(we
     Connection.objects.create(owner=make_user(), provider="gmail", status="active", provider_subject=calendar.connection.provider_subject)
     sync(calendar)
     assert len(events(sandbox)) == 1
+
+
+def test_several_days_from_google_stay_so_when_something_else_is_edited_here(web, sandbox, anna, project, calendar):
+    session = make_session(project, anna, at=timezone.now() + timedelta(days=30))
+    sync(calendar)
+    first = (timezone.now() + timedelta(days=40)).date()
+    days = {"start": {"date": first.isoformat()}, "end": {"date": (first + timedelta(days=3)).isoformat()}}
+    there(sandbox, "PATCH", f"aap{session.pk.hex}", days)
+    sync(calendar)
+    session.refresh_from_db()
+    times = (session.starts_at, session.ends_at)
+    form = {
+        "day": first.isoformat(), "start": "00:00", "end": "00:00", "timezone": session.timezone, "photographer": anna.pk,
+        "type": session.type, "status": session.status, "notes": "Park behind the house.", "version": session.version,
+    }  # fmt: skip
+    path = reverse("studio:session_edit", args=[session.pk])
+    assert web.post(path, form).status_code == 302
+    session.refresh_from_db()
+    assert session.notes and (session.starts_at, session.ends_at) == times and session.local_end.date() == first + timedelta(days=3)
+    web.post(path, form | {"end": "18:00", "version": session.version})
+    session.refresh_from_db()
+    assert session.local_end.date() == first and session.local_end.hour == 18
