@@ -103,16 +103,20 @@ def _received(request: UserRequest, connection: Connection, handler: IntoPieces)
     handler.intake = None
     for run in runs:
         nudge(execute_run, run.pk)
-    if connection.owner_id is None:
-        return redirect("admin:integrations_connection_change", connection.pk)
-    return redirect("integrations:source", connection.pk)
+    return redirect(_back(request, connection))
+
+
+def _back(request: UserRequest, connection: Connection) -> str:
+    """The source's page; for those who run what reads it and see no connections, the runs."""
+    if connection.owner_id is None and not request.user.has_perm("pages.connectors"):
+        return reverse("admin:integrations_run_changelist")
+    name = "integrations:source" if connection.owner_id else "admin:integrations_connection_change"
+    return reverse(name, args=[connection.pk])
 
 
 def _page(request: UserRequest, connection: Connection, fault: uploads.FileRefused | None = None) -> HttpResponse:
-    console = connection.owner_id is None
-    name = "admin:integrations_connection_change" if console else "integrations:source"
     context = {
-        "connection": connection, "back": reverse(name, args=[connection.pk]), "largest": uploads.LARGEST // (1024 * 1024),
+        "connection": connection, "back": _back(request, connection), "largest": uploads.LARGEST // (1024 * 1024),
         "fault": FILE_FAULTS.get(fault.code, FILE_FAULTS["file_none"]) if fault else "", "where": place_words(fault.place) if fault else "",
     }  # fmt: skip
     return render(request, "integrations/file_add.html", context, status=422 if fault else 200)

@@ -265,8 +265,12 @@ def test_uploading_in_the_browser(source, designer, monkeypatch):
         patched.setattr(uploads, "LARGEST", 1000)
         assert "too large" in send(rows(100)).content.decode() and not SourceFile.objects.exists()
     done = send(rows(2))
-    assert done.status_code == 302 and SourceFile.objects.get().uploaded_by == designer
+    assert "/connection/" in done.url and SourceFile.objects.get().uploaded_by == designer
     assert finish(Run.objects.get()).counts["created"] == 2
+    executor = Client()
+    executor.force_login(make_user(role="executor"))
+    brought = executor.post(page, {"upload": SimpleUploadedFile("x.csv", rows(1))})
+    assert executor.get(brought.url).status_code == 200  # a page that they may see
 
 
 @pytest.mark.slow

@@ -162,6 +162,13 @@ def test_too_many_wait_and_what_no_pipeline_took_is_taken_by_the_first_or_goes_a
 
 
 @pytest.mark.django_db
+def test_who_knocks_without_end_does_not_fill_the_log(hook, monkeypatch):
+    monkeypatch.setattr("integrations.views.hooks.RECORDED", 2)
+    assert {post(hook, {"id": n}, secret="guessed").status_code for n in range(4)} == {401}
+    assert Activity.objects.filter(action="webhook.refused").count() == 2
+
+
+@pytest.mark.django_db
 def test_large_deliveries_are_opened_a_few_at_a_time(hook, monkeypatch):
     pipeline_over(hook)
     for n in range(5):
