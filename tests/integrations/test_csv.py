@@ -189,6 +189,15 @@ def test_a_run_that_died_goes_on_at_its_row(source, designer, monkeypatch):
     assert (again.counts["read"], again.counts["duplicates"], pipeline.rows.count()) == (3, 0, 7) and not SourceFile.objects.exists()
 
 
+def test_a_run_without_a_file_has_nothing_to_read(source, designer):
+    pipeline = pipeline_over(source)
+    Pipeline.objects.update(next_run_at=timezone.now())
+    pipelines.queue_due()
+    run = finish(pipeline.runs.get())
+    source.refresh_from_db()
+    assert (run.status, run.stop_reason, source.error_code) == ("succeeded", "nothing_new", "")
+
+
 def test_a_file_that_is_swept_while_it_is_read_has_not_been_read(source, designer, monkeypatch):
     monkeypatch.setattr(csv_upload, "BATCH_BYTES", 200)  # long rows are fewer at a time, too
     monkeypatch.setattr(uploads, "PIECE", 100)
