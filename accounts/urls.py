@@ -19,6 +19,7 @@ urlpatterns = [
     path("accounts/", include("accounts.openid.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", security.second_factor, name="mfa_index"),  # in the place of allauth's
+    path("accounts/2fa/authenticate/", security.second_step, name="mfa_authenticate"),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/social/", include("allauth.socialaccount.urls")),
     path("settings/", own.settings_index, name="settings"),

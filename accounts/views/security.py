@@ -1,9 +1,15 @@
 """`/settings/security/`: how one signs in, the second factor, open sessions, recent sign-ins."""
 
+from allauth.account.internal.stagekit import clear_login, get_pending_stage
 from allauth.account.models import EmailAddress
+from allauth.mfa.base.views import authenticate
+from allauth.mfa.models import Authenticator
+from allauth.mfa.stages import AuthenticateStage
+from allauth.mfa.utils import is_mfa_enabled
 from allauth.socialaccount.models import SocialAccount
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -14,6 +20,7 @@ from accounts.http import UserRequest
 from accounts.services import sessions
 
 LAST_PAGE = 100
+SECOND_STEPS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 
 @require_GET
@@ -42,6 +49,16 @@ def _page(request: UserRequest) -> int:
 def second_factor(request: UserRequest) -> HttpResponse:
     """Where allauth leads after every change, and whoever still has to set up a second factor."""
     return render(request, "mfa/index.html", {"factors": own_security.factors_of(request.user)})
+
+
+@login_not_required
+def second_step(request: HttpRequest) -> HttpResponseBase:
+    """allauth's question for the second factor. One that was removed meanwhile leads back to signing in, not round in a circle."""
+    stage = get_pending_stage(request)
+    if stage and stage.key == AuthenticateStage.key and not is_mfa_enabled(stage.login.user, SECOND_STEPS):
+        clear_login(request)
+        return redirect("account_login")
+    return authenticate(request)
 
 
 @require_http_methods(["GET", "POST"])

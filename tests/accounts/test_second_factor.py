@@ -58,6 +58,15 @@ def test_a_sign_in_needs_password_and_code(anna):
     assert Activity.objects.get(action="user.login.failed").details["reason"] == "second_factor"
 
 
+def test_a_factor_removed_between_the_two_steps_leads_back_to_the_first(anna):
+    client = Client()
+    password_step(client, anna)
+    Authenticator.objects.filter(user=anna).delete()
+    answer = client.get(reverse("mfa_authenticate"), follow=True)
+    assert [where for where, _status in answer.redirect_chain] == [reverse("account_login")]
+    assert answer.status_code == 200 and not is_in(client)
+
+
 @pytest.mark.parametrize("spelling", [lambda code: code, lambda code: f" {code[:3]} {code[3:]} "])
 def test_a_code_used_once_is_refused_in_any_spelling_and_after_the_cache_was_emptied(anna, spelling):
     code = totp_code()
