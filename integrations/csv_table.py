@@ -98,7 +98,7 @@ class Lines:
     def __init__(self, pieces: Iterator[bytes], encoding: str, place: int = 0) -> None:
         self.place = place
         self.encoding = encoding
-        self.left = LONGEST_ROW  # what the row that is being read may still have
+        self.left = LONGEST_ROW  # what the row that is being read, with the empty ones before it, may still have
         self._lines = self._split(pieces, skip_bom=not place)
 
     def __iter__(self) -> "Lines":
@@ -194,7 +194,6 @@ class Table:
     def _next(self) -> list[str] | None:
         """Raises BadTable."""
         assert self._reader is not None  # nosec B101 - whoever calls has made it
-        self._lines.left = LONGEST_ROW
         try:
             cells = next(self._reader, None)
         except BadTable as error:
@@ -203,6 +202,8 @@ class Table:
             raise BadTable(_fault(str(error)), str(self.row + 1)) from None
         if cells is not None:
             self.row += 1
+        if cells:  # what is empty counts towards the next one: else a file of nothing but line ends would be looked through in one go
+            self._lines.left = LONGEST_ROW
         return cells
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from aaperture.lib.csv_safe import csv_lines
-from integrations import engine, tasks
+from integrations import csv_table, engine, tasks
 from integrations.connectors import csv_upload
 from integrations.csv_table import BadTable, Sniffer, Table
 from integrations.engine.ledger import Ledger
@@ -64,6 +64,13 @@ def test_what_is_no_table_is_refused_with_the_place(data, code, place):
     with pytest.raises(BadTable) as caught:
         table(data, piece=1 << 16)
     assert (caught.value.code, caught.value.place) == (code, place)
+
+
+def test_empty_lines_without_end_are_no_table(monkeypatch):
+    monkeypatch.setattr(csv_table, "LONGEST_ROW", 50)
+    assert len(table(b"a,b\n" + b"1,2\n\n\n" * 40)[1]) == 40
+    with pytest.raises(BadTable, match="csv_endless"):
+        table(b"a,b\n1,2\n" + b"\n" * 60 + b"3,4\n")
 
 
 def test_reading_goes_on_at_any_row_of_any_encoding():
