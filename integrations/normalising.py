@@ -11,6 +11,8 @@ from django.core.validators import validate_email
 
 DAY_FIRST = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})")
 SHORTEST_PHONE = 6
+BETWEEN_DIGITS = re.compile(r"(?<=\d)\D+(?=\d)")
+WITHIN_ONE_NUMBER = re.compile(r"[\s.,'’]+")
 
 
 def text(value: Any) -> Any:
@@ -44,10 +46,10 @@ def phone(value: Any) -> str | None:
 
 
 def number(value: Any) -> float | int | None:
-    """A number. The last comma or point is the decimal one, unless exactly three digits follow it; None for what is none."""
+    """A number. The last comma or point is the decimal one, unless exactly three digits follow it; None for none or two."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    told = re.sub(r"[^\d,.\-]", "", value) if isinstance(value, str) else ""
+    told = re.sub(r"[^\d,.\-]", "", value) if isinstance(value, str) and _is_one(value) else ""
     whole, separator, rest = re.fullmatch(r"(.*?)(?:([.,])(\d*))?", told).groups("")  # type: ignore[union-attr]  # it fits any text
     if len(rest) == 3:
         whole, rest = whole + rest, ""
@@ -56,6 +58,11 @@ def number(value: Any) -> float | int | None:
         return float(f"{digits or 0}.{rest}") if separator and rest else int(digits)
     except ValueError:
         return None
+
+
+def _is_one(told: str) -> bool:
+    """Nothing stands between its digits that no number holds: `=1+1` and `2 x 500` are two."""
+    return all(WITHIN_ONE_NUMBER.fullmatch(between) for between in BETWEEN_DIGITS.findall(told))
 
 
 def day(value: Any) -> str | None:

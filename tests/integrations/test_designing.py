@@ -415,7 +415,7 @@ def test_without_the_lock_a_version_would_be_lost(designer):
         ("phone", "12", None), ("phone", True, None), ("number", "1 234,50 €", 1234.5), ("number", "1,234.50", 1234.5),
         ("number", "1.234", 1234),
         ("number", "-3", -3), ("number", 4.5, 4.5), ("number", "many", None), ("number", True, None), ("number", "", None),
-        ("number", "1-2", None),
+        ("number", "1-2", None), ("number", "=1+1", None), ("number", "2 x 500", None), ("number", "CHF 1’234.50", 1234.5),
         ("date", "22/11/2026", "2026-11-22"), ("date", "2026-11-22T09:30:00Z", "2026-11-22"), ("date", "2026-11-22", "2026-11-22"),
         ("date", "31/02/2026", None), ("date", 5, None), ("date", "soon", None),
     ],
