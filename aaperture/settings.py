@@ -167,7 +167,7 @@ MIDDLEWARE = [
     "accounts.middleware.note_limit",
     "aaperture.lib.limits.LimitsMiddleware",
     "audit.middleware.InputMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "accounts.guards.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",

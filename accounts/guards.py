@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from allauth.account.adapter import get_adapter
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
@@ -62,6 +63,16 @@ class SecondFactorMiddleware:
         if request.path.startswith("/api/") or not request.accepts("text/html"):
             return _json(request, "mfa_enrolment_required", _("Set up a second factor first."))
         return _go(request, reverse(ENROL))
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """Django's, but what htmx asks for when the session is over leads the whole page to sign in, and then back to that page."""
+
+    def process_view(self, request: HttpRequest, *called: Any) -> HttpResponseBase | None:
+        refused = super().process_view(request, *called)
+        if refused is None or not request.headers.get("HX-Request"):
+            return refused
+        return _go(request, f"{reverse('account_login')}?{urlencode({'next': _way_back(request)})}")
 
 
 class StepUpMiddleware:

@@ -68,6 +68,16 @@ def test_polling_does_not_keep_a_session_alive(client, user, clock, name, query)
     assert not is_in(client)
 
 
+def test_a_page_that_asks_after_its_session_is_over_leads_to_sign_in_and_back(client, user, clock):
+    clock.shift(31 * 60)
+    page = {"HTTP_HX_REQUEST": "true", "HTTP_REFERER": "http://testserver/sessions/?month=2030-03"}
+    answer = client.get(reverse("studio:calendar_status"), **page)
+    assert answer.content == b"" and answer["HX-Redirect"] == "/accounts/login/?next=%2Fsessions%2F%3Fmonth%3D2030-03"
+    elsewhere = client.get(reverse("studio:calendar_status"), **page | {"HTTP_REFERER": "https://elsewhere.example/"})
+    assert elsewhere["HX-Redirect"] == "/accounts/login/?next=%2F"
+    assert client.get(reverse("studio:calendar_status")).status_code == 302
+
+
 def test_nothing_that_a_page_asks_again_and_again_is_taken_for_somebody():
     asking = re.compile(r"""hx-get="{% url '([\w:]+)'[^"]*"[^>]*hx-trigger="[^"]*every""")
     found = [(path.name, one) for path in Path("templates").rglob("*.html") for one in asking.finditer(path.read_text())]
