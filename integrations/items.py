@@ -69,8 +69,14 @@ Kept = KeptItem | KeptRecord
 
 @dataclass(frozen=True)
 class StoreResult:
-    """What the destination did with a page; `duplicates` were there already."""
+    """What the destination did with a page; `duplicates` were there already, of the `unusable` it could make nothing."""
 
     created: int = 0
     updated: int = 0
     duplicates: int = 0
+    unusable: int = 0
+
+    def __add__(self, other: "StoreResult") -> "StoreResult":
+        return StoreResult(
+            self.created + other.created, self.updated + other.updated, self.duplicates + other.duplicates, self.unusable + other.unusable
+        )

@@ -145,6 +145,7 @@ LABELS = {
 EVENTS = {
     "quarantined": _("A message could not be read and was left alone."),
     "not_storable": _("A message’s details could not be stored."),
+    "unusable": _("Records hold nothing to make a contact of: no name, no company and no address. How many:"),
     "worker_lost": _("The program that read was interrupted."),
     "csv_too_many_cells": _("A row has more cells than there are headings. Row and column:"),
     "csv_characters": _("A cell holds a character that no text may hold. Row and column:"),

@@ -50,8 +50,9 @@ class ContactDestination:
         fresh = [item for item in {item.id: item for item in items}.values() if item.id in unknown and isinstance(item, KeptRecord)]
         with translation.override(person.language):
             rows = {item.id: columns.row_of(0, item.data, language=person.language) for item in fresh}
-        made = _written(run, studio, person, {name: row for name, row in rows.items() if not row.fault}, unknown)
-        return StoreResult(made, 0, len(items) - made)
+        sound = {name: row for name, row in rows.items() if not row.fault}
+        made, unusable = _written(run, studio, person, sound, unknown), len(rows) - len(sound)
+        return StoreResult(made, 0, len(items) - made - unusable, unusable)
 
 
 def _hashes(ids: Iterable[str]) -> dict[str, bytes]:

@@ -90,6 +90,11 @@ class Ledger:
             self.counts.created += stored.created
             self.counts.updated += stored.updated
             self.counts.duplicates += stored.duplicates
+            if stored.unusable:
+                self.counts.kept -= stored.unusable
+                self.counts.quarantined += stored.unusable
+                warned = {"level": RunEvent.Level.WARNING, "code": "unusable", "text": str(stored.unusable)}
+                page.events.append(RunEvent(run=self.run, **warned))
             self._write(row)
             RunEvent.objects.bulk_create(page.events)
             if page.settle is not None:
@@ -147,8 +152,7 @@ class Ledger:
                 self._set_aside(page, items[0], error)
                 return StoreResult()
         half = len(items) // 2
-        first, second = self._store(page, items[:half]), self._store(page, items[half:])
-        return StoreResult(first.created + second.created, first.updated + second.updated, first.duplicates + second.duplicates)
+        return self._store(page, items[:half]) + self._store(page, items[half:])
 
     def _set_aside(self, page: Page, item: Kept, error: Exception) -> None:
         self.counts.kept -= 1

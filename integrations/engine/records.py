@@ -37,7 +37,8 @@ class RecordReading(Reading):
         if ended:
             return ended
         cursor.mark, cursor.complete = "", True
-        return Outcome(Run.Status.SUCCEEDED, "" if self.ledger.counts.created or self.ledger.counts.updated else "nothing_new")
+        counts = self.ledger.counts
+        return Outcome(Run.Status.SUCCEEDED, "" if counts.created or counts.updated or counts.quarantined else "nothing_new")
 
     def _read_with(self, connector: RecordConnector, steps: list[record_steps.Step]) -> Outcome | None:
         """Every batch; an outcome when a cap ends it before the source does."""

@@ -122,6 +122,7 @@ def _store_and_take_back(pipeline: Pipeline, kept: list[Kept], found: DryRun) ->
         result = (_stored(store, kept) or _singly(store, kept, found)) if kept else StoreResult()
         found.created, found.updated = result.created, result.updated
         found.duplicates += result.duplicates
+        found.not_storable += result.unusable
         transaction.set_rollback(True)
 
 
@@ -139,5 +140,4 @@ def _stored(store: Callable[[list[Kept]], StoreResult], page: list[Kept]) -> Sto
 def _singly(store: Callable[[list[Kept]], StoreResult], page: list[Kept], found: DryRun) -> StoreResult:
     results = [_stored(store, [one]) for one in page]
     found.not_storable += results.count(None)
-    fine = [result for result in results if result is not None]
-    return StoreResult(sum(one.created for one in fine), sum(one.updated for one in fine), sum(one.duplicates for one in fine))
+    return sum((result for result in results if result is not None), StoreResult())

@@ -59,7 +59,8 @@ def test_people_become_contacts_once_and_can_be_taken_back(owner):
     known = make_contact(studio, email="Known@example.test", given_name="Written", family_name="by hand")
     pipeline = pipeline_of(owner)
     run = bring(pipeline, FILE, owner)
-    assert (run.status, run.counts["created"], run.counts["duplicates"]) == ("succeeded", 2, 3)
+    assert (run.status, run.counts["created"], run.counts["duplicates"], run.counts["quarantined"]) == ("succeeded", 2, 2, 1)
+    assert list(run.events.values_list("code", "text")) == [("unusable", "1")]  # a town makes no contact
     ada, grace = Contact.objects.get(email="ada@example.test"), Contact.objects.get(given_name="Grace")
     assert (ada.family_name, ada.phone, ada.city, ada.country, ada.kind) == ("Lovelace", "+32 470 12 34 56", "Liège", "BE", "person")
     known.refresh_from_db()
