@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -172,12 +173,12 @@ class RunAdmin(BigListMixin, ReadOnlyAdmin):
     def told(self, row: Run) -> str:
         """Those that are not nothing, in words."""
         found = [(words, row.counts.get(name)) for name, words in COUNTS.items() if row.counts.get(name)]
-        return format_html_join(" · ", "{}: {}", found) or "–"
+        return _listed(found)
 
     @admin.display(description=_("why something is not kept"))
     def not_kept(self, row: Run) -> str:
         reasons: list[tuple[str, int]] = sorted(row.counts.get("reasons", {}).items(), key=lambda pair: -pair[1])
-        return format_html_join(" · ", "{}: {}", reasons) or "–"
+        return _listed(reasons)
 
     @admin.display(description=_("read"))
     def read(self, row: Run) -> int:
@@ -190,3 +191,8 @@ class RunAdmin(BigListMixin, ReadOnlyAdmin):
     @admin.display(description=_("failed"))
     def failed(self, row: Run) -> int:
         return row.counts.get("failed", 0)
+
+
+def _listed(found: Iterable[tuple[Any, Any]]) -> str:
+    """Each with its number, as the reader's language writes a colon."""
+    return format_html_join(" · ", "{}", ((_("%(what)s: %(value)s") % {"what": what, "value": value},) for what, value in found)) or "–"
