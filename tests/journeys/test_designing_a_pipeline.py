@@ -51,7 +51,7 @@ def write_steps(page, console, feed) -> None:  # noqa: F811
         page.get_by_label(f"Name, row {row}").fill(name)
         page.get_by_label(f"Where it is found, row {row}").fill(place)
     page.get_by_role("button", name="Add", exact=True).click()
-    assert page.evaluate("document.activeElement.id") == "step-1"  # where somebody who sees nothing goes on
+    expect(page.locator("#step-1")).to_be_focused()  # where somebody who sees nothing goes on
     page.get_by_label("Go on when").fill("open &&")
     page.get_by_role("button", name="Save", exact=True).click()
     fault = page.get_by_role("alert").get_by_role("link", name="Step 1 (Keep only some)")
