@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import selectors
 import shutil
 import socket
 import subprocess
@@ -87,4 +88,6 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    # epoll wakes on whole milliseconds, the next one: 20 would be 20.5 to 21
+    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
+    loop.run_until_complete(serve(int(sys.argv[1])))
