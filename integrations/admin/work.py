@@ -145,6 +145,6 @@ def _failures_per_day(now: datetime) -> Any:
 
 
 console.add_page(
-    "integrations", gettext_lazy("Pipelines at work"), work_view, route="integrations/work/", url_name="integrations_work",
+    "integrations", gettext_lazy("Pipelines at work"), work_view, route="integrations/at-work/", url_name="integrations_work",
     permission="pages.monitoring",
 )  # fmt: skip

@@ -285,7 +285,7 @@ def test_uploading_in_the_browser(source, designer, monkeypatch):
     assert finish(Run.objects.get()).counts["created"] == 2
     executor = Client()
     executor.force_login(make_user(role="executor"))
-    assert f'href="{page}"' in executor.get("/admin/integrations/work/").content.decode()
+    assert f'href="{page}"' in executor.get("/admin/integrations/at-work/").content.decode()
     brought = executor.post(page, {"upload": SimpleUploadedFile("x.csv", rows(1))})
     assert executor.get(brought.url).status_code == 200  # a page that they may see
 

@@ -310,7 +310,7 @@ def test_a_dry_run_tells_what_would_be_and_writes_nothing(feed, designer, source
 def test_an_executor_runs_watches_and_stops_from_monitoring(designer, source, chain):
     row = Pipeline.objects.create(name="Jobs", connection=source, transformation=chain, destination="dataset", max_per_day=4)
     web = of_role("executor")
-    work = text(web.get("/admin/integrations/work/"))
+    work = text(web.get("/admin/integrations/at-work/"))
     start = url("run", "start", row.pk)
     assert start in work and "never" in work and url("pipeline", "change", row.pk) not in work
     assert web.get(url("pipeline", "change", row.pk)).status_code == 403
@@ -318,7 +318,7 @@ def test_an_executor_runs_watches_and_stops_from_monitoring(designer, source, ch
     run = Run.objects.get()
     assert queued.url == url("run", "change", run.pk) and web.post(start).url == queued.url
     cancel = url("run", "cancel", run.pk)
-    assert cancel in text(web.get(queued.url)) and cancel in text(web.get("/admin/integrations/work/"))
+    assert cancel in text(web.get(queued.url)) and cancel in text(web.get("/admin/integrations/at-work/"))
     assert web.get(cancel).status_code == 200 and web.post(cancel).status_code == 302
     run.refresh_from_db()
     assert run.status == "cancelled" and web.get(url("run", "changelist") + f"?pipeline={row.pk}").status_code == 200
@@ -332,9 +332,9 @@ def test_an_executor_runs_watches_and_stops_from_monitoring(designer, source, ch
     engine.execute(again.pk)
     again.refresh_from_db()
     assert (again.status, again.stop_reason, again.counts["read"]) == ("partial", "day_cap", 0)
-    assert "as much as it may in one day" in text(web.get("/admin/integrations/work/"))
+    assert "as much as it may in one day" in text(web.get("/admin/integrations/at-work/"))
     for role in ("viewer", "executive", "designer"):
-        assert of_role(role).get("/admin/integrations/work/").status_code == 403
+        assert of_role(role).get("/admin/integrations/at-work/").status_code == 403
     for role in ("viewer", "executive"):
         assert of_role(role).post(start).status_code == of_role(role).post(cancel).status_code == 403
     Connection.objects.update(status="error")

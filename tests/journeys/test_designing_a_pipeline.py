@@ -104,7 +104,7 @@ def test_a_feed_comes_onto_the_board(page, axe, live_server, login, enquiries):
     assert not Run.objects.exists() and not designer.opportunities.exists()
 
     login(executor)
-    page.goto(console + "/integrations/work/")
+    page.goto(console + "/integrations/at-work/")
     page.get_by_role("link", name="Run now Portal to my board").click()
     page.get_by_role("button", name="Run now").click()
     expect(page.locator("#content")).to_contain_text("Waiting")
@@ -140,6 +140,6 @@ def test_the_pages_of_designing_are_sound_in_french(page, axe, live_server, logi
     for path in ("/transformation/add/?chain=records", "/transformation/add/?chain=mail", "/pipeline/add/"):
         faults += look_at(page, axe, console + path, looks=TWO_LOOKS, preload=False)
     login(make_user(role="executor", language="fr"))
-    faults += look_at(page, axe, console + "/work/", looks=TWO_LOOKS, preload=False)
+    faults += look_at(page, axe, console + "/at-work/", looks=TWO_LOOKS, preload=False)
     assert faults == []
     page.get_by_text("L’instance n’a pas encore de pipeline").wait_for()
