@@ -94,6 +94,14 @@ def start(code: str, *, times: int = 1, each: Sequence[Mapping[str, str]] = (), 
             os.close(descriptor)
 
 
+def meet(where: str, who: str, *, others: int = 1, patience: float = 20) -> None:
+    """Called in a process: waits until `others` have come to the folder `where` too, each by its own name, or `patience` seconds."""
+    (Path(where) / who).touch()
+    end = time.monotonic() + patience
+    while len(os.listdir(where)) <= others and time.monotonic() < end:
+        time.sleep(0.001)
+
+
 def outputs(processes: Sequence[Process]) -> list[str]:
     """What each printed; an ending other than 0 fails the test with its errors."""
     printed = []

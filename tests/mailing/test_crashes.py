@@ -28,10 +28,14 @@ settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
 if os.environ.get("GUARD") == "off":
     from mailing.models import ScheduledEmail
     from mailing.sending import marks
+    from tests.processes import meet
     ScheduledEmail.objects.select_for_update = lambda **_options: ScheduledEmail.objects.all()
     marks.Marks._begin = lambda self, ids: [(pk,) for pk in ids]
-    batch.claim_due = lambda claim: list(
-        ScheduledEmail.objects.filter(status="scheduled").order_by("due_at").values_list("pk", flat=True)[:200])
+    def look(claim):
+        seen = list(ScheduledEmail.objects.filter(status="scheduled").order_by("due_at").values_list("pk", flat=True)[:200])
+        meet(os.environ["WHERE"], str(os.getpid()))
+        return seen
+    batch.claim_due = look
 batch.send_due(seconds=float(os.environ.get("SECONDS", "20")))
 """
 
@@ -55,10 +59,10 @@ def test_workers_side_by_side_send_each_mail_once():
         assert set(arrived(told).values()) == {1} and len(told.taken) == 400
 
 
-def test_without_claims_and_marks_side_by_side_they_would_send_twice():
+def test_without_claims_and_marks_side_by_side_they_would_send_twice(tmp_path):
     mails(60)
     with mail_server() as (told, port):
-        processes.outputs(processes.start(SEND, times=2, SMTP=str(port), GUARD="off", SECONDS="0.5"))
+        processes.outputs(processes.start(SEND, times=2, SMTP=str(port), GUARD="off", WHERE=str(tmp_path), SECONDS="2"))
         assert max(arrived(told).values()) > 1
 
 
