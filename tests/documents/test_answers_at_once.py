@@ -30,12 +30,14 @@ def slow(module, name):
     real = getattr(module, name)
     def looked(*args, **kwargs):  # without a lock both look before one writes; with it one waits for the other
         row = real(*args, **kwargs) if name == "_locked" else None
-        if document.subject != "withdraw" and (name == "_supersede" or what != "replace"):
+        if document.subject != "withdraw" and (what, name) not in passed_on:
             meet(f"{document.pk}-looked", 0.05 if guarded else 10)
         if what == "accept" and document.subject == "void" and not guarded:
             meet(f"{document.pk}-done", 10)  # the last word would be the acceptance's
         return row or real(*args, **kwargs)
     setattr(module, name, looked)
+passed_on = {("replace", "_locked"), ("accept", "_require_usable")}  # where these look is further on, or was before
+slow(acts, "_require_usable")
 slow(quotes, "_locked")
 slow(quotes, "_supersede")
 slow(contracts, "_locked")
