@@ -88,8 +88,8 @@ def against_sink(report: Report, count: int) -> None:
 def against_relay(report: Report, count: int) -> None:
     with servers.relay() as port:
         most = CONNECTIONS / servers.LATENCY
-        found = run_one(report, "ours", port, count, "relay: ours")
-        report.add("relay: ours, of connections / latency", count / found["seconds"] / most, "share", goal=OF_THE_RELAY)
+        shares = [count / run_one(report, "ours", port, count, f"relay: ours, {n}")["seconds"] / most for n in (1, 2, 3)]
+        report.add("relay: ours, of connections / latency", median(shares), "share", goal=OF_THE_RELAY)
         if "post_office" in others():
             found = run_one(report, "post_office", port, count, "relay: post_office, 16 threads", THREADS="16")
             report.add("relay: post_office, of connections / latency", count / found["seconds"] / most, "share")

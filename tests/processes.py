@@ -98,7 +98,7 @@ def meet(where: str, who: str, *, others: int = 1, patience: float = 20) -> None
     """Called in a process: waits until `others` have come to the folder `where` too, each by its own name, or `patience` seconds."""
     (Path(where) / who).touch()
     end = time.monotonic() + patience
-    while len(os.listdir(where)) <= others and time.monotonic() < end:
+    while len(list(Path(where).iterdir())) <= others and time.monotonic() < end:
         time.sleep(0.001)
 
 

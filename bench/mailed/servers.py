@@ -56,8 +56,10 @@ def relay() -> Iterator[int]:
 
 
 class Relay(asyncio.Protocol):
+    """Answers in the order it is spoken to: what is said behind a text waits with it."""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport, self.waiting, self.in_message = transport, b"", False
+        self.transport, self.waiting, self.in_message, self.taking = transport, b"", False, False
         self._say(b"220 relay\r\n")
 
     def _say(self, line: bytes) -> None:
@@ -65,14 +67,14 @@ class Relay(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.waiting += data
-        while True:
+        while not self.taking:
             piece, end, rest = self.waiting.partition(b"\r\n.\r\n" if self.in_message else b"\r\n")
             if not end:
                 return
             self.waiting, word = rest, piece[:4].upper()
             if self.in_message:
-                self.in_message = False
-                asyncio.get_running_loop().call_later(LATENCY, self._say, b"250 taken\r\n")
+                self.in_message, self.taking = False, True
+                asyncio.get_running_loop().call_later(LATENCY, self._taken)
             elif word == b"EHLO":
                 self._say(b"250-relay\r\n250 PIPELINING\r\n")
             elif word == b"DATA":
@@ -80,6 +82,11 @@ class Relay(asyncio.Protocol):
                 self._say(b"354 go on\r\n")
             else:
                 self._say(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+
+    def _taken(self) -> None:
+        self.taking = False
+        self._say(b"250 taken\r\n")
+        self.data_received(b"")
 
 
 async def serve(port: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from aaperture.lib.uuid7 import uuid7
@@ -12,7 +13,7 @@ from mailing.models import ScheduledEmail
 from mailing.sending.claims import claim_due, give_up_left_behind
 from mailing.sending.marks import Marks, Outcome
 from mailing.sending.preparing import CannotPrepare, NotNeeded, Preparation, load
-from mailing.sending.smtp import Connection, InDoubt, NotSent, Server
+from mailing.sending.smtp import Connection, Envelope, InDoubt, NotSent, Server
 
 logger = logging.getLogger(__name__)
 CONNECTIONS = 16  # to the instance's server
@@ -25,6 +26,10 @@ class Ready(NamedTuple):
     email: ScheduledEmail
     sender: str
     message: bytes
+
+    @property
+    def envelope(self) -> Envelope:
+        return self.sender, self.email.recipient
 
     def __repr__(self) -> str:
         return f"<Ready {self.email.pk}>"
@@ -122,11 +127,18 @@ class Counter:
     async def _send_all(self) -> None:
         connection = Connection(self.server)
         fault: NotSent | None = None  # of the server itself: nothing more is tried on this connection
-        while (ready := await self._waiting.get()) is not None:
-            self._room.release()
+        following: Ready | None = None
+
+        def take_following() -> Ready | None:
+            nonlocal following
+            following = self._at_hand()
+            return following
+
+        while (ready := following or await self._next()) is not None:
+            following = None
             try:
                 if fault is None:
-                    outcome, fault = await send_one(connection, ready, self._marks)
+                    outcome, fault = await send_one(connection, ready, self._marks, take_following)
                 else:
                     outcome = _of_fault(ready.email, fault)
                 if outcome:
@@ -134,22 +146,44 @@ class Counter:
             except Exception as error:  # noqa: BLE001 - the row keeps its lease; a connection that ends would leave its mails
                 logger.error("mail connection failed", extra={"email": str(ready.email.pk), "error": type(error).__name__})
                 connection.close()
-            if fault and self._sound > 1:  # others go on; the last one stays, and the fault meets all that come
+            if following:
+                fault = None  # what is in hand is tried on a new connection
+            elif fault and self._sound > 1:  # others go on; the last one stays, and the fault meets all that come
                 self._sound -= 1
                 return
-        self._waiting.put_nowait(None)  # for the next
         await connection.quit()
 
+    async def _next(self) -> Ready | None:
+        """None at the end."""
+        return self._taken(await self._waiting.get())
 
-async def send_one(connection: Connection, ready: Ready, marks: Marks) -> tuple[Outcome | None, NotSent | None]:
-    """What became of one mail (None: it was not ours any more), and a fault of the server that the others will meet too."""
+    def _at_hand(self) -> Ready | None:
+        """The next mail, when it waits already."""
+        return None if self._waiting.empty() else self._taken(self._waiting.get_nowait())
+
+    def _taken(self, ready: Ready | None) -> Ready | None:
+        if ready is None:
+            self._waiting.put_nowait(None)  # for the other connections
+        else:
+            self._room.release()
+        return ready
+
+
+async def send_one(
+    connection: Connection, ready: Ready, marks: Marks, take_following: Callable[[], Ready | None] = lambda: None
+) -> tuple[Outcome | None, NotSent | None]:
+    """What became of one mail (None: it was not ours any more), and a fault of the server that the others will meet too.
+
+    `take_following` says which mail is next on this connection: its envelope goes with this one's text.
+    """
     email = ready.email
     try:
         await _envelope(connection, ready)
         if not await marks.may_send(email):
             connection.close()  # which waits for the text
             return None, None
-        await connection.text(ready.message)
+        following = take_following()
+        await connection.text(ready.message, following=following.envelope if following else None)
     except InDoubt:
         return Outcome(email, Status.UNKNOWN, "dropped"), None
     except NotSent as fault:
@@ -161,11 +195,11 @@ async def _envelope(connection: Connection, ready: Ready) -> None:
     """Servers end connections after so many mails or so long; that is no fault, so a kept one is opened anew once."""
     kept = connection.is_open
     try:
-        await connection.envelope(ready.sender, ready.email.recipient)
+        await connection.envelope(*ready.envelope)
     except NotSent as fault:
         if not (kept and fault.broken):
             raise
-        await connection.envelope(ready.sender, ready.email.recipient)
+        await connection.envelope(*ready.envelope)
 
 
 def _of_fault(email: ScheduledEmail, fault: NotSent) -> Outcome:

@@ -1,6 +1,7 @@
 """A line to a mail server: commands out, answers in, and what has left when it breaks."""
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from typing import cast
@@ -63,6 +64,11 @@ class Line(asyncio.Protocol):
         if encrypted is None:
             raise ConnectionError
         self.connection_made(encrypted)
+
+    def acknowledge(self) -> None:
+        """What has come, now. A server may hold back its next small piece until then, and the kernel takes 40 ms over it."""
+        if self._transport and hasattr(socket, "TCP_QUICKACK"):  # Linux
+            self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def close(self) -> None:
         if self._transport:

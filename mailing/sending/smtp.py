@@ -27,6 +27,7 @@ GOOD = {"sender": {DONE}, "recipient": {DONE, 251}, "content": {GO_ON}}  # the a
 
 
 Result = TypeVar("Result")
+Envelope = tuple[str, str]  # sender and recipient
 
 
 class NotSent(Exception):
@@ -69,6 +70,7 @@ class Connection:
         self.server, self.timeout = server, timeout or TIMEOUT
         self._line = Line(timeout=self.timeout)
         self._extensions: dict[str, str] = {}  # of the server, with their parameters
+        self._ahead: Envelope | None = None  # said behind the text before, and not answered yet
 
     @property
     def is_open(self) -> bool:
@@ -76,38 +78,53 @@ class Connection:
 
     async def envelope(self, sender: str, recipient: str) -> None:
         """MAIL, RCPT and DATA, in one go where the server can (RFC 2920), so that the text may follow. Raises NotSent."""
-        if not (ADDRESS.fullmatch(sender) and ADDRESS.fullmatch(recipient)):
-            raise ValueError("no address")  # `mailing.mime` writes no mail with such a one
+        commands = _commands(sender, recipient)
+        if self._ahead not in {None, (sender, recipient)}:  # no text may follow the envelope of another mail
+            self.close()
         if not self.is_open:
             await self._open()
-        commands = [f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"]
         answers: list[Answer] = []
         try:
-            for piece in [b"".join(commands)] if "PIPELINING" in self._extensions else commands:
-                answers += await self._line.ask(piece, answers=piece.count(b"\n"))
-                if answers[-1][0] >= 400:
-                    break
+            if self._ahead:
+                self._ahead = None
+                self._line.acknowledge()
+                answers = await self._line.answers(len(commands))
+            else:
+                for piece in [b"".join(commands)] if self._in_one_go else commands:
+                    answers += await self._line.ask(piece, answers=piece.count(b"\n"))
+                    if answers[-1][0] >= 400:
+                        break
         except OSError:
             raise self._broken() from None
         for what, (code, reply) in zip(GOOD, answers, strict=False):
             if code not in GOOD[what]:
                 raise await self._refused(what, code, reply, begun=answers[-1][0] == GO_ON)
 
-    async def text(self, message: bytes) -> None:
-        """The message itself, and the answer to it. Raises NotSent, InDoubt."""
+    async def text(self, message: bytes, *, following: Envelope | None = None) -> None:
+        """The message itself, and the answer to it. Raises NotSent, InDoubt.
+
+        The `following` mail's envelope goes with it, where the server can, and is the next to be asked for.
+        """
         try:
             self._line.write(_stuffed(message))
         except OSError:
             raise self._broken() from None
+        has_left = not self._line.held_back  # asked before anything else is written
+        if following and has_left and self._in_one_go:
+            with suppress(OSError):
+                self._line.write(b"".join(_commands(*following)))
+                self._ahead = following
         try:
             [(code, reply)] = await self._line.answers(1)
         except OSError:
-            if self._line.held_back:  # the last line never left, so the server cannot have taken it
+            if self._line.held_back and not has_left:  # the last line never left, so the server cannot have taken it
                 raise self._broken() from None
+            code = 0
+        if code < 200 or 300 <= code < 400:
             self.close()
-            raise InDoubt from None
-        if code != DONE:
-            raise await self._refused("content", code, reply)
+            raise InDoubt
+        if code >= 400:
+            raise self._fault("content", code, reply)
 
     def close(self) -> None:
         self._line.close()
@@ -121,21 +138,30 @@ class Connection:
         self.close()
         return NotSent("connect", again=True, broken=True)
 
-    async def _refused(self, what: str, code: int, reply: bytes, *, begun: bool = False) -> NotSent:
-        """`begun`: the server waits for a text all the same, and could only be given an empty one."""
-        again = 400 <= code < 500
-        if code == GOING_AWAY:
-            self.close()
-            return NotSent("greeting", again=True, reply=_said(code, reply), broken=True)
+    async def _refused(self, what: str, code: int, reply: bytes, *, begun: bool) -> NotSent:
+        """A part of an envelope. `begun`: the server waits for a text all the same, and could only be given an empty one."""
+        fault = self._fault(what, code, reply)
         try:
             if begun:
                 raise ConnectionError
-            await self._line.ask(b"RSET\r\n")
+            if not fault.broken:
+                await self._line.ask(b"RSET\r\n")
         except OSError:
             self.close()
+        return fault
+
+    def _fault(self, what: str, code: int, reply: bytes) -> NotSent:
+        if code == GOING_AWAY or code < 400:  # or the answer to something else
+            self.close()
+            return NotSent("greeting", again=True, reply=_said(code, reply), broken=True)
+        again = code < 500
         known = {"sender": "greeting" if again else "sender", "recipient": "recipient_later" if again else "recipient"}
         name = known.get(what, "content_later" if again else "content")
         return NotSent(name, again=again, reply=_said(code, reply))
+
+    @property
+    def _in_one_go(self) -> bool:
+        return "PIPELINING" in self._extensions
 
     # --- opening -----------------------------------------------------------------------------------------------------------------
 
@@ -153,7 +179,7 @@ class Connection:
             raise self._broken() from None
 
     async def _greet(self) -> None:
-        loop, server, self._line = asyncio.get_running_loop(), self.server, Line(timeout=self.timeout)
+        loop, server, self._line, self._ahead = asyncio.get_running_loop(), self.server, Line(timeout=self.timeout), None
         host, port = await loop.run_in_executor(None, _checked, server)
         tls = server.security == "tls"
         async with asyncio.timeout(self.timeout):
@@ -201,6 +227,12 @@ def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
     """In a thread of its own, for the caller's may have an event loop already."""
     with ThreadPoolExecutor(1) as one:
         return one.submit(asyncio.run, work).result()
+
+
+def _commands(sender: str, recipient: str) -> list[bytes]:
+    if not (ADDRESS.fullmatch(sender) and ADDRESS.fullmatch(recipient)):
+        raise ValueError("no address")  # `mailing.mime` writes no mail with such a one
+    return [f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"]
 
 
 def _good(wanted: int, answer: Answer) -> None:

@@ -1,9 +1,12 @@
 """Mail servers as they are: with and without pipelining, out of step, and with few connections to give."""
 
+import asyncio
+
 import pytest
 
 from mailing.models import ScheduledEmail
 from mailing.sending import batch
+from mailing.sending.smtp import Connection, NotSent, instance_server, run_apart
 from mailing.services import emails
 from tests.accounts.people import make_user
 from tests.mailing.post import Quick, contacts_named, mail_server, make_template, quick_server, status_of, use_server
@@ -77,6 +80,104 @@ class HasTwo(Quick):
 
     def connection_lost(self, error):
         HasTwo.open -= 1
+
+
+class TakesItsTime(Quick):
+    """Answers a text after 20 ms, and only then reads on."""
+
+    read_on = b""
+    said_ahead = 0
+    goes_away = False  # after each mail
+
+    def connection_made(self, transport):
+        self.taking, self.texts = False, []
+        super().connection_made(transport)
+
+    def data_received(self, data):
+        if self.taking:
+            self.read_on += data
+        else:
+            super().data_received(data)
+
+    def _taken(self):
+        self.taking, self.read_on, self.waiting = True, self.waiting, b""
+        asyncio.get_running_loop().call_later(0.02, self._go_on)
+        super()._taken()
+        return b""
+
+    def _go_on(self):
+        self.taking, read = False, self.read_on
+        TakesItsTime.said_ahead += read.startswith(b"MAIL")
+        if self.goes_away:
+            self.transport.write(b"250 taken\r\n421 enough\r\n")
+            self.transport.close()
+        else:
+            self.transport.write(b"250 taken\r\n")
+            self.data_received(read)
+
+
+class HasEnough(TakesItsTime):
+    goes_away = True
+
+
+@pytest.mark.parametrize("server", [TakesItsTime, HasEnough])
+def test_the_next_mail_is_announced_with_a_text_and_each_goes_out_once(schedule, server):
+    TakesItsTime.said_ahead = 0
+    schedule(120)
+    with quick_server(server) as (taken, port):
+        use_server(port)
+        assert batch.send_due() == {"sent": 120}
+    assert TakesItsTime.said_ahead > 60 and len(set(arrived(taken))) == len(taken) == 120
+
+
+def test_a_text_never_follows_the_envelope_of_another_mail():
+    async def hand_over():
+        connection = Connection(instance_server())
+        await connection.envelope("anna@studio.example", "first@roux.example")
+        await connection.text(b"First\r\n", following=("anna@studio.example", "second@roux.example"))
+        await connection.envelope("anna@studio.example", "third@roux.example")
+        await connection.text(b"Third\r\n")
+        await connection.quit()
+
+    with quick_server() as (taken, port):
+        use_server(port)
+        run_apart(hand_over())
+    assert arrived(taken) == ["first", "third"]
+
+
+class ReadsNoFurther(Quick):
+    """Than DATA, and then ends the connection."""
+
+    def _answer(self, line):
+        if line == b"DATA":
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_later(0.2, self.transport.abort)
+        return super()._answer(line)
+
+
+def test_a_text_whose_end_never_left_leaves_no_doubt():
+    async def hand_over():
+        connection = Connection(instance_server())
+        await connection.envelope("anna@studio.example", "first@roux.example")
+        await connection.text(b"x" * 30_000_000, following=("anna@studio.example", "second@roux.example"))
+
+    with quick_server(ReadsNoFurther) as (taken, port):
+        use_server(port)
+        with pytest.raises(NotSent) as refused:
+            run_apart(hand_over())
+    assert refused.value.again and taken == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "error"), [("251 Gladly", "sent", ""), ("354 What?", "unknown", "dropped"), ("soon", "unknown", "dropped")]
+)
+def test_the_first_figure_of_an_answer_says_whether_a_mail_was_taken(schedule, answer, status, error):
+    schedule(["odd", "fine"])
+    with mail_server() as (told, port):
+        use_server(port)
+        told.contents["odd"] = answer
+        batch.send_due()
+    assert list(ScheduledEmail.objects.order_by("recipient").values_list("status", "error")) == [("sent", ""), (status, error)]
 
 
 def test_a_server_that_waits_for_a_text_without_recipient_gets_none(schedule):
