@@ -6,14 +6,13 @@ A place that does not answer is tried again by the next tick, and its lag shows;
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
+from aaperture.lib.alone import alone
 from audit.models import AuditSeal, HeadTarget
 from audit.seal.chain import Seal
 from audit.seal.places import FAILURES, Bucket, Folder, Place, place
@@ -45,23 +44,10 @@ def addresses() -> list[str]:
 def publish() -> None:
     """Bring every place up to date. One process at a time; what a kill left unsaid is said again, which harms nobody."""
     for name in (LOG, *addresses()):
-        with _alone(name) as is_ours:
+        with alone(LOCK, name) as is_ours:
             if is_ours:
                 target, _ = HeadTarget.objects.get_or_create(name=name)
                 _bring_up_to_date(target)
-
-
-@contextmanager
-def _alone(name: str) -> Iterator[bool]:
-    """A lock of the connection, not of a transaction: none may be open while a place is waited for."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [LOCK, name])
-        is_ours = cursor.fetchone()[0]
-        try:
-            yield is_ours
-        finally:
-            if is_ours:
-                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [LOCK, name])
 
 
 def _bring_up_to_date(target: HeadTarget) -> None:

@@ -8,8 +8,6 @@ is dropped by the next run, and nothing is dropped before its archive was read b
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from time import monotonic
 
@@ -18,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from aaperture.lib.alone import alone
 from audit.models import AuditArchive, AuditSeal
 from audit.seal import archive_records, archives, sealing
 from audit.seal.archives import NotWhatWasSealed
@@ -51,23 +50,11 @@ def keep(*, now: datetime | None = None) -> list[date]:
     if where is None:
         return []
     gone = []
-    with _alone() as is_ours:
+    with alone(LOCK) as is_ours:
         if is_ours:
             gone = [month for month in archive_records.months_online() if leaves_on(month) <= now.date() and _let_go(month, where, now)]
             _remove_expired(where, now)
     return gone
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        is_ours = cursor.fetchone()[0]
-        try:
-            yield is_ours
-        finally:
-            if is_ours:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 def _let_go(month: date, where: Place, now: datetime) -> bool:

@@ -6,7 +6,6 @@ and begins anew, since nobody can go on with a snapshot that died with its proce
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -14,11 +13,12 @@ from uuid import UUID
 
 import psycopg
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from aaperture.lib.alone import alone
 from accounts.models import User
 from accounts.protections import DENIED, Refused
 from accounts.services.users import step_up
@@ -70,13 +70,13 @@ def open_backups() -> list[UUID]:
     waiting = list(Backup.objects.filter(status__in=Backup.LIVE).values_list("pk", flat=True))
     if not waiting:
         return []
-    with _alone() as is_ours:
+    with alone(LOCK) as is_ours:
         return waiting if is_ours else []
 
 
 def carry_out(backup_id: UUID, *, progress: Progress = lambda _done, _total: None) -> Backup | None:
     """Make it, put it on record, let old ones go. None when it is over. Raises BusyElsewhere."""
-    with _alone() as is_ours:
+    with alone(LOCK) as is_ours:
         if not is_ours:
             raise BusyElsewhere
         row = _begin(backup_id)
@@ -92,19 +92,6 @@ def carry_out(backup_id: UUID, *, progress: Progress = lambda _done, _total: Non
         _finish(row, said)
         let_go(where)
     return row
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """A lock of this connection: it ends with the process, however that ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        is_ours = cursor.fetchone()[0]
-        try:
-            yield is_ours
-        finally:
-            if is_ours:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 def _begin(backup_id: UUID) -> Backup | None:
@@ -227,7 +214,7 @@ def let_go(where: Place) -> list[str]:
 
 def is_under_way() -> bool:
     """Whether a process is making one."""
-    with _alone() as is_ours:
+    with alone(LOCK) as is_ours:
         return not is_ours
 
 
@@ -235,7 +222,7 @@ def tidy() -> int:
     """Remove what killed processes left, and what is past its days; how many."""
     if not shelf.is_configured():
         return 0
-    with _alone() as is_ours:
+    with alone(LOCK) as is_ours:
         if not is_ours:
             return 0
         where = shelf.shelf()

@@ -1,15 +1,15 @@
 """Rotation of the master key as an operation: asked for once, carried out by one process at a time, on record (R-028, R-031)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from aaperture.lib.alone import alone
 from accounts.models import User
 from accounts.protections import DENIED, Refused
 from accounts.services.users import step_up
@@ -62,7 +62,7 @@ def open_rotations() -> list[UUID]:
     waiting = list(KeyRotation.objects.filter(finished_at=None, kid=ring.current_kid()).values_list("pk", flat=True))
     if not waiting:
         return []
-    with _alone() as is_ours:
+    with alone(LOCK) as is_ours:
         return waiting if is_ours else []
 
 
@@ -71,7 +71,7 @@ def carry_out(rotation_id: UUID, *, progress: Progress = lambda _done, _total: N
 
     Raises BusyElsewhere. May be killed at any moment: whoever calls it next goes on.
     """
-    with _alone() as is_ours:
+    with alone(LOCK) as is_ours:
         if not is_ours:
             raise BusyElsewhere
         asked = KeyRotation.objects.filter(pk=rotation_id, finished_at=None, kid=ring.current_kid()).first()
@@ -87,19 +87,6 @@ def carry_out(rotation_id: UUID, *, progress: Progress = lambda _done, _total: N
         _finish(asked)
     sealing.seal_pending()  # so that the new key signs on top of what the old one signed
     return asked
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """A lock of this connection: it ends with the process, however that ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        is_ours = cursor.fetchone()[0]
-        try:
-            yield is_ours
-        finally:
-            if is_ours:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 def _begin(asked: KeyRotation) -> None:

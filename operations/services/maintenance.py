@@ -4,17 +4,16 @@ The row is the queue. Each sweep works in short transactions and may be done twi
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from aaperture.lib.alone import alone
 from accounts.models import User
 from accounts.protections import DENIED, Refused
 from audit.seal.places import FAILURES
@@ -61,26 +60,13 @@ def open_runs() -> list[UUID]:
     waiting = list(CleanupRun.objects.filter(status__in=CleanupRun.LIVE).order_by("asked_at").values_list("pk", flat=True))
     if not waiting:
         return []
-    with _alone() as is_ours:
+    with alone(LOCK) as is_ours:
         return waiting if is_ours else []
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """A lock of this connection: it ends with the process, however that ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        is_ours = cursor.fetchone()[0]
-        try:
-            yield is_ours
-        finally:
-            if is_ours:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 def carry_out(run_id: UUID) -> CleanupRun | None:
     """Sweep, count, put on record. None when it is over. Raises BusyElsewhere."""
-    with _alone() as is_ours:
+    with alone(LOCK) as is_ours:
         if not is_ours:
             raise BusyElsewhere
         run = CleanupRun.objects.filter(pk=run_id, status__in=CleanupRun.LIVE).first()

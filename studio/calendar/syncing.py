@@ -5,14 +5,13 @@ A lock of the database's connection keeps two workers from doing the same; it en
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from aaperture.lib.alone import alone
 from audit.services import record
 from integrations.errors import AccessWithdrawn, AskedToWait, Gone, NotConnected, OAuthUnavailable, ProviderError, Unauthorized
 from integrations.google_calendar import CalendarApi
@@ -27,21 +26,10 @@ from studio.models.calendars import back_off
 from vault.errors import SealedDataError
 
 logger = logging.getLogger(__name__)
+LOCK = 0xCA1E
 SECONDS = 45.0
 RUNG_FOR = timedelta(minutes=2)
 MOST_AT_ONCE = 200
-
-
-@contextmanager
-def _alone(calendar_id: UUID) -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext('studio.calendar'), hashtext(%s))", [str(calendar_id)])
-        is_ours = cursor.fetchone()[0]
-        try:
-            yield is_ours
-        finally:
-            if is_ours:
-                cursor.execute("SELECT pg_advisory_unlock(hashtext('studio.calendar'), hashtext(%s))", [str(calendar_id)])
 
 
 def ring(now: datetime | None = None) -> list[UUID]:
@@ -57,7 +45,7 @@ def ring(now: datetime | None = None) -> list[UUID]:
 def sync(calendar_id: UUID, *, seconds: float = SECONDS) -> bool:
     """Bring one calendar up to date; False where another worker is at it, or nothing can be done for now."""
     until = time.monotonic() + seconds
-    with _alone(calendar_id) as is_ours:
+    with alone(LOCK, str(calendar_id)) as is_ours:
         if not is_ours:
             return False
         calendar = SessionCalendar.objects.connected().for_pages().select_related("connection__owner").filter(pk=calendar_id).first()
