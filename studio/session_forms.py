@@ -79,6 +79,9 @@ class SessionForm(forms.Form):
         }
         for name, found in choices.items():
             self.fields[name].choices = found  # type: ignore[attr-defined]
+        if session and session.last_of_several:
+            told = _("It takes several days, until %(day)s. With another day or time it becomes one day’s.")
+            self.fields["end"].help_text = told % {"day": session.last_of_several}
 
     def clean_day(self) -> date:
         day: date = self.cleaned_data["day"]

@@ -6,7 +6,7 @@ Nothing of the client goes there but what the session's own title says: title, p
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, NamedTuple
 from unicodedata import category
 from zoneinfo import ZoneInfo
@@ -102,9 +102,9 @@ def rendered(session: PhotoSession, *, language: str) -> dict[str, Any]:
 
 
 def _until(session: PhotoSession) -> str:
-    if session.status != Status.TENTATIVE or session.hold_expires_at is None:
+    last = session.held_through
+    if session.status != Status.TENTATIVE or last is None:
         return ""
-    last = (session.hold_expires_at - timedelta(seconds=1)).astimezone(session.zone)  # it ends with that day
     until = date_format(last, "DATE_FORMAT")
     words = _("The hold ran out on %(until)s: the time is free.") if session.hold_has_run_out else _("On hold until %(until)s.")
     return str(words) % {"until": until}

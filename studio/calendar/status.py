@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from integrations.models import Connection
 from studio.calendar.events import Said
+from studio.clock import times_words
 from studio.models import CalendarEvent, PhotoSession, SessionCalendar
 
 FAULTS = {
@@ -105,4 +106,5 @@ def _shown(row: CalendarEvent, session: PhotoSession) -> dict[str, Any]:
     if not row.theirs:
         return {}
     says = Said.from_json(row.theirs)
-    return {"title": says.title, "place": says.place, "starts_at": says.starts_at, "ends_at": says.ends_at, "zone": session.timezone}
+    times = times_words(says.starts_at.astimezone(session.zone), says.ends_at.astimezone(session.zone))
+    return {"title": says.title, "place": says.place, "starts_at": says.starts_at, "times": times, "zone": session.timezone}

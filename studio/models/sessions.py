@@ -16,6 +16,7 @@ from django.utils.translation import pgettext_lazy
 
 from aaperture.lib.search import searchable
 from aaperture.lib.uuid7 import uuid7
+from studio.clock import day_words, last_day, times_words
 from studio.models.owned import SearchableQuerySet
 from studio.models.projects import Project
 from studio.ranges import TimeRange, UuidRange
@@ -132,6 +133,25 @@ class PhotoSession(models.Model):
     @property
     def local_end(self) -> datetime:
         return self.ends_at.astimezone(self.zone)
+
+    @property
+    def last_day(self) -> date:
+        """The last day that it takes there; mostly the one on which it begins."""
+        return last_day(self.local_start, self.local_end)
+
+    @property
+    def last_of_several(self) -> str:
+        """That day in words, of a session of several; else nothing."""
+        return day_words(self.last_day) if self.last_day > self.local_start.date() else ""
+
+    @property
+    def times(self) -> str:
+        """From when until when on the clock of the place, with the last day where there are several."""
+        return times_words(self.local_start, self.local_end)
+
+    @property
+    def has_begun(self) -> bool:
+        return self.starts_at <= now()
 
     @property
     def hold_has_run_out(self) -> bool:

@@ -17,14 +17,13 @@ from accounts.studio_roles import may
 from studio.access import here
 from studio.calendar.busy import may_ask
 from studio.calendar.status import statuses
-from studio.clock import end_of_day, start_of_day
+from studio.clock import day_words, end_of_day, last_day, start_of_day, that_day_words, times_words
 from studio.models import PhotoSession
 from studio.session_forms import AgendaFilterForm, ThatDayForm, photographers_of
 from studio.views.pages import asked_without_blanks, page_of, query, wants_rows
 
 DAY = timedelta(days=1)
 MARGIN = 14 * timedelta(hours=1)  # no clock on earth is further from UTC
-SMALL_HOURS = timedelta(hours=6)  # what ends before six belongs to the evening before
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 MOST_THAT_DAY = 20
 
@@ -52,7 +51,7 @@ def _by_day(rows: Any) -> dict[date, list[PhotoSession]]:
     """Sessions by the days they take on the clock of their place."""
     found: dict[date, list[PhotoSession]] = {}
     for session in rows:
-        day, last = session.local_start.date(), (session.local_end - SMALL_HOURS).date()
+        day, last = session.local_start.date(), session.last_day
         found.setdefault(day, []).append(session)
         while (day := day + DAY) <= last:
             found.setdefault(day, []).append(session)
@@ -92,7 +91,8 @@ def session_month(request: UserRequest) -> HttpResponse:
 
 
 def _cell(day: date, first: date, today: date, sessions: list[PhotoSession]) -> dict[str, Any]:
-    return {"day": day, "out": day.month != first.month, "today": day == today, "sessions": sessions}
+    told = [(session, that_day_words(session.local_start, session.local_end, day)) for session in sessions]
+    return {"day": day, "out": day.month != first.month, "today": day == today, "sessions": told}
 
 
 def _people(request: UserRequest, mine: Membership) -> tuple[list[Any], str]:
@@ -119,11 +119,16 @@ def session_that_day(request: UserRequest) -> HttpResponse:
     rows = rows.between(start_of_day(asked["day"], zone), end_of_day(asked["day"], zone)).expected()
     own = asked["photographer"] == request.user.pk and may(mine.role, "sessions.edit")
     context = {
-        "sessions": list(rows.for_pages().defer("notes", "address").in_order()[:MOST_THAT_DAY]),
-        "zone": zone.key,
+        "sessions": [(row, _times(row, zone)) for row in rows.for_pages().defer("notes", "address").in_order()[:MOST_THAT_DAY]],
         "ask_google": {"day": asked["day"].isoformat(), "timezone": zone.key} if own and may_ask(request.user) else None,
     }
     return render(request, "studio/_that_day.html", context)
+
+
+def _times(session: PhotoSession, zone: ZoneInfo) -> str:
+    start, end = session.starts_at.astimezone(zone), session.ends_at.astimezone(zone)
+    times = times_words(start, end)
+    return times if last_day(start, end) == start.date() else f"{day_words(start.date())}, {times}"
 
 
 @require_GET

@@ -19,6 +19,7 @@ from accounts.http import UserRequest
 from accounts.studio_roles import may
 from studio.access import found, here
 from studio.calendar.status import of_session
+from studio.clock import end_words
 from studio.models import PhotoSession, Project
 from studio.panels import urls_of
 from studio.services import sessions
@@ -39,6 +40,11 @@ NEXT: dict[str, tuple[str, ...]] = {
     Status.CANCELLED: (Status.REQUESTED,),
     Status.NO_SHOW: (Status.REQUESTED,),
 }
+
+
+def _next(session: PhotoSession) -> list[str]:
+    """Nobody knows whether it takes place before it has begun."""
+    return [to for to in NEXT[session.status] if session.has_begun or to not in (Status.COMPLETED, Status.NO_SHOW)]
 
 
 def _acts() -> dict[str, str]:
@@ -62,7 +68,7 @@ def taken_words(error: TimeTaken, viewer_organization: Any) -> str:
         "who": other.photographer,
         "day": date_format(start, "DATE_FORMAT"),
         "start": date_format(start, "TIME_FORMAT"),
-        "end": date_format(end, "TIME_FORMAT"),
+        "end": end_words(start, end),
         "session": other.name,
         "client": other.project.contact.name if other.project.contact else other.project.title,
     }
@@ -98,7 +104,7 @@ def session_detail(request: UserRequest, pk: UUID) -> HttpResponse:
         "phone_link": "".join(character for character in phone if character.isdigit() or character == "+"),
         "maps": _maps(session),
         "elsewhere": session.timezone != request.user.timezone and _differs(session, request.user.timezone),
-        "acts": [(to, words[to]) for to in NEXT[session.status]] if may(mine.role, "sessions.edit") else [],
+        "acts": [(to, words[to]) for to in _next(session)] if may(mine.role, "sessions.edit") else [],
         "may_edit": may(mine.role, "sessions.edit"),
         "panels": urls_of("session", session.pk),
         "in_calendars": of_session(session),

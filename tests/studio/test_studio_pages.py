@@ -16,6 +16,7 @@ from studio.models import Contact, PhotoSession, Project, TimelineEntry
 from studio.services import sessions, timeline
 from studio.services.projects import create_project
 from studio.timeline import Kind, register
+from studio.views.sessions import taken_words
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of, make_studio
 from tests.studio.trade import DAY, make_contact, make_project, make_session, many_contacts
@@ -259,7 +260,10 @@ def test_the_month_shows_sessions_on_the_days_of_their_place(morel):
     make_session(project, people["cleo"], at=datetime(2027, 6, 20, 8, tzinfo=UTC), status="cancelled", title="Off")
     page = web.get(url("session_month"), {"month": "2027-06"})
     days = {
-        cell["day"].isoformat(): [s.name for s in cell["sessions"]] for week in page.context["weeks"] for cell in week if cell["sessions"]
+        cell["day"].isoformat(): [s.name for s, _ in cell["sessions"]]
+        for week in page.context["weeks"]
+        for cell in week
+        if cell["sessions"]
     }
     assert days == {
         "2027-06-12": ["Mariage Claire & Marc"], "2027-06-14": ["Reportage"], "2027-06-15": ["Reportage"],
@@ -271,6 +275,40 @@ def test_the_month_shows_sessions_on_the_days_of_their_place(morel):
     for odd in ("2027-13", "0000-01", "9999-12", "x"):
         assert web.get(url("session_month"), {"month": odd}).context["is_this_month"]
     assert [day.isoformat() for day, _ in web.get(url("session_agenda"), {"q": "tok"}).context["days"]] == ["2027-07-01"]
+
+
+def test_a_session_of_several_days_says_its_days_wherever_it_stands(morel):
+    studio, people = morel
+    contact = make_contact(studio)
+    project, web = make_project(studio, contact=contact), browser_of(people["anna"])
+    start = datetime(2027, 6, 25, 8, tzinfo=UTC)  # Friday, ten in Paris
+    fair = make_session(project, people["anna"], at=start, hours=54, title="Fair")
+    make_session(project, people["anna"], at=datetime(2027, 6, 28, 22, tzinfo=UTC), hours=48, title="Off season")  # days of Google's
+    make_session(project, people["anna"], at=datetime(2027, 6, 4, 22, tzinfo=UTC), hours=24, title="One whole day")
+    pages = [("session_agenda",), ("session_detail", fair.pk), ("project_detail", project.pk), ("contact_detail", contact.pk)]
+    for page in [*pages, ("session_delete", fair.pk)]:
+        assert "10 a.m. – Sun 27 June, 4 p.m." in web.get(url(*page)).text, page
+    agenda = web.get(url("session_agenda")).text
+    assert "all day, until Wed 30 June" in agenda and "all day</span>" in agenda
+    assert "until Sun 27 June" in web.get(url("today_sessions"), headers={"HX-Request": "true"}).text
+    month = web.get(url("session_month"), {"month": "2027-06"}).context["weeks"]
+    told = {cell["day"].day: [words for _, words in cell["sessions"]] for week in month for cell in week if cell["sessions"]}
+    assert told == {5: ["all day"], 25: ["10 a.m."], 26: ["all day"], 27: ["until 4 p.m."], 29: ["all day"], 30: ["all day"]}
+    asked = {"day": "2027-06-26", "photographer": people["anna"].pk, "timezone": "Europe/Paris"}
+    assert "Fri 25 June, 10 a.m. – Sun 27 June, 4 p.m." in web.get(url("session_that_day"), asked).text
+    assert "until Sun 27 June. With another day" in web.get(url("session_edit", fair.pk)).text
+    with pytest.raises(sessions.TimeTaken) as taken:
+        make_session(project, people["anna"], at=start)
+    assert "from 10 a.m. to Sun 27 June, 4 p.m." in taken_words(taken.value, studio.pk)
+
+
+def test_whether_it_took_place_is_asked_from_its_beginning_on(morel):
+    studio, people = morel
+    web = browser_of(people["anna"])
+    begun = make_session(make_project(studio), people["anna"], at=timezone.now() - timedelta(minutes=5))
+    ahead = make_session(make_project(studio), people["anna"], at=timezone.now() + timedelta(days=1))
+    acts = [[to for to, _ in web.get(url("session_detail", one.pk)).context["acts"]] for one in (begun, ahead)]
+    assert acts == [["completed", "cancelled", "no_show"], ["cancelled"]]
 
 
 def test_who_may_do_what_in_a_studio(morel):
