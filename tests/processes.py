@@ -70,7 +70,8 @@ class Process:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended since
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -100,6 +101,15 @@ def meet(where: str, who: str, *, others: int = 1, patience: float = 20) -> None
     end = time.monotonic() + patience
     while len(list(Path(where).iterdir())) <= others and time.monotonic() < end:
         time.sleep(0.001)
+
+
+def somebody_waits() -> bool:
+    """Whether a session at this database waits for a lock that another one holds; those of other tests' databases do not count."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        return bool(cursor.fetchone()[0])
 
 
 def outputs(processes: Sequence[Process]) -> list[str]:

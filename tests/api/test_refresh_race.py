@@ -29,23 +29,24 @@ print(json.dumps(answers))
 """
 # what most libraries do: look whether it is spent, then mark it
 LOOK_THEN_MARK = """
-import time
+import os
 from django.db.models import QuerySet
 from accounts.models import RefreshToken
+from tests.processes import meet
 update = QuerySet.update
 def looking_first(self, **values):
     if self.model is not RefreshToken:
         return update(self, **values)
     unspent = self.exists()
-    time.sleep(0.3)
+    meet("{where}", f"{{os.getpid()}}-{{threading.get_ident()}}")
     update(self.model.objects.filter(pk__in=list(self.values_list("pk", flat=True))), **values)
     return int(unspent)
 QuerySet.update = looking_first
 """
 
 
-def race(raw, *, without_guard=""):
-    code = TRIES.format(raw=raw, threads=THREADS, without_guard=without_guard)
+def race(raw, *, without_guard="", where=""):
+    code = TRIES.format(raw=raw, threads=THREADS, without_guard=without_guard.format(where=where))
     return [answer for printed in outputs(start(code, times=PROCESSES)) for answer in json.loads(printed)]
 
 
@@ -60,6 +61,6 @@ def test_one_wins_and_the_family_ends():
     assert Activity.objects.filter(action="token.reuse_detected").count() >= 1
 
 
-def test_without_the_conditional_update_several_would_win():
-    answers = race(with_token(make_user()).refresh_token, without_guard=LOOK_THEN_MARK)
+def test_without_the_conditional_update_several_would_win(tmp_path):
+    answers = race(with_token(make_user()).refresh_token, without_guard=LOOK_THEN_MARK, where=tmp_path)
     assert [status for status, _ in answers].count(200) > 1
