@@ -51,11 +51,20 @@ FILE_FAULTS = TABLE_FAULTS | {
     "file_no_pipeline": _("Nothing reads this source yet. Somebody has to make a pipeline over it first."),
     "not_connected": _("This source is switched off."),
 }
-FEED_FAULTS |= TABLE_FAULTS | {
-    "file_missing": _("No file waits to be read."),
-    "contacts_no_studio": _("Whoever it works for has no studio in which they may add contacts."),
-    "hook_without_secret": _("It has no secret, so nobody can deliver to it."),
+HOOK_FAULTS = {  # of a webhook that works, and whose deliveries are lost for all that
+    "hook_full": _("More was delivered than may wait: the rest is refused until what waits has been read."),
+    "hook_not_entitled": _("What is delivered is refused: this site reads by itself for those who contribute."),
+    "hook_expired": _("Something was delivered, nothing read it for a week, and it was deleted."),
 }
+FEED_FAULTS |= (
+    TABLE_FAULTS
+    | HOOK_FAULTS
+    | {
+        "file_missing": _("No file waits to be read."),
+        "contacts_no_studio": _("Whoever it works for has no studio in which they may add contacts."),
+        "hook_without_secret": _("It has no secret, so nobody can deliver to it."),
+    }
+)
 STOP_REASONS |= FEED_FAULTS
 
 # the same, for those who look after runs that are not theirs

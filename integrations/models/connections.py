@@ -24,6 +24,11 @@ class ConnectionQuerySet(models.QuerySet):
     def visible_to(self, user: "User") -> Self:
         return self.filter(owner=user)
 
+    def own_or_instances(self, user: "User") -> Self:
+        """Their own, and the instance's where they may see that it is there: what they may do with it is asked apart."""
+        own = Q(owner=user)
+        return self.filter(own | Q(owner=None) if user.has_perm("integrations.view_connection") else own)
+
     def mailboxes(self) -> Self:
         return self.filter(provider=Connection.Provider.GMAIL)
 

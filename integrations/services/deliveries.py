@@ -2,6 +2,9 @@
 
 `X-Signature: v1=` HMAC-SHA256 in hex over `<X-Timestamp>.` and the raw body, good for five minutes either way. Every refusal is the same.
 The digest in the table makes a second storing impossible; Valkey only spares the database what has come before.
+
+What nobody would take in is not stored: of an owner whose runs do not start, or beyond what may wait, the answer says so, and so does the
+source's page (`Connection.error_code`).
 """
 
 import hashlib
@@ -18,7 +21,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import Func, IntegerField, Q, QuerySet
+from django.db.models import Count, Func, IntegerField, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -27,6 +30,7 @@ from django.utils.dateparse import parse_datetime
 from aaperture.lib import limits
 from accounts.models import User
 from audit.services import record
+from billing.services import is_premium
 from integrations.models import Connection, Delivery, Pipeline
 
 LARGEST = 256 * 1024  # bytes of a body
@@ -34,14 +38,29 @@ TOLERANCE = 300  # seconds between the signature and now
 REMEMBERED = 2 * TOLERANCE + 60  # seconds for which a signature is known: longer than it can be good for
 AT_ONCE = 1024 * 1024  # bytes, sealed, that a run opens together: a body may hold a hundred thousand records
 PER_MINUTE = 30_000  # accepted deliveries of one connection
+MOST_WAITING = 50_000  # deliveries that one connection has waiting, each counted for every pipeline that is to take it in
+MOST_BYTES = 256 * 1024 * 1024  # of theirs, sealed
+COUNTED = 1  # seconds for which that count is good: nothing counts tens of thousands of rows for each delivery
 ROTATION = timedelta(days=7)  # for which the secret before is still good
+EXPIRED = "hook_expired"  # what a source's page says when deliveries went unread
 STAMP = re.compile(r"[1-9]\d{9}")
 SIGNATURE = re.compile(r"v1=[0-9a-f]{64}")
+_SIZE = Func("body", function="octet_length", output_field=IntegerField())  # of a body as it lies there, sealed
 NOBODYS = secrets.token_bytes(32)  # what is computed for an address that is none, so that it takes as long
 
 
 class DeliveryRefused(Exception):
     """`code` is for our log; whoever sent it learns nothing but that."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+class NotTaken(Exception):
+    """Rightly signed and not stored: `code` is for the source's page (`integrations.wording`), and its last words for whoever sent it."""
+
+    FULL, NOT_ENTITLED = "hook_full", "hook_not_entitled"
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -74,17 +93,38 @@ def secrets_of(connection: Connection) -> list[str]:
 
 
 def receive(pk: UUID, *, body: bytes, timestamp: str, signature: str) -> Connection:
-    """Store it once for every pipeline of its connection. Raises DeliveryRefused, TooMany, RedisError when nothing can be remembered."""
-    connection = Connection.objects.filter(pk=pk, provider=Connection.Provider.INBOUND_WEBHOOK, status=Connection.Status.ACTIVE).first()
+    """Store it once for every pipeline of its connection.
+
+    Raises DeliveryRefused, NotTaken, TooMany, and RedisError when nothing can be remembered.
+    """
+    hooks = Connection.objects.filter(provider=Connection.Provider.INBOUND_WEBHOOK, status=Connection.Status.ACTIVE)
+    connection = hooks.select_related("owner").filter(pk=pk).first()
     if not _is_signed(secrets_of(connection) if connection else [], body, timestamp, signature) or connection is None:
         raise DeliveryRefused("signature")
     if not STAMP.fullmatch(timestamp) or abs(time.time() - int(timestamp)) > TOLERANCE:
         raise DeliveryRefused("timestamp")
     if seconds := limits.take([limits.Key(f"hook|{connection.pk}", PER_MINUTE, 60)]):
         raise TooMany(seconds)
+    if code := _why_not(connection):
+        if connection.error_code != code:
+            Connection.objects.filter(pk=pk).update(error_code=code)
+        raise NotTaken(code)
     digest = hashlib.sha256(timestamp.encode() + b"." + body).digest()
     _store(connection, digest, body)
     return connection
+
+
+def _why_not(connection: Connection) -> str:
+    """What keeps its deliveries from being taken in; empty when nothing does."""
+    if connection.owner is not None and not is_premium(connection.owner):
+        return NotTaken.NOT_ENTITLED
+    remembered, name = caches["limits"], f"hook|full|{connection.pk}"
+    full = remembered.get(name)
+    if full is None:
+        number, size = Delivery.objects.waiting().filter(connection=connection).aggregate(n=Count("pk"), size=Sum(_SIZE)).values()
+        full = number >= MOST_WAITING or (size or 0) >= MOST_BYTES
+        remembered.set(name, full, COUNTED)
+    return NotTaken.FULL if full else ""
 
 
 def _is_signed(known: list[str], body: bytes, timestamp: str, signature: str) -> bool:
@@ -143,9 +183,7 @@ class HeldInbox:
 
     def _fitting(self, rows: QuerySet[Delivery], most: int) -> int:
         """How many of the first together are no larger than what is taken at once; one at least."""
-        sizes = rows.order_by("received_at", "id").values_list(
-            Func("body", function="octet_length", output_field=IntegerField()), flat=True
-        )
+        sizes = rows.order_by("received_at", "id").values_list(_SIZE, flat=True)
         return max(1, sum(total <= AT_ONCE for total in accumulate(size or 0 for size in sizes[:most])))
 
     def settle(self, names: list[str]) -> None:
@@ -190,8 +228,11 @@ def address_of(connection: Connection) -> str:
 
 
 def sweep() -> int:
-    """Delete what was taken in some time ago, and what nobody has taken in for a week; how many."""
-    count: int = Delivery.objects.to_remove(timezone.now()).delete()[0]
+    """Delete what was taken in some time ago, and what nobody has taken in for a week, which its source's page then says; how many."""
+    going = Delivery.objects.to_remove(timezone.now())
+    unread = set(going.waiting().order_by().values_list("connection_id", flat=True).distinct())
+    Connection.objects.filter(pk__in=unread, status=Connection.Status.ACTIVE).update(error_code=EXPIRED)
+    count: int = going.delete()[0]
     return count
 
 

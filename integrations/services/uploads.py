@@ -39,6 +39,15 @@ def _associated(file_id: Any, number: int) -> str:
     return f"integrations_sourcepiece|content|{file_id}|{number}"
 
 
+@transaction.atomic
+def _place_among_the_waiting(connection: Connection, actor: User) -> SourceFile:
+    """Counted and made under the connection's lock, so that two that come at once do not both take the last place. Raises FileRefused."""
+    Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    if SourceFile.objects.filter(connection=connection).count() >= MOST_WAITING:
+        raise FileRefused("file_too_many")
+    return SourceFile.objects.create(connection=connection, uploaded_by=actor)
+
+
 class Intake:
     """A file on its way in. Whoever makes one calls `end()`, or `abandon()` when it does not come to that."""
 
@@ -46,15 +55,13 @@ class Intake:
         """Raises FileRefused, NotConnected."""
         if connection.status != Connection.Status.ACTIVE:
             raise NotConnected(connection.error_code)
-        if SourceFile.objects.filter(connection=connection).count() >= MOST_WAITING:
-            raise FileRefused("file_too_many")
+        self.row = _place_among_the_waiting(connection, actor)
         self.connection = connection
         self.actor = actor
         self.size = 0
         self._number = 0
         self._buffer = bytearray()
         self._sniffer = Sniffer()
-        self.row = SourceFile.objects.create(connection=connection, uploaded_by=actor)
 
     def write(self, data: bytes) -> None:
         """Raises FileRefused."""

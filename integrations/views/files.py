@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -64,14 +65,13 @@ class IntoPieces(FileUploadHandler):
 
 
 def _target(request: UserRequest, pk: UUID) -> Connection:
-    """One's own source of files, or the instance's for whoever runs what reads it. Raises Http404."""
+    """One's own source of files, or the instance's for whoever runs what reads it. Raises Http404, PermissionDenied."""
     rows = Connection.objects.for_pages().exclude(status=Connection.Status.REVOKED)
-    own = rows.filter(owner=request.user)
-    if request.user.has_perm("integrations.execute_pipeline"):
-        own = own | rows.filter(owner=None)
-    connection = get_object_or_404(own, pk=pk)
+    connection: Connection = get_object_or_404(rows.own_or_instances(request.user), pk=pk)
     if getattr(CONNECTORS.get(connection.provider), "holds", "") != "file":
         raise Http404
+    if connection.owner_id is None and not request.user.has_perm("integrations.execute_pipeline"):
+        raise PermissionDenied
     return connection
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
@@ -24,7 +25,7 @@ from integrations.models import Connection, Pipeline, Run
 from integrations.progress import Progress
 from integrations.services import connections, datasets, deliveries, pipelines, sources
 from integrations.tasks import execute_run
-from integrations.wording import CONNECTION_FAULTS, SOURCES
+from integrations.wording import CONNECTION_FAULTS, HOOK_FAULTS, SOURCES
 
 PER_PAGE = 25
 SHOWN_COLUMNS = 6
@@ -79,10 +80,16 @@ def source(request: UserRequest, pk: UUID) -> HttpResponse:
     context = {
         "connection": connection, "pipeline": pipeline, "words": SOURCES[connection.provider],
         "progress": Progress(newest) if newest else None,
-        "fault": CONNECTION_FAULTS.get(connection.error_code, "") if connection.status == Connection.Status.ERROR else "",
+        "fault": _fault(connection),
         "rows": pipeline.rows.count() if pipeline and pipeline.destination == datasets.NAME else None,
     }  # fmt: skip
     return render(request, "integrations/source.html", context)
+
+
+def _fault(connection: Connection) -> Any:
+    """What is wrong with it: it has stopped working, or it works and what is delivered is refused."""
+    failing = connection.status == Connection.Status.ERROR
+    return (CONNECTION_FAULTS if failing else HOOK_FAULTS).get(connection.error_code, "")
 
 
 @require_POST
@@ -111,10 +118,10 @@ def source_run(request: UserRequest, pk: UUID) -> HttpResponse:
 def hook_secret(request: UserRequest, pk: UUID) -> HttpResponse:
     """Where others deliver to and how they sign; a new secret is shown once. One's own, or the instance's for whoever may change it."""
     rows = Connection.objects.filter(provider=Connection.Provider.INBOUND_WEBHOOK).exclude(status=Connection.Status.REVOKED)
-    mine = rows.filter(owner=request.user)
-    if request.user.has_perm("integrations.change_connection"):
-        mine = mine | rows.filter(owner=None)
+    mine = rows.own_or_instances(request.user)
     connection = get_object_or_404(mine, pk=pk)
+    if connection.owner_id is None and not request.user.has_perm("integrations.change_connection"):
+        raise PermissionDenied
     secret = ""
     if request.POST.get("act") == "rotate":
         secret = deliveries.rotate(connection, actor=request.user, request=request)

@@ -259,6 +259,40 @@ def test_only_so_many_bytes_and_files_are_taken(source, designer, monkeypatch):
         bring(source, rows(1), designer)
 
 
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("guarded", [True, False])
+def test_two_that_come_at_once_do_not_both_take_the_last_place(tmp_path, guarded):
+    designer = make_user(role="designer")
+    source = configured.add("csv_upload", "Table", {}, actor=designer)
+    for _ in range(uploads.MOST_WAITING - 1):
+        SourceFile.objects.create(connection=source)
+    code = """
+from accounts.models import User
+from django.db.models import QuerySet
+from integrations.models import Connection
+from integrations.services import uploads
+from tests.processes import meet
+connection, actor = Connection.objects.get(), User.objects.get()
+counted = QuerySet.count
+def count(self):  # both have counted before either goes on, unless one is kept from it
+    found = counted(self)
+    meet(os.environ["DOOR"], str(os.getpid()), patience=float(os.environ["PATIENCE"]))
+    return found
+QuerySet.count = count
+if os.environ["GUARDED"] == "False":
+    QuerySet.select_for_update = lambda self, **_options: self
+try:
+    uploads.Intake(connection, actor=actor)
+    print("taken")
+except uploads.FileRefused as refused:
+    print(refused.code)
+"""
+    wanted = {"DOOR": str(tmp_path), "GUARDED": str(guarded), "PATIENCE": "0.5" if guarded else "20"}
+    printed = sorted(processes.outputs(processes.start(code, times=2, **wanted)))
+    assert printed == (["file_too_many", "taken"] if guarded else ["taken", "taken"])
+
+
 def test_uploading_in_the_browser(source, designer, monkeypatch):
     page, member = reverse("integrations:file_add", args=[source.pk]), Client()
     member.force_login(make_user())

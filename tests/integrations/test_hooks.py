@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from aaperture.lib import limits
+from accounts.models import InstanceSettings
 from audit.models import Activity
 from integrations import engine, tasks
 from integrations.models import Connection, Delivery, Pipeline, Run, RunEvent, Transformation
-from integrations.services import arrivals, configured, connections, deliveries
+from integrations.services import arrivals, configured, connections, deliveries, sources
 from tests.accounts.people import make_user
 from tests.processes import outputs, start
 
@@ -159,6 +160,58 @@ def test_too_many_wait_and_what_no_pipeline_took_is_taken_by_the_first_or_goes_a
     before = Delivery.objects.count()
     monkeypatch.setattr(limits, "take", _valkey_is_down)
     assert post(hook, {"id": 99}).status_code == 503 and Delivery.objects.count() == before  # nothing is stored that cannot be told apart
+
+
+@pytest.mark.django_db
+def test_what_nobody_would_take_in_is_refused_at_the_door_and_the_owner_told(monkeypatch):
+    caches["limits"].clear()
+    owner = make_user()
+    own = sources.add(owner, "inbound_webhook", "Mine", {}, destination="dataset")
+    web, page = Client(), reverse("integrations:source", args=[own.pk])
+    web.force_login(owner)
+    InstanceSettings.objects.create(pk=1, premium_for="nobody")
+    assert without_id(post(own, {"id": 1}, secret="guessed"))[0] == 401  # only who signs rightly learns more
+    assert post(own, {"id": 1}).status_code == 403 and post(own, {"id": 1}).json()["code"] == "not_entitled"
+    assert not Delivery.objects.exists() and "reads by itself for those who contribute" in web.get(page).content.decode()
+    InstanceSettings.objects.update(premium_for="everyone")
+    assert post(own, {"id": 1}).status_code == 202
+    engine.execute(arrivals.queue_waiting()[0])
+    assert "reads by itself" not in web.get(page).content.decode()
+    post(own, {"id": 2})
+    Delivery.objects.filter(applied_at=None).update(received_at=timezone.now() - timedelta(days=8))
+    arrivals.sweep()
+    assert "nothing read it for a week" in web.get(page).content.decode()
+    assert set(Activity.objects.values_list("details__reason", flat=True)) >= {"hook_not_entitled"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("bound", ["MOST_WAITING", "MOST_BYTES"])
+def test_no_more_waits_than_may(hook, monkeypatch, bound):
+    pipeline_over(hook)
+    monkeypatch.setattr(deliveries, "COUNTED", 0)  # anew for each
+    monkeypatch.setattr(deliveries, bound, 2 if bound == "MOST_WAITING" else 2000)
+    assert [post(hook, {"id": n, "name": "x" * 1000}).status_code for n in range(3)] == [202, 202, 429]
+    refused = post(hook, {"id": 4})
+    assert refused.json()["code"] == "inbox_full" and refused["Retry-After"] == "60" and Delivery.objects.count() == 2
+    hook.refresh_from_db()
+    assert (hook.status, hook.error_code) == ("active", "hook_full")
+    engine.execute(arrivals.queue_waiting()[0])
+    hook.refresh_from_db()
+    assert hook.error_code == "" and post(hook, {"id": 4}).status_code == 202
+
+
+@pytest.mark.django_db
+def test_who_may_see_a_webhook_and_not_change_it_is_refused_and_to_others_it_does_not_exist(hook, designer):
+    page = reverse("integrations:hook_secret", args=[hook.pk])
+    found = {}
+    for role in ("admin", "designer", "executor", "viewer", "executive", "member"):
+        web = Client()
+        web.force_login(designer if role == "designer" else make_user(role=role))
+        found[role] = (web.get(page).status_code, web.post(page, {"act": "rotate"}).status_code)
+    changes, sees, neither = (200, 201), (403, 403), (404, 404)  # rbac.yaml, connectors: edit, view
+    assert found == {
+        "admin": changes, "designer": changes, "executor": sees, "viewer": sees, "executive": neither, "member": neither,
+    }  # fmt: skip
 
 
 @pytest.mark.django_db
