@@ -95,7 +95,7 @@ class ScheduledEmail(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey("accounts.Organization", models.CASCADE, related_name="emails", db_index=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    template_version = models.ForeignKey(TemplateVersion, models.PROTECT, null=True, related_name="+")  # null: free text, never kept
+    template_version = models.ForeignKey(TemplateVersion, models.RESTRICT, null=True, related_name="+")  # null: free text, never kept
     contact = models.ForeignKey("studio.Contact", forget_recipient, null=True, related_name="emails")
     project = models.ForeignKey("studio.Project", models.SET_NULL, null=True, related_name="emails", db_index=False)
     quote = models.ForeignKey("documents.Quote", models.SET_NULL, null=True, related_name="emails", db_index=False)

@@ -33,6 +33,7 @@ from tests import processes
 from tests.accounts.people import PASSWORD, add_totp, make_user, step_up
 from tests.audit.sealed import seal_all
 from tests.integrations import leaks
+from tests.operations.belongings import give_contributions, give_sources, give_trade
 from tests.tracker.boards import fill_board, make_opportunity
 from vault import services as vault
 from vault.errors import SealedDataError
@@ -75,6 +76,13 @@ def person() -> User:
     invitations.invite(studios.current_organization(host), email=f"second-{CANARY}@example.test", role="assistant", actor=host)
     invitations.invite(studios.current_organization(user), email="friend@example.test", role="assistant", actor=user)
     return user
+
+
+def give_work(user: User) -> None:
+    """The same in every table of a studio at work that the law does not keep."""
+    give_trade(user, CANARY)
+    give_sources(user, CANARY)
+    give_contributions(user)
 
 
 def signed_in(user: User) -> Client:
@@ -259,6 +267,7 @@ def test_nothing_of_the_person_is_left_and_the_log_still_verifies(
     settings.AUDIT_HEADS = "s3://evidence/aaperture"
     before = leaks.found(CANARY)
     user = person()
+    give_work(user)
     other = make_user()
     fill_board(other, 3)
     export = DataExport.objects.create(user=user)
@@ -303,6 +312,20 @@ def test_nothing_of_the_person_is_left_and_the_log_still_verifies(
     assert other.opportunities.count() == 3 and User.objects.filter(pk=other.pk).exists()
 
 
+def test_what_the_law_keeps_is_all_that_stays(revoked, ledger_folder, transactional_db, test_database, store):
+    before = leaks.found(CANARY)
+    user = person()
+    give_trade(user, CANARY, kept_by_law=True)
+    give_sources(user, CANARY)
+    erasure = asked_for(user)
+    with on_day(30.1):
+        erasures.carry_on(erasure.pk)
+    erasure.refresh_from_db()
+    assert erasure.status == "done" and not User.objects.filter(pk=user.pk).exists()
+    left = {place.removeprefix("table ") for place in set(leaks_here(test_database, CANARY)) - set(before)}
+    assert left == {"documents_quote", "documents_quoteline", "documents_invoice", "documents_invoiceline"}
+
+
 def leaks_here(test_database, text: str) -> list[str]:
     """As `leaks.found`, in the database of this test process."""
     url = os.environ["MIGRATION_DATABASE_URL"]
@@ -315,10 +338,17 @@ def leaks_here(test_database, text: str) -> list[str]:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_sweep_would_find_something(transactional_db, test_database):
-    """So that the test above can fail."""
-    person()
-    places = leaks_here(test_database, CANARY)
-    assert {"table accounts_user", "table tracker_opportunity", "table accounts_invitation", "table account_emailaddress"} <= set(places)
+    """So that the test above can fail, in each of these tables."""
+    give_work(person())
+    places = {place.removeprefix("table ") for place in leaks_here(test_database, CANARY)}
+    wanted = {
+        "accounts_user", "accounts_invitation", "account_emailaddress", "tracker_opportunity", "studio_contact",
+        "studio_project", "studio_photosession", "studio_timelineentry", "studio_calendarevent", "documents_identity", "documents_quote",
+        "documents_quoteline", "documents_contract", "documents_contracttemplate", "documents_invoice", "documents_invoiceline",
+        "mailing_scheduledemail", "mailing_emailtemplate", "mailing_templateversion", "mailing_sendingaccount", "mailing_addedfile",
+        "integrations_connection", "integrations_pipeline", "integrations_datasetrow", "integrations_runevent",
+    }  # fmt: skip
+    assert wanted - places == set()
 
 
 @pytest.mark.django_db
