@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -364,9 +365,9 @@ except ValidationError as error:
 # two people may share an address only by a fault elsewhere; here they stand for whoever races for one link
 SLOWLY = """
 from accounts.services import invitations
-before = invitations.is_for
+from tests.processes import meet
 def slowly(invitation, user):
-    time.sleep(1)
+    meet(os.environ["WHERE"], os.environ["PERSON"], patience=float(os.environ["PATIENCE"]))
     return True
 invitations.is_for = slowly
 """
@@ -376,23 +377,23 @@ invitations.lock_studio = lambda pk: Organization.objects.get(pk=pk)
 """
 
 
-def two_accept(code: str) -> list[str]:
+def two_accept(code: str, where: Path, *, patience: float = 20) -> list[str]:
     studio, people = make_studio(anna="owner")
     row = invitations.invite(studio, email=NEW, role=Role.ASSISTANT, actor=people["anna"])
     each = [{"PERSON": str(make_user().pk)} for _ in range(2)]
-    printed = sorted(processes.outputs(processes.start(code, each=each, INVITATION=str(row.pk))))
+    printed = sorted(processes.outputs(processes.start(code, each=each, INVITATION=str(row.pk), WHERE=str(where), PATIENCE=str(patience))))
     assert Membership.objects.current().filter(organization=studio, role=Role.ASSISTANT).count() == printed.count("joined")
     return printed
 
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_use_one_link_at_once_one_joins():
-    assert two_accept(SLOWLY + TAKE) == ["invitation_gone", "joined"]
+def test_of_two_who_use_one_link_at_once_one_joins(tmp_path):
+    assert two_accept(SLOWLY + TAKE, tmp_path, patience=0.3) == ["invitation_gone", "joined"]
 
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_without_the_lock_both_would_join():
+def test_without_the_lock_both_would_join(tmp_path):
     """The proof that the test above tests something."""
-    assert two_accept(SLOWLY + WITHOUT_THE_LOCK + TAKE) == ["joined", "joined"]
+    assert two_accept(SLOWLY + WITHOUT_THE_LOCK + TAKE, tmp_path) == ["joined", "joined"]

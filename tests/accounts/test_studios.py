@@ -1,5 +1,7 @@
 """Studios: the small matrix, members and their roles, switching, leaving (R-019, R-093; DESIGN, "Tenancy", "Permissions")."""
 
+from pathlib import Path
+
 import pytest
 from django.core import mail
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -294,13 +296,14 @@ try:
 except ValidationError as error:
     print(error.code)
 """
-# the pause lets each read the other as an owner still, which is what the lock is there to prevent
+# each reads the other as an owner still before it goes on, which is what the lock is there to prevent
 SLOWLY = """
 from accounts.services import studios
+from tests.processes import meet
 before = studios._require_another_owner
 def slowly(membership):
     before(membership)
-    time.sleep(1)
+    meet(os.environ["WHERE"], os.environ["PLACE"], patience=float(os.environ["PATIENCE"]))
 studios._require_another_owner = slowly
 """
 WITHOUT_THE_LOCK = """
@@ -309,23 +312,23 @@ studios.lock_studio = lambda pk: Organization.objects.get(pk=pk)
 """
 
 
-def two_owners_leave(code: str) -> list[str]:
+def two_owners_leave(code: str, where: Path, *, patience: float = 20) -> list[str]:
     studio, people = make_studio(anna="owner", ben="owner")
     each = [{"PLACE": str(place(studio, user).pk)} for user in people.values()]
-    return sorted(processes.outputs(processes.start(code, each=each)))
+    return sorted(processes.outputs(processes.start(code, each=each, WHERE=str(where), PATIENCE=str(patience))))
 
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_of_two_owners_who_leave_at_once_one_stays():
-    assert two_owners_leave(SLOWLY + LEAVE) == ["last_owner", "left"]
+def test_of_two_owners_who_leave_at_once_one_stays(tmp_path):
+    assert two_owners_leave(SLOWLY + LEAVE, tmp_path, patience=0.3) == ["last_owner", "left"]
 
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_without_the_lock_both_would_leave():
+def test_without_the_lock_both_would_leave(tmp_path):
     """The proof that the test above tests something."""
-    assert two_owners_leave(SLOWLY + WITHOUT_THE_LOCK + LEAVE) == ["left", "left"]
+    assert two_owners_leave(SLOWLY + WITHOUT_THE_LOCK + LEAVE, tmp_path) == ["left", "left"]
 
 
 # --- the page ------------------------------------------------------------------------------------------------------------

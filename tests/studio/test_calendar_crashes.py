@@ -1,10 +1,8 @@
 """Workers side by side and workers killed between any two steps: one calendar, one event for each session, nothing lost."""
 
-import time
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from integrations.models import Connection
@@ -18,7 +16,7 @@ from tests.studio.trade import make_project, make_session, studio_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-# STEP names where the process kills itself: "<module>.<function>:before" or ":after" that function.
+# STEP names where the process kills itself: "<module>.<function>:before" or ":after" that function; or where it stands still.
 SYNC = """
 import contextlib, importlib, os, signal
 from uuid import UUID
@@ -33,6 +31,13 @@ if os.environ.get("GUARD") == "off":
         SessionCalendar.objects.filter(pk=calendar.pk).update(google_id=google_id)
         calendar.google_id = google_id
     making._keep = _keep
+    from tests.processes import meet
+    find = making._find
+    def looked(*where):  # both have looked before one makes it
+        found = find(*where)
+        meet(os.environ["WHERE"], str(os.getpid()))
+        return found
+    making._find = looked
 if step := os.environ.get("STEP"):
     name, _colon, when = step.partition(":")
     path, _dot, function = name.rpartition(".")
@@ -40,6 +45,9 @@ if step := os.environ.get("STEP"):
     place = getattr(place, "CalendarApi") if path.endswith("Api") else place
     original = getattr(place, function)
     def deadly(*arguments, **options):
+        if when == "still":
+            print("there", flush=True)
+            sys.stdin.readline()
         if when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         original(*arguments, **options)
@@ -111,10 +119,9 @@ def test_workers_side_by_side_make_one_calendar_and_write_each_session_once(sand
     assert len(events(sandbox)) == 1 and requests_to(sandbox, "calendar.events.insert") == 1
 
 
-def test_without_the_lock_side_by_side_they_would_make_two(sandbox, anna, project, calendar):
+def test_without_the_lock_side_by_side_they_would_make_two(sandbox, anna, project, calendar, tmp_path):
     make_session(project, anna)
-    sandbox.control("POST", "latency", {"ms": 400, "path": "/calendar/v3/calendars"})
-    processes.outputs(in_processes(calendar, times=2, GUARD="off"))
+    processes.outputs(in_processes(calendar, times=2, GUARD="off", WHERE=str(tmp_path)))
     assert len(calendars(sandbox)) == 2
 
 
@@ -158,26 +165,10 @@ def test_a_worker_killed_while_it_changes_and_deletes_makes_no_conflict_of_its_o
 
 
 def test_the_lock_ends_with_the_process(sandbox, anna, project, calendar):
-    sandbox.control("POST", "latency", {"ms": 10_000, "path": "/calendar/"})
-    [worker] = in_processes(calendar)
-    while not _locked(calendar) and worker.poll() is None:
-        time.sleep(0.01)
+    [worker] = in_processes(calendar, STEP="integrations.google_calendar.CalendarApi.make_calendar:still")
+    assert worker.stdout.readline() == "there\n", worker.errors
     assert not syncing.sync(calendar.pk), "another is at it"
     worker.kill()
-    worker.wait(10)
-    sandbox.control("DELETE", "/faults")
+    worker.wait(60)
     finish(calendar)
     assert len(calendars(sandbox)) == 1
-
-
-LOCKED = """
-SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
-AND classid = 51742 AND objid::bigint = (hashtext(%s)::bigint & 4294967295)
-"""
-
-
-def _locked(calendar):
-    """Whether another process is at this calendar; looking takes no lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOCKED, [str(calendar.pk)])
-        return cursor.fetchone()[0] > 0
