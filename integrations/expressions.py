@@ -2,10 +2,14 @@
 
 A list that holds the same thing twice costs nothing until it is written out or compared: `[@,@]` thirty times over is a billion
 values in 180 characters. So whatever can hold something more than once is weighed while the expression is worked out.
+
+Nor may it take without end: `[?@ == `1`]` thirty times over a long list is most of a minute. So the processor's time is looked at between
+two nodes; one node alone takes a few seconds at most over the longest answer there is.
 """
 
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import jmespath
 from jmespath import functions
@@ -13,21 +17,40 @@ from jmespath.visitor import Options, TreeInterpreter
 
 MOST = 25_000_000  # values and characters that may be weighed for a whole answer, which has 10 MB
 MOST_OF_ONE = 2_000_000  # the same for all fields of one record
+SECONDS = 10.0  # of the processor, for a whole answer
+SECONDS_OF_ONE = 2.0  # the same for one record
+LOOKS = 100  # nodes between two looks at the clock
 # what can hold a thing twice, or what is made of it; a projection holds as many of them as its list is long
 GROWING = frozenset(
     {"multi_select_list", "multi_select_dict", "projection", "value_projection", "filter_projection", "function_expression"}
 )
+LONG = frozenset({"projection", "value_projection", "filter_projection", "function_expression", "flatten"})  # one alone may take seconds
 
 
 class TooMuch(ValueError):
     """The expression makes more of its data than we work out."""
 
 
-class Budget:
-    """How much may still be weighed."""
+class TooSlow(TooMuch):
+    """The expression takes longer over its data than we let it."""
 
-    def __init__(self, most: int = MOST) -> None:
+
+class Budget:
+    """How much may still be weighed, and how long it may take; for one thread."""
+
+    def __init__(self, most: int = MOST, seconds: float = SECONDS) -> None:
         self.left = most
+        self._until = time.thread_time() + seconds
+
+    @classmethod
+    def of_one(cls) -> Self:
+        """For one record."""
+        return cls(MOST_OF_ONE, SECONDS_OF_ONE)
+
+    def look_at_the_clock(self) -> None:
+        """Raises TooSlow. It is the thread's own time, so that a busy machine makes nobody slow."""
+        if time.thread_time() > self._until:
+            raise TooSlow
 
     def weigh(self, value: Any) -> None:
         """Raises TooMuch. What is held twice counts twice, and never more is looked at than is left."""
@@ -149,6 +172,7 @@ class _Functions(functions.Functions):
 class _Interpreter(TreeInterpreter):
     def __init__(self) -> None:
         self._own = _Functions()
+        self._until_look = LOOKS
         super().__init__(Options(custom_functions=self._own))
 
     def use(self, budget: Budget) -> None:
@@ -156,7 +180,12 @@ class _Interpreter(TreeInterpreter):
         self._own.budget = self.budget = budget
 
     def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
+        kind = node["type"]
+        self._until_look -= 1
+        if self._until_look <= 0 or kind in LONG:
+            self._until_look = LOOKS
+            self.budget.look_at_the_clock()
         found = super().visit(node, *args, **kwargs)
-        if node["type"] in GROWING:
+        if kind in GROWING:
             self.budget.weigh(found)
         return found

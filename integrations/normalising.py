@@ -11,13 +11,28 @@ from django.core.validators import validate_email
 
 DAY_FIRST = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})")
 SHORTEST_PHONE = 6
+MOST_MARKS = 1000  # Unicode's own bound for what is written on purpose is 30 (UAX 15, stream-safe text)
 BETWEEN_DIGITS = re.compile(r"(?<=\d)\D+(?=\d)")
 WITHIN_ONE_NUMBER = re.compile(r"[\s.,'’]+")
 
 
 def text(value: Any) -> Any:
     """One line without spaces around it; what is no text stays."""
-    return " ".join(unicodedata.normalize("NFC", value).split()) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return " ".join((value if _is_piled(value) else unicodedata.normalize("NFC", value)).split())
+
+
+def _is_piled(value: str) -> bool:
+    """Whether marks stand on one letter without end: to order them takes time by the square of their number, minutes for a million."""
+    if len(value) <= MOST_MARKS or value.isascii():
+        return False
+    marks = 0
+    for char in value:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks > MOST_MARKS:
+            return True
+    return False
 
 
 def lower(value: Any) -> Any:

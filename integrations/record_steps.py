@@ -6,10 +6,11 @@ ends in `map`, after which only `normalise` may follow, so that nothing is kept 
 """
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
-from integrations.expressions import MOST_OF_ONE, Budget, Expression
+from integrations.expressions import SECONDS_OF_ONE, Budget, Expression, TooSlow
 from integrations.items import KeptRecord, Record
 from integrations.normalising import WAYS
 
@@ -101,10 +102,10 @@ def _compiled(number: int, step: dict[str, Any]) -> Step:
         return lambda record: Record(record.id, _normalised(ways, record.data))
     expression = _expression(step[STEPS[step["do"]]])
     if step["do"] == "dedupe":
-        return lambda record: Record(_name(expression.search(record.data, Budget(MOST_OF_ONE)), record.id), record.data)
+        return lambda record: Record(_name(expression.search(record.data, Budget.of_one()), record.id), record.data)
 
     def keep(record: Record) -> Record:
-        if expression.search(record.data, Budget(MOST_OF_ONE)) in (None, False, "", [], {}):
+        if expression.search(record.data, Budget.of_one()) in (None, False, "", [], {}):
             raise Dropped(number)
         return record
 
@@ -113,7 +114,7 @@ def _compiled(number: int, step: dict[str, Any]) -> Step:
 
 def _mapped(fields: dict[str, Expression], data: Any) -> dict[str, Any]:
     """Raises what JMESPath raises, and TooMuch when the fields together are more than is worked out for one record."""
-    budget = Budget(MOST_OF_ONE)
+    budget = Budget.of_one()
     found = {name: expression.search(data, budget) for name, expression in fields.items()}
     budget.weigh(found)
     return found
@@ -132,9 +133,12 @@ def _name(found: Any, otherwise: str) -> str:
 
 
 def run(steps: list[Step], record: Record) -> KeptRecord:
-    """Raises Dropped, TooLarge."""
+    """Raises Dropped, TooLarge, TooSlow."""
+    until = time.thread_time() + SECONDS_OF_ONE  # for all steps together; the last of them may take as long again
     for step in steps:
         record = step(record)
+        if time.thread_time() > until:
+            raise TooSlow
     text = json.dumps(record.data)
     if len(text) > LARGEST:
         raise TooLarge

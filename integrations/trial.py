@@ -14,7 +14,7 @@ from jmespath.exceptions import JMESPathError
 
 from aaperture.lib.mime import Mail
 from integrations import record_steps
-from integrations.expressions import MOST_OF_ONE, Budget, Expression
+from integrations.expressions import Budget, Expression
 from integrations.items import Item, Record
 from integrations.steps import MAIL, kind_of, redact, rules_of
 
@@ -93,7 +93,7 @@ def try_record(steps: list[dict[str, Any]], data: dict[str, Any], *, name: str =
 def _seen(step: dict[str, Any], before: Record, after: Record) -> dict[str, Any]:
     """What a step found, or what it left."""
     if step["do"] == "filter":
-        return {"found": Expression(step["when"]).search(before.data, Budget(MOST_OF_ONE))}
+        return {"found": Expression(step["when"]).search(before.data, Budget.of_one())}
     return {"same_as": after.id} if step["do"] == "dedupe" else after.data
 
 

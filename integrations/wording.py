@@ -16,6 +16,7 @@ STOP_REASONS = {
     "day_cap": _("The pipeline has read as much as it may in one day. The rest follows from tomorrow on."),
     "message_cap": _("There was more than one run may read. The rest follows at once in a new run."),
     "worker_lost": _("The program that read was interrupted. What was found is kept, and reading goes on."),
+    "steps_too_slow": _("The steps take too long over what is read here. Whoever wrote them has to make them simpler."),
     "internal_error": _("Something went wrong on our side. What was found is kept; the next run goes on from there."),
 }
 

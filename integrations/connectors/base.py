@@ -170,6 +170,11 @@ class RecordConnector(Connector):
     def close(self) -> None:
         """Nothing is open, unless a connector says otherwise."""
 
+    @property
+    def marks_are_secret(self) -> bool:
+        """Whether a `Batch.mark` may hold what nobody is to read: it is then sealed while it is kept."""
+        return False
+
     @abstractmethod
     def read(self, mark: str) -> Iterator[Batch]:
         """Everything from `mark` on; empty: from the beginning. Nothing changes by reading: that is what `Batch.settle` is for."""

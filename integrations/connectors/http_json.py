@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from aaperture.lib import safe_http
 from integrations.connectors.base import Batch, Fault, Held, RecordConnector, Setting
 from integrations.errors import AccessWithdrawn, Refused, Unavailable
-from integrations.expressions import Expression
+from integrations.expressions import Budget, Expression
 from integrations.items import Record
 
 BATCH = 2000
@@ -98,6 +98,11 @@ class HttpJsonConnector(RecordConnector):
             found["next"] = _("Say where the link is.")
         return found
 
+    @property
+    def marks_are_secret(self) -> bool:
+        """The address of the next page is the source's own words, and may hold a key."""
+        return self.config["paging"] == BY_LINK
+
     @classmethod
     def wants_secret(cls, values: Mapping[str, str]) -> bool:
         return values["auth"] != NO_AUTH
@@ -134,12 +139,13 @@ class HttpJsonConnector(RecordConnector):
         return Expression(self.config["id"] or "id")
 
     def _batch(self, items: list[Any], after: Place) -> Batch:
-        records = [record for record in map(self._record, items) if record is not None]
+        budget = Budget()  # for all of them: together they are no more than the answer
+        records = [record for item in items if (record := self._record(item, budget)) is not None]
         return Batch(records, [Fault("quarantined", "no id")] * (len(items) - len(records)), after.dump())
 
-    def _record(self, item: Any) -> Record | None:
+    def _record(self, item: Any, budget: Budget) -> Record | None:
         """None for what has no name of its own: it could not be told from another."""
-        name = _searched(self._find_id, item) if isinstance(item, dict) else None
+        name = _searched(self._find_id, item, budget) if isinstance(item, dict) else None
         if isinstance(name, bool) or not isinstance(name, str | int) or not 0 < len(str(name)) <= LONGEST_ID:
             return None
         return Record(str(name), item)
@@ -208,10 +214,10 @@ class HttpJsonConnector(RecordConnector):
         return headers
 
 
-def _searched(expression: Expression, data: Any) -> Any:
+def _searched(expression: Expression, data: Any, budget: Budget | None = None) -> Any:
     """What the expression finds; what it cannot be applied to holds nothing."""
     try:
-        return expression.search(data)
+        return expression.search(data, budget)
     except (jmespath.exceptions.JMESPathError, TypeError, ValueError, RecursionError):
         return None
 

@@ -1,10 +1,15 @@
 """Reading records: a batch at a time from where the last run stopped, so that memory does not grow with the source.
 
-A batch and its mark commit together: a crash repeats a batch, and the destination knows what it has.
+A batch and its mark commit together: a crash repeats a batch, and the destination knows what it has. Between two records there is a sign
+of life where one is due, so that steps which take long do not lose their run to another worker.
 """
+
+import time
+from copy import deepcopy
 
 from integrations import record_steps
 from integrations.connectors import Batch, RecordConnector
+from integrations.engine import marks
 from integrations.engine.ledger import Outcome, Page
 from integrations.engine.reading import Cancelled, Reading
 from integrations.errors import Refused
@@ -12,6 +17,11 @@ from integrations.models import Run, RunEvent
 from integrations.services import configured, opening
 
 MOST_EVENTS = 200
+SECONDS_OF_A_BATCH = 120.0  # of the processor, for the steps of all its records
+
+
+class StepsTooSlow(Exception):
+    """What the steps do to one batch takes longer than we let it; a file or a delivery stays for better ones."""
 
 
 class RecordReading(Reading):
@@ -32,6 +42,8 @@ class RecordReading(Reading):
             connector.give_up()
             self._tell_place(error)
             raise
+        except StepsTooSlow:
+            return self._ended("steps_too_slow")
         finally:
             connector.close()
         if ended:
@@ -43,10 +55,15 @@ class RecordReading(Reading):
     def _read_with(self, connector: RecordConnector, steps: list[record_steps.Step]) -> Outcome | None:
         """Every batch; an outcome when a cap ends it before the source does."""
         ledger = self.ledger
-        for batch in connector.read(ledger.cursor.mark):
+        for batch in connector.read(self._mark(connector)):
             if ledger.cancelled:
                 raise Cancelled
-            self._take(batch, steps)
+            counted = deepcopy(ledger.counts)
+            try:
+                self._take(batch, steps, sealing=connector.marks_are_secret)
+            except (StepsTooSlow, Cancelled):
+                ledger.counts = counted  # nothing of the batch is stored
+                raise
             if batch.mark and ledger.counts.read >= self.most:
                 return Outcome(Run.Status.PARTIAL, self.cap_reason)
             if batch.mark and self.out_of_time:
@@ -55,13 +72,19 @@ class RecordReading(Reading):
             raise Cancelled
         return None
 
-    def _take(self, batch: Batch, steps: list[record_steps.Step]) -> None:
+    def _mark(self, connector: RecordConnector) -> str:
+        """Where the last run stopped."""
+        kept = self.ledger.cursor.mark
+        return marks.opened(kept, self.pipeline) if connector.marks_are_secret else kept
+
+    def _take(self, batch: Batch, steps: list[record_steps.Step], *, sealing: bool) -> None:
         """Store one batch and the mark after it."""
         counts, page = self.ledger.counts, Page(settle=batch.settle)
         before, counts.listed = counts.listed, counts.listed + len(batch.records) + len(batch.faults)
         counts.to_read = counts.listed
-        kept = {}
+        kept, until = {}, time.thread_time() + SECONDS_OF_A_BATCH
         for number, record in enumerate(batch.records, before + 1):
+            self._still_there(until)
             try:
                 one = record_steps.run(steps, record)
             except record_steps.Dropped as dropped:
@@ -76,8 +99,16 @@ class RecordReading(Reading):
             self._quarantine(page, fault.code, fault.place)
         page.kept.extend(kept.values())
         counts.kept += len(kept)
-        self.ledger.cursor.mark = batch.mark
+        self.ledger.cursor.mark = marks.seal(batch.mark, self.pipeline) if sealing else batch.mark
         self.ledger.commit(page)
+
+    def _still_there(self, until: float) -> None:
+        """A sign of life. Raises LeaseLost, Cancelled, StepsTooSlow: of this batch nothing is stored then."""
+        self.ledger.beat_where_due()
+        if self.ledger.cancelled:
+            raise Cancelled
+        if time.thread_time() > until:
+            raise StepsTooSlow
 
     def _quarantine(self, page: Page, code: str, text: str) -> None:
         """Counted, told with the kind of fault and its place only, left alone."""

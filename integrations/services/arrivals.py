@@ -32,7 +32,7 @@ def queue_waiting(connection_id: UUID | None = None) -> list[UUID]:
 def _rests(run: Run | None) -> bool:
     if run is None or run.is_live:
         return run is not None
-    gave_up = run.status == Run.Status.FAILED or run.stop_reason == "day_cap"
+    gave_up = run.status == Run.Status.FAILED or run.stop_reason in ("day_cap", "steps_too_slow")
     return gave_up and run.finished_at is not None and run.finished_at > timezone.now() - REST
 
 

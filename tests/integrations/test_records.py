@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from aaperture.lib import safe_http
 from audit.models import Activity
-from integrations import engine, tasks
+from integrations import engine, record_steps, tasks
 from integrations.connectors import http_json
 from integrations.engine.ledger import Ledger
-from integrations.expressions import Budget, Expression, TooMuch
+from integrations.expressions import Budget, Expression, TooMuch, TooSlow
 from integrations.models import Connection, DatasetRow, Pipeline, Run, RunEvent, Transformation
 from integrations.services import configured, connections, datasets, pipelines
 from integrations.trial import try_record
@@ -106,6 +106,23 @@ def test_a_run_that_is_cut_off_goes_on_where_it_stopped(feed, source, designer, 
         reads.append((made.counts["read"], made.stop_reason))
     assert reads == [(4, "message_cap"), (3, ""), (4, "message_cap")]  # complete after the second, so the third began anew
     assert pipeline.rows.count() == 7
+
+
+def test_the_link_to_the_next_page_is_read_by_nobody_else(feed, designer):
+    feed.pages |= {"/feed": {"rows": [item(1)], "next": "/more?token=Kangaroo"}, "/more?token=Kangaroo": {"rows": [item(2)]}}
+    source = configured.add("http_json", "Jobs", told(feed, paging="link", next="next", items="rows"), actor=designer)
+    pipeline = pipeline_over(source, max_messages=1)
+    first = run(pipeline, designer)
+    pipeline.refresh_from_db()
+    places = [pipeline.cursor, first.cursor_after, pipeline.runs.live().get().cursor_before]
+    assert first.stop_reason == "message_cap" and "Kangaroo" not in str(places) and pipeline.cursor["mark"].startswith("sealed:")
+    run(pipeline, designer)
+    assert [path for path, _headers in feed.asked] == list(feed.pages) and pipeline.rows.count() == 2
+    for lost in (f'["{feed.url}/more?token=Kangaroo", 0]', "sealed:AAAA", "sealed:?"):  # an older release's; of a key that is gone
+        Pipeline.objects.update(cursor={"mark": lost})
+        feed.asked.clear()
+        run(Pipeline.objects.get(), designer)
+        assert feed.asked[0][0] == "/feed"
 
 
 def test_a_batch_and_its_mark_commit_together(feed, source, designer, monkeypatch):
@@ -262,6 +279,60 @@ def test_what_is_too_large_is_set_aside(feed, source, designer):
 def test_an_expression_that_makes_too_much_of_little_is_given_up(text):
     with pytest.raises(TooMuch):
         Expression(text).search(["x" * 100] * 20, Budget(10_000))
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [("[?@ == `1`]|" * 30 + "@", [1] * 1000), ("[*].[*]", [[1]] * 1000), ("max_by(@, &abs(@))", [1] * 1000), ("[]|" * 30 + "@", [1])],
+)
+def test_an_expression_that_takes_too_long_is_given_up(text, data):
+    with pytest.raises(TooSlow):
+        Expression(text).search(data, Budget(seconds=0))
+    Expression(text).search(data)
+
+
+def test_the_time_of_all_steps_together_is_bounded(feed, source, designer, monkeypatch):
+    feed.pages["/feed"] = [item(1)]
+    monkeypatch.setattr(record_steps, "SECONDS_OF_ONE", 0)
+    done = run(pipeline_over(source), designer)
+    assert done.counts["quarantined"] == 1 and done.events.get().text == "1: TooSlow"
+
+
+def test_slow_steps_do_not_lose_their_run_to_another_worker(feed, source, designer, monkeypatch):
+    """Each record of one batch takes as long as a worker may be silent; whoever looks for lost runs meanwhile finds none."""
+    feed.pages["/feed"] = [item(n) for n in range(4)]
+    pipeline, reaped, given = pipeline_over(source), [], []
+    one_record = record_steps.run
+
+    def slow(steps, record):
+        reaped.append(pipelines.reap_lost())
+        given.append(engine.execute(Run.objects.get().pk))  # another worker, woken for the same run: it finds nothing to do
+        Run.objects.update(heartbeat_at=timezone.now() - Run.LOST_AFTER)
+        return one_record(steps, record)
+
+    monkeypatch.setattr("integrations.engine.ledger.BEAT_EVERY", timedelta(0))
+    monkeypatch.setattr(record_steps, "run", slow)
+    done = run(pipeline, designer)
+    assert (done.status, reaped, pipeline.rows.count(), len(given)) == ("succeeded", [0] * 4, 4, 4) and Run.objects.count() == 1
+
+
+def test_a_batch_that_takes_too_long_ends_the_run_and_one_that_is_stopped_stores_nothing(feed, source, designer, monkeypatch):
+    feed.pages["/feed"] = [item(n) for n in range(4)]
+    pipeline = pipeline_over(source)
+    with monkeypatch.context() as patched:
+        patched.setattr("integrations.engine.records.SECONDS_OF_A_BATCH", 0)
+        done = run(pipeline, designer)
+    assert (done.status, done.stop_reason, done.counts["read"], pipeline.rows.count()) == ("failed", "steps_too_slow", 0, 0)
+    one_record = record_steps.run
+
+    def stopped(steps, record):
+        Run.objects.live().update(cancel_requested_at=timezone.now())
+        return one_record(steps, record)
+
+    monkeypatch.setattr("integrations.engine.ledger.BEAT_EVERY", timedelta(0))
+    monkeypatch.setattr(record_steps, "run", stopped)
+    done = run(pipeline, designer)
+    assert (done.status, done.counts["read"], pipeline.rows.count()) == ("cancelled", 0, 0)
 
 
 def test_a_record_that_would_grow_without_end_is_set_aside(feed, source, designer):
