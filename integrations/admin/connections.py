@@ -129,6 +129,7 @@ class ConnectionAdmin(ConsoleModelAdmin):
         form = SettingsForm(request.POST or None, kind=CONNECTORS[provider])
         row = form.saved(lambda name, values: configured.add(provider, name, values, actor=operator(request), request=request))
         if row is not None:
+            self.message_user(request, _("Added. Test it, and make a pipeline over it: nothing is read before."))
             return redirect("admin:integrations_connection_change", row.pk)
         return self.operation_page(
             request, title=_("Add a source of records"), form=form, button=_("Add"),

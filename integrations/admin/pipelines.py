@@ -19,7 +19,7 @@ from aaperture.lib.console import ConsoleModelAdmin, console
 from aaperture.lib.csv_safe import csv_response
 from integrations.admin.columns import operator, status_badge
 from integrations.admin.pipeline_form import ConnectionField, PersonField, PipelineForm, asked_for, recipients, told, versions
-from integrations.connectors import CONNECTORS
+from integrations.connectors import CONNECTORS, MailConnector
 from integrations.models import Connection, Pipeline
 from integrations.schedule import next_after
 from integrations.services import datasets, definitions
@@ -34,6 +34,14 @@ LABELS = {
     "max_messages": _("In one run"), "max_per_day": _("In one day"), "max_seconds": _("Seconds"), "keep_days": _("Days kept"),
     "schedule": _("Times of day"), "next_run_at": _("Next run"),
 }  # fmt: skip
+MAILS = {  # once the connection is known, so is what is read
+    "max_messages": _("Mails read per run at most."),
+    "max_per_day": _("Mails read per day (UTC) at most, by all runs together. Empty: no such limit."),
+}
+RECORDS = {
+    "max_messages": _("Records read per run at most."),
+    "max_per_day": _("Records read per day (UTC) at most, by all runs together. Empty: no such limit."),
+}
 
 
 @admin.register(Pipeline, site=console)
@@ -103,6 +111,9 @@ class PipelineAdmin(ConsoleModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Pipeline | None = None, change: bool = False, **kwargs: Any) -> Any:
         request._pipeline_recipient = obj.recipient if obj else None  # type: ignore[attr-defined]  # for the field above
+        if obj is not None:
+            reads_mail = issubclass(CONNECTORS[obj.connection.provider], MailConnector)
+            kwargs["help_texts"] = MAILS if reads_mail else RECORDS
         form = super().get_form(request, obj, change, **kwargs)
         preview = PREVIEW | {"hx-get": reverse("admin:integrations_pipeline_when")}
         for name in ("schedule", "rhythm"):

@@ -75,13 +75,13 @@ class Pipeline(models.Model):
         help_text=_("Times of day in UTC, like 03:00,15:00. Empty: by hand only."),
     )
     next_run_at = models.DateTimeField(null=True, blank=True)
-    max_messages = models.PositiveIntegerField(default=10_000, help_text=_("Messages read per run at most."))
+    max_messages = models.PositiveIntegerField(default=10_000, help_text=_("Mails or records read per run at most."))
     max_seconds = models.PositiveIntegerField(default=900, help_text=_("Seconds per run at most."))
     max_per_day = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text=_("Messages read per day (UTC) at most, by all runs together. Empty: no such limit."),
+        help_text=_("Mails or records read per day (UTC) at most, by all runs together. Empty: no such limit."),
     )
     keep_days = models.PositiveIntegerField(
         default=90,

@@ -11,8 +11,8 @@ from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aaperture.lib.csv_safe import csv_response
@@ -61,6 +61,7 @@ def source_new(request: UserRequest, provider: str) -> HttpResponse:
         form.add_error(None, _("Ten sources are the most. Disconnect one that you no longer need."))
         row = None
     if row is not None:
+        messages.success(request, _("The source “%(name)s” is added.") % {"name": row.name})
         return redirect("integrations:hook_secret" if provider == Connection.Provider.INBOUND_WEBHOOK else "integrations:source", row.pk)
     context = {"form": form, "words": SOURCES[provider]}
     return render(request, "integrations/source_new.html", context, status=422 if form.is_bound else 200)
@@ -152,10 +153,11 @@ def dataset(request: UserRequest, pk: UUID) -> HttpResponse:
     words = request.GET.get("q", "").replace("\0", "").strip()[:200]
     names = datasets.columns(pipeline)
     page = Paginator(pipeline.rows.search(words).order_by("-stored_at", "-id"), PER_PAGE).get_page(request.GET.get("page"))
-    rows = [(row, [datasets.cells(row.data).get(name) for name in names[:SHOWN_COLUMNS]]) for row in page]
+    shown = names[:SHOWN_COLUMNS]
+    rows = [(row, [(name, cells.get(name)) for name in shown]) for row in page for cells in [datasets.cells(row.data)]]
     context = {
         "pipeline": pipeline,
-        "columns": names[:SHOWN_COLUMNS],
+        "columns": shown,
         "more": len(names) > SHOWN_COLUMNS,
         "page": page,
         "rows": rows,
@@ -169,7 +171,7 @@ def dataset_export(request: UserRequest, pk: UUID) -> HttpResponseBase:
     pipeline = _dataset(request, pk)
     datasets.record_export(pipeline, actor=request.user, request=request)
     header = [_("Id"), _("Kept since"), *datasets.columns(pipeline)]
-    return csv_response(f"dataset-{pipeline.pk}.csv", header, datasets.lines(pipeline))
+    return csv_response(f"dataset-{pipeline.pk}.csv", header, datasets.lines(pipeline), language=get_language() or "")
 
 
 @require_http_methods(["GET", "POST"])

@@ -61,7 +61,9 @@ def test_the_next_run_of_the_instances_can_be_edited_and_leaves_a_record(sandbox
         "name": pipeline.name, "transformation": pipeline.transformation_id, "enabled": "on", "schedule": "04:30",
         "next_run_at_0": "2030-01-02", "next_run_at_1": "04:30:00", "max_messages": 100, "max_seconds": 60, "keep_days": 30,
     }  # fmt: skip
-    response = staff("designer").post(page("pipeline", "change", pipeline.pk), form)
+    designer = staff("designer")
+    assert "Mails read per run at most." in designer.get(page("pipeline", "change", pipeline.pk)).content.decode()
+    response = designer.post(page("pipeline", "change", pipeline.pk), form)
     assert response.status_code == 302, response.context["errors"]
     pipeline.refresh_from_db()
     assert pipeline.next_run_at.isoformat() == "2030-01-02T04:30:00+00:00" and pipeline.schedule == "04:30"
@@ -129,6 +131,9 @@ def test_a_source_of_records_is_added_changed_and_tried_on_the_console(sandbox):
     row = Connection.objects.get()
     assert row.secret == "s3cret-Value" and row_page == page("connection", "change", row.pk)
     settings_page = page("connection", "settings", row.pk)
+    assert "Added. Test it" in designer.get(row_page).content.decode()
+    rows = Pipeline.objects.create(name="Rows", connection=row, transformation=Transformation.objects.get(), destination="dataset")
+    assert "Records read per run at most." in designer.get(page("pipeline", "change", rows.pk)).content.decode()
     assert settings_page in designer.get(row_page).content.decode() and "s3cret" not in designer.get(settings_page).content.decode()
     designer.post(settings_page, form | {"name": "Posts", "secret": ""})
     row.refresh_from_db()

@@ -52,7 +52,9 @@ def test_a_table_is_brought_looked_through_exported_and_emptied(web, member):
     page = web.post(url("source_new", "csv_upload"), form).url
     connection, pipeline = Connection.objects.get(), Pipeline.objects.get()
     assert page == url("source", connection.pk) and connection.owner == member and pipeline.pinned.steps == sources.STEPS
-    assert "Bring a file" in text(web.get(page)) and "Nothing is kept yet" in text(web.get(url("dataset", pipeline.pk)))
+    shown = text(web.get(page))
+    assert "The source “Prices” is added." in shown and "Bring a file" in shown
+    assert "Nothing is kept yet" in text(web.get(url("dataset", pipeline.pk)))
     rows = "\n".join(["ref,title,price", *(f"{n},Wedding {n},{n}00 €" for n in range(30)), '30,"=1+1",Élan'])
     sent = web.post(url("file_add", connection.pk), {"upload": SimpleUploadedFile("x.csv", rows.encode())})
     run = Run.objects.get()
@@ -63,7 +65,7 @@ def test_a_table_is_brought_looked_through_exported_and_emptied(web, member):
     found = text(web.get(url("dataset", pipeline.pk), {"q": "élan 1+1"}))
     assert "=1+1" in found and "Wedding" not in found and "Nothing found" in text(web.get(url("dataset", pipeline.pk), {"q": "nowhere"}))
     csv = b"".join(web.get(url("dataset_export", pipeline.pk)).streaming_content).decode()
-    assert csv.count("\n") == 32 and '"\'=1+1"' in csv and csv.splitlines()[0] == '"Id","Kept since","ref","price","title"'
+    assert csv.count("\n") == 32 and '"\'=1+1"' in csv and csv.splitlines()[0] == '\ufeff"Id","Kept since","ref","price","title"'
     part = next(part for part in PARTS if part.name == "dataset_rows")
     assert len(list(records(part, member))) == 31
     stranger = Client()
