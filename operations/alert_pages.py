@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.big_lists import BigListMixin
+from aaperture.lib.client_address import client_address
 from aaperture.lib.console import ReadOnlyAdmin, console
 from accounts.admin.columns import badge
 from accounts.admin.ending import operator
@@ -27,6 +28,7 @@ from audit.detectors import MAILED, Severity
 from audit.models import Activity, AlertNote, SecurityAlert
 from audit.services import opened_or_empty
 from operations import alert_chart
+from operations.services import containment
 from operations.services.containment import NAMES
 
 LIST = "admin:audit_securityalert_changelist"
@@ -215,8 +217,10 @@ class SecurityAlertAdmin(BigListMixin, ReadOnlyAdmin):
             {"row": row, "what": ACTIONS[row.action], "who": emails.get(str(row.actor_id), "") or emails.get(row.target_id, "")}
             for row in rows
         ]
+        own = client_address(request)
         return {
-            "lines": lines, "people": people, "addresses": addresses, "may_contain": may("accounts.change_user"),
+            "lines": lines, "people": people, "may_contain": may("accounts.change_user"),
+            "addresses": [(address, containment.why_never(address, own)) for address in addresses],
             "may_block": may("operations.block_network"), "may_read_log": may("audit.view_activity"),
         }  # fmt: skip
 

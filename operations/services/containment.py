@@ -99,6 +99,15 @@ def parse_network(text: str) -> Network:
     return network
 
 
+def why_never(address: str, own: str) -> str:
+    """Why this address cannot be blocked by whoever is at `own`; empty where it can."""
+    try:
+        _refuse_own_goals(parse_network(address), own)
+    except ValidationError as error:
+        return " ".join(error.messages)
+    return ""
+
+
 def _refuse_own_goals(network: Network, own: str) -> None:
     if network.network_address.is_loopback or network.network_address.is_unspecified or ip_address("0.0.0.0") in network:  # nosec B104
         raise ValidationError({"network": _("This machine itself cannot be blocked.")})

@@ -85,12 +85,13 @@ def test_only_who_handles_alerts_is_offered(alert):
 
 def test_people_and_addresses_are_shown_to_those_who_may_see_them_elsewhere():
     anna = make_user(email="anna@example.test")
-    for _ in range(10):
-        services.record("permission.denied", actor=anna, request=request_from(ATTACKER, anna), view="x")
+    for n in range(10):
+        services.record("permission.denied", actor=anna, request=request_from("127.0.0.1" if n % 2 else ATTACKER, anna), view="x")
     [alert] = detect()
     seen = browser(make_user(role=Role.ADMIN)).get(page(alert)).content.decode()
     assert anna.email in seen and ATTACKER in seen and f"person/{anna.pk}/?alert={alert.pk}" in seen
     assert f"blockednetwork/add/?network={ATTACKER}&amp;alert={alert.pk}" in seen
+    assert "127.0.0.1" in seen and "?network=127" not in seen and "This machine itself cannot be blocked." in seen
     hidden = browser(make_user(role=Role.EXECUTOR)).get(page(alert)).content.decode()
     assert anna.email not in hidden and ATTACKER not in hidden and "permission.denied" in hidden
 
