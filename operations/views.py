@@ -7,6 +7,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from aaperture.lib.fragments import part_of
 from accounts.http import UserRequest
 from accounts.today import Need
 from accounts.views.today import needs_panel
@@ -19,6 +20,7 @@ from operations.services.key_rotation import PERMISSION
 
 @require_GET
 @permission_required("pages.dashboard", raise_exception=True)
+@part_of("admin:index")
 def console_figures(request: UserRequest) -> HttpResponse:
     """A fragment, fetched by the console's first page."""
     user = request.user
@@ -43,6 +45,7 @@ def today_alerts(request: UserRequest) -> HttpResponse:
 
 @require_GET
 @permission_required(PERMISSION, raise_exception=True)
+@part_of("admin:operations_keys")
 def console_keys(request: UserRequest) -> HttpResponse:
     """How far a rotation is; the page of keys asks for it while one runs."""
     return render(request, "operations/_keys.html", state())

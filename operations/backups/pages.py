@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from aaperture.lib.console import console
+from aaperture.lib.fragments import part_of
 from aaperture.lib.nudge import nudge
 from accounts.admin.ending import operator
 from accounts.http import UserRequest
@@ -71,6 +72,7 @@ def _start(request: HttpRequest) -> None:
 
 @require_GET
 @permission_required((PERMISSION, SITE_PAGE), raise_exception=True)
+@part_of(PAGE)
 def console_backups(request: UserRequest) -> HttpResponse:
     """How far a backup is; the page asks for it while one is made."""
     return render(request, "operations/_backups.html", state())

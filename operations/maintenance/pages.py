@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from aaperture.lib.console import console
+from aaperture.lib.fragments import part_of
 from aaperture.lib.nudge import nudge
 from accounts.admin.ending import operator
 from accounts.http import UserRequest
@@ -111,6 +112,7 @@ def schedule_page(request: HttpRequest, name: str, *, label: Any, back: str) -> 
 
 @require_GET
 @permission_required((PERMISSION, SITE_PAGE), raise_exception=True)
+@part_of(PAGE)
 def console_cleanups(request: UserRequest) -> HttpResponse:
     """How far they are; the page asks for it while one runs."""
     return render(request, "operations/_cleanups.html", state())

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_GET
 
 from aaperture.lib.charts import Point, bar_chart, funnel
 from aaperture.lib.console import console
+from aaperture.lib.fragments import part_of
 from accounts.admin.ending import operator
 from audit.seal import heads
 from integrations.models import Connection, Run
@@ -167,6 +168,7 @@ def _limits(gauge: Gauge) -> str:
 
 @require_GET
 @permission_required("pages.monitoring", raise_exception=True)
+@part_of("admin:operations_monitoring")
 def console_monitoring(request: HttpRequest) -> HttpResponse:
     """The same figures anew; the page asks for them every ten seconds."""
     return render(request, "operations/_monitoring.html", state(request))

@@ -113,3 +113,18 @@ def test_the_api_counts_first_and_wants_a_proof_for_a_backup(settings):
     Backup.objects.all().delete()
     settings.BACKUPS = ""
     assert proved.post("/api/v1/admin/backups", {}).status_code == 409
+
+
+@pytest.mark.django_db
+def test_a_part_of_a_page_opened_by_itself_leads_to_its_page():
+    web = signed_in()
+    for part, page in (
+        ("figures", ""),
+        ("keys", "operations/keys/"),
+        ("cleanups", "operations/cleanups/"),
+        ("backups", "operations/backups/"),
+        ("monitoring", "operations/monitoring/"),
+    ):
+        opened = web.get(f"/console/{part}", headers={"Sec-Fetch-Mode": "navigate"})
+        assert opened.status_code == 302 and opened["Location"] == f"/admin/{page}" and "Sec-Fetch-Mode" in opened["Vary"]
+    assert signed_in(Role.MEMBER).get("/console/keys", headers={"Sec-Fetch-Mode": "navigate"}).status_code == 403
