@@ -9,6 +9,7 @@ from accounts.models import Organization, User
 from audit.services import record
 from studio.models import Contact, Project
 from studio.services import contacts, projects, sessions
+from studio.session_types import suggested_type
 from tracker.destination import lock_board
 from tracker.models import Opportunity
 from tracker.stages import Stage
@@ -30,6 +31,11 @@ def proposal(opportunity: Opportunity) -> dict[str, Any]:
         "email": opportunity.contact_email,
         "project_title": opportunity.title[:200],
     }
+
+
+def session_proposal(opportunity: Opportunity) -> dict[str, Any]:
+    """The type of session that the opportunity's words speak of, if they speak of one."""
+    return {"type": suggested_type(opportunity.role, opportunity.last_subject, opportunity.notes)}
 
 
 @transaction.atomic

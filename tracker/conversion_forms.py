@@ -31,8 +31,9 @@ class FirstSessionForm(SessionForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("day", "start", "end"):
+        for name in ("type", "day", "start", "end"):
             self.fields[name].required = False
+        self.fields["type"].choices = [("", _("Not chosen yet")), *self.fields["type"].choices]  # type: ignore[attr-defined]
         for name in set(self.fields) - set(self.ASKED):
             self.fields[name].widget = forms.HiddenInput()
 
@@ -45,6 +46,8 @@ class FirstSessionForm(SessionForm):
             for name in ("start", "end"):
                 if values.get(name) is None and name not in self.errors:
                     self.add_error(name, _("With a day, say from when until when."))
+            if not values.get("type") and "type" not in self.errors:
+                self.add_error("type", _("With a day, say what is photographed."))
         return values
 
     def to_book(self) -> dict[str, Any] | None:

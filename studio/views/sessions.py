@@ -25,6 +25,7 @@ from studio.panels import urls_of
 from studio.services import sessions
 from studio.services.sessions import ChangedMeanwhile, TimeTaken
 from studio.session_forms import SessionForm, SessionMoveForm
+from studio.session_types import suggested_type
 from studio.tasks import tick
 from studio.views.gone import gone_is_404
 from studio.views.projects import choose
@@ -130,6 +131,8 @@ def session_choose_project(request: UserRequest) -> HttpResponse:
 def session_add(request: UserRequest, pk: UUID) -> HttpResponse:
     project, _mine = found(request, Project.objects.select_related("contact"), pk, "sessions.edit")
     initial = {"day": request.GET["day"][:10]} if request.GET.get("day") else {}
+    if kind := suggested_type(project.title):
+        initial["type"] = kind
     form = SessionForm(request.POST or None, organization=project.organization_id, user=request.user, initial=initial)
     clash = None
     if request.method == "POST" and form.is_valid():

@@ -7,6 +7,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.models import Activity
 from studio.models import Contact, PhotoSession, Project, TimelineEntry
+from studio.session_types import suggested_type
 from tests import processes
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of, make_studio
@@ -70,6 +71,31 @@ def test_a_client_the_studio_knows_is_not_made_twice_and_a_day_may_come_later(ca
     web.post(at(won), CLIENT)
     project = Project.objects.get()
     assert (project.contact, project.status) == (known, "open") and not PhotoSession.objects.exists()
+
+
+def test_the_type_is_what_its_words_speak_of_or_is_asked_for_with_a_day(camille, won):
+    web = browser_of(camille)
+    assert web.get(at(won)).context["session"]["type"].value() == "wedding"
+    Opportunity.objects.update(role="Votre demande", last_subject="Portrait de famille en août")
+    assert web.get(at(won)).context["session"]["type"].value() == "family"
+    Opportunity.objects.update(last_subject="Une question", notes="Eventually more")
+    assert web.get(at(won)).context["session"]["type"].value() == ""
+    asked = web.post(at(won), CLIENT | DAY | {"session-type": ""})
+    assert set(asked.context["session"].errors) == {"type"} and not Project.objects.exists()
+    assert web.post(at(won), CLIENT | {"session-type": ""}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("Mariage de Claire & Marc", "wedding"), ("Wedding portraits", "wedding"), ("Séance nouveau-né", "newborn"),
+        ("Séance fiançailles", "couple"), ("Family portraits in May", "family"), ("Corporate headshots", "corporate"),
+        ("Portrait de Sophie", "portrait"), ("Annonce immobilière", "real_estate"), ("Packshots du catalogue", "product"),
+        ("Baptême de Louis", "event"), ("Une question", ""),
+    ],
+)  # fmt: skip
+def test_words_of_both_languages_speak_of_a_type(words, found):
+    assert suggested_type("", words) == found
 
 
 def test_where_the_time_is_taken_nothing_is_made(camille, won):

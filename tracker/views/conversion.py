@@ -37,7 +37,8 @@ def opportunity_convert(request: UserRequest, pk: UUID) -> HttpResponse:
     known = contacts.known(organization, opportunity.contact_email)
     proposal = conversion.proposal(opportunity) | {"language": known.language if known else request.user.language}
     client = ClientForm(request.POST or None, initial=proposal)
-    session = FirstSessionForm(request.POST or None, prefix="session", organization=organization, user=request.user)
+    first = conversion.session_proposal(opportunity)
+    session = FirstSessionForm(request.POST or None, prefix="session", organization=organization, user=request.user, initial=first)
     context: dict[str, Any] = {"opportunity": opportunity, "client": client, "session": session, "known": known}
     if request.method == "POST" and client.is_valid() & session.is_valid():
         fields = {"client": client.client(), "title": client.cleaned_data["project_title"], "session": session.to_book()}
