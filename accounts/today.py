@@ -6,7 +6,7 @@ An app registers its own in `AppConfig.ready`:
 
 The URL takes no argument. To htmx it answers a fragment, which replaces the panel's place holder, and to a browser without
 scripts, which follows the place holder's link, the same within a page of its own (`accounts.views.today`). A panel for "needs"
-answers rows of one list, made of `Need`, or nothing where nothing needs anybody.
+answers rows of one list, made of `Need`, or nothing where nothing needs anybody. What is "first" stands above that list.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from django.urls import reverse
 from accounts.models import Membership, User
 from accounts.studio_roles import may
 
-PLACES = ("needs", "ahead", "standing")
+PLACES = ("first", "needs", "ahead", "standing")
 TONES = ("danger", "warn", "info")
 
 
@@ -64,7 +64,7 @@ def register(*panels: Panel) -> None:
     for panel in panels:
         if panel.place not in PLACES:
             raise ValueError(f"the page of today has no place {panel.place}")
-        if panel.url_name not in {known.url_name for known in _PANELS}:
+        if (panel.place, panel.url_name) not in {(known.place, known.url_name) for known in _PANELS}:
             _PANELS.append(panel)
     _PANELS.sort(key=lambda panel: (PLACES.index(panel.place), panel.rank))
 

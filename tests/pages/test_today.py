@@ -103,6 +103,17 @@ def test_every_panel_is_fetched_and_is_a_page_of_its_own_without_scripts(anna):
     assert re.search(r'<a href="/" aria-current="page"', page)
 
 
+def test_who_has_just_come_finds_the_one_next_step_on_top(anna):
+    user, studio = anna
+    web, stages = browser_of(user), f'hx-get="{reverse("tracker:today_stages")}"'
+    page = web.get("/").text
+    assert page.count(stages) == 1 and page.index(stages) < page.index('id="needs"') < page.index(reverse("documents:today_money"))
+    assert "Connect Gmail" in panel(web, "tracker:today_stages").text
+    make_contact(studio)
+    page = web.get("/").text
+    assert page.count(stages) == 1 and page.index(stages) > page.index(reverse("documents:today_money"))
+
+
 def test_what_needs_somebody_is_counted_named_and_leads_there(anna):
     user, studio = anna
     put_to_work(studio, user)
