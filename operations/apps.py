@@ -17,5 +17,8 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import today
+        from accounts.services import users
+        from operations.services import erasures
 
         today.register(today.Panel("needs", "today_alerts", _("Security alerts"), 5, concerns=sees_alerts))
+        users.ON_DELETION.append(erasures.follow_deletion)

@@ -4,7 +4,7 @@ What one person does to another's account is judged by `accounts.protections` on
 `Refused`, and `StepUpRequired` where the act is sensitive and `request` says who is at the keyboard.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from allauth.account.forms import default_token_generator
@@ -33,6 +33,7 @@ from audit.services import record
 from vault.services import destroy_key, organization, person
 
 EDITABLE = frozenset({"name", "language", "timezone"})  # the address is changed by its owner only, who proves to have it
+ON_DELETION: list[Callable[[User, User, HttpRequest], None]] = []  # what apps above do in the same transaction: who goes, who does it
 
 
 @transaction.atomic
@@ -200,6 +201,8 @@ def delete_user(actor: User, user: User, request: HttpRequest) -> None:
         raise Refused(protections.LAST_OWNER, "last_owner")
     sessions.end_all(user, actor=actor, request=request, reason="deleted")
     record("user.deleted", user, actor=actor, request=request, reason="staff")
+    for follow in ON_DELETION:
+        follow(user, actor, request)
     for studio in (alone := set(own) - shared_studios):
         destroy_key(organization(studio))
     try:

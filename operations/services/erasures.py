@@ -8,13 +8,14 @@ The data keys go last; what they sealed, in the activity log and in backups, can
 import logging
 import smtplib
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -114,15 +115,7 @@ def close_connections(erasure_id: UUID) -> bool:
 
 def _end_connection(connection: Connection, user: User) -> None:
     """First at Google, then here: a process that dies in between asks Google once more, which does no harm."""
-    shared = Connection.objects.usable().of_google_account(connection.provider_subject)
-    try:
-        token = connection.refresh_token or connection.access_token
-        if token and not shared.exclude(pk=connection.pk).exists():  # Google withdraws all grants of an account together
-            google.revoke(token)
-    except OAuthUnavailable:
-        logger.warning("grant not withdrawn", extra={"connection": str(connection.pk)})
-    except SealedDataError:
-        logger.error("tokens cannot be opened", extra={"connection": str(connection.pk)})
+    _withdraw_grant(connection.pk, _token_of(connection))
     with transaction.atomic():
         row = Connection.objects.select_for_update().defer("access_token", "refresh_token").get(pk=connection.pk)
         if row.status == Connection.Status.REVOKED:
@@ -131,6 +124,25 @@ def _end_connection(connection: Connection, user: User) -> None:
         row.pipelines.update(next_run_at=None)
         user.consents.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
         record("connection.revoked", row, actor=user, reason="erasure")
+
+
+def _token_of(connection: Connection) -> str:
+    """What its grant is withdrawn by at Google; empty where there is none, or where another connection lives by the same grant."""
+    shared = Connection.objects.usable().of_google_account(connection.provider_subject)
+    try:
+        token = connection.refresh_token or connection.access_token
+    except SealedDataError:
+        logger.error("tokens cannot be opened", extra={"connection": str(connection.pk)})
+        return ""
+    return token if token and not shared.exclude(pk=connection.pk).exists() else ""  # Google withdraws an account's grants together
+
+
+def _withdraw_grant(connection_id: UUID, token: str) -> None:
+    try:
+        if token:
+            google.revoke(token)
+    except OAuthUnavailable:
+        logger.warning("grant not withdrawn", extra={"connection": str(connection_id)})
 
 
 def withdrawal_url(erasure: Erasure) -> str:
@@ -248,14 +260,18 @@ def _purge(erasure: Erasure) -> None:
         return
     for studio in studios_of(user)[1]:  # its other owners left meanwhile
         _hand_over(studio, user)
-    addresses = {user.email, *user.emailaddress_set.values_list("email", flat=True)}  # type: ignore[attr-defined]
-    wanted = Q(invited_by=user)
-    for address in addresses:
-        wanted |= Q(email__iexact=address)
-    Invitation.objects.filter(wanted).delete()
+    _invitations_of(user).delete()
     for studio in Organization.objects.filter(pk__in={str(studio.pk) for studio in studios_of(user)[0]} & set(erasure.studios)):
         retention.close_studio(studio)
     user.delete()
+
+
+def _invitations_of(user: User) -> QuerySet[Invitation]:
+    """By them and to them."""
+    wanted = Q(invited_by=user)
+    for address in {user.email, *user.emailaddress_set.values_list("email", flat=True)}:  # type: ignore[attr-defined]
+        wanted |= Q(email__iexact=address)
+    return Invitation.objects.filter(wanted)
 
 
 def _hand_over(studio: Organization, user: User) -> None:
@@ -283,6 +299,19 @@ def _destroy_keys(erasure: Erasure) -> None:
     row.status, row.finished_at, row.studios = Status.DONE, timezone.now(), []
     row.save(update_fields=["status", "finished_at", "studios"])
     record("erasure.done", row, account_id=str(row.account_id))
+
+
+def follow_deletion(user: User, actor: User, request: HttpRequest) -> None:
+    """Staff delete an account at once, in the transaction that calls this: the next tick writes it into the ledger, so that no restored
+    backup brings it back. Google is asked after the commit, once: the tokens are gone by then."""
+    row = Erasure.objects.select_for_update().filter(account_id=user.pk, status__in=Erasure.OPEN).first()
+    row = row or Erasure(account_id=user.pk, requested_by_id=actor.pk)
+    row.status, row.due_at = Status.PURGING, timezone.now()
+    row.save()
+    record("erasure.requested", user, actor=actor, request=request, due_at=row.due_at)
+    _invitations_of(user).delete()
+    for connection in Connection.objects.visible_to(user).exclude(status=Connection.Status.REVOKED):
+        transaction.on_commit(partial(_withdraw_grant, connection.pk, _token_of(connection)), robust=True)
 
 
 def replay() -> int:

@@ -26,6 +26,7 @@ from audit.seal import archives, heads, places
 from audit.seal.verification import verify
 from integrations.errors import OAuthUnavailable
 from integrations.models import Connection
+from mailing.services.emails import schedule_emails
 from operations.models import DataExport, Erasure
 from operations.privacy import ledger
 from operations.services import erasures, exports
@@ -33,6 +34,7 @@ from tests import processes
 from tests.accounts.people import PASSWORD, add_totp, make_user, step_up
 from tests.audit.sealed import seal_all
 from tests.integrations import leaks
+from tests.mailing.post import contacts_named, make_template
 from tests.operations.belongings import give_contributions, give_sources, give_trade
 from tests.tracker.boards import fill_board, make_opportunity
 from vault import services as vault
@@ -516,11 +518,34 @@ def test_killed_on_day_30_it_goes_on_and_ends_right(transactional_db, revoked, l
 
 
 @pytest.mark.django_db
-def test_an_account_that_staff_delete_takes_its_keys_with_it():
+def test_an_account_that_staff_delete_takes_its_keys_with_it_and_does_not_come_back(
+    revoked, ledger_folder, django_capture_on_commit_callbacks
+):
     admin, user = make_user(role="admin"), person()
+    give_sources(user, CANARY)
     studio = studios.current_organization(user)
+    schedule_emails(studio, template=make_template(studio, user), targets=contacts_named(studio, ["nina"]), actor=user)
     vault.seal(b"x", vault.organization(studio.pk), "x")
     web = signed_in(admin)
-    users.delete_user(admin, user, web.get("/settings/privacy/").wsgi_request)
+    with django_capture_on_commit_callbacks(execute=True):
+        users.delete_user(admin, user, web.get("/settings/privacy/").wsgi_request)
     keys = DataKey.objects.filter(owner_id__in=[user.pk, studio.pk])
     assert len(keys) == 2 and all(key.destroyed_at for key in keys)
+    assert revoked == [f"rt-{CANARY}"], "withdrawn at Google, though the rows are gone"
+    assert not Invitation.objects.filter(email__contains=CANARY).exists()
+    erasure = Erasure.objects.get(account_id=user.pk)
+    assert erasures.due() == [erasure.pk] and list(ledger.entries()) == []
+    erasures.carry_on(erasure.pk)
+    assert list(ledger.entries()) == [user.pk] and erasures.due() == []
+    erasure.refresh_from_db()
+    assert erasure.status == "done" and erasure.requested_by_id == admin.pk
+
+
+@pytest.mark.django_db
+def test_staff_delete_at_once_whoever_was_waiting_for_day_30(revoked, ledger_folder):
+    admin, user = make_user(role="admin"), person()
+    waiting = asked_for(user)
+    users.delete_user(admin, user, signed_in(admin).get("/settings/privacy/").wsgi_request)
+    assert erasures.due() == [waiting.pk]
+    erasures.carry_on(waiting.pk)
+    assert list(ledger.entries()) == [user.pk] and Erasure.objects.get().status == "done"
