@@ -108,6 +108,7 @@ def somebody_waits() -> bool:
     from django.db import connection
 
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # or a transaction would see what it has seen first
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
         return bool(cursor.fetchone()[0])
 
@@ -146,17 +147,18 @@ def _server() -> socket.socket:
 
 
 def wait_for_the_dead() -> None:
-    """Until PostgreSQL has noticed that killed processes are gone and has given their locks back, mostly within a millisecond."""
+    """Until PostgreSQL has noticed that killed processes are gone and has given back what they held, mostly within a millisecond."""
     from django.db import connection
 
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database()"
-                " WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+                "SELECT count(*) FROM pg_stat_activity s LEFT JOIN pg_locks l ON l.pid = s.pid AND locktype = 'advisory'"
+                " WHERE datname = current_database() AND s.pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                " AND (xact_start IS NOT NULL OR l.pid IS NOT NULL)"
             )
             if cursor.fetchone() == (0,):
                 return
         time.sleep(0.01)
-    raise TimeoutError("a killed process still holds a lock")
+    raise TimeoutError("a killed process still holds a lock or a transaction")

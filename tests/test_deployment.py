@@ -246,6 +246,10 @@ class Echo(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        self.rfile.read(100_000)  # all that comes: who answers with the rest unread cuts the line off
+        self.send_error(501)
+
     def log_message(self, *_args: object) -> None:
         pass
 
@@ -283,7 +287,7 @@ def nginx(deploy: Path) -> Iterator[tuple[int, int, Path]]:
     (deploy / "test.conf").write_text(text)
     process = subprocess.Popen([binary, "-c", deploy / "test.conf", "-g", "daemon off;"], stderr=subprocess.DEVNULL)
     try:
-        assert eventually(lambda: _listens(tls), within=10), (deploy / "error.log").read_text()
+        assert eventually(lambda: _listens(tls), within=60), (deploy / "error.log").read_text()
         yield plain, tls, log
     finally:
         process.terminate()
@@ -323,7 +327,7 @@ def test_only_a_table_may_be_large(nginx: tuple[int, int, Path]) -> None:
 
     table = "/connections/01a20329-4ecc-7654-8296-587d51d71d1e/file/"
     assert [status("/connections/", 20), status(f"{table}more", 20), status(table, 120)] == [413, 413, 413]
-    assert status(table, 100) == 501  # the echo behind it knows no POST: it was asked
+    assert status(table, 100) == 501  # it was asked
 
 
 @pytest.mark.slow
@@ -361,7 +365,7 @@ def test_the_logs_hold_no_token(nginx: tuple[int, int, Path]) -> None:
     assert _get(nginx[1], "/auth?code=canary-5", too_long).status == 413  # nginx's own error log would hold this line whole
     for path in ("/p/canary-1", "/accounts/password/reset/key/canary-2/", "/auth?code=canary-3", "/invitations/canary-4/", "/connections/"):
         _get(nginx[1], path)
-    assert eventually(lambda: "/connections/" in nginx[2].read_text(), within=5)
+    assert eventually(lambda: "/connections/" in nginx[2].read_text(), within=60)
     assert "canary" not in nginx[2].read_text()
     assert "canary" not in (nginx[2].parent / "error.log").read_text()
 

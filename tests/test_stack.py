@@ -72,7 +72,7 @@ class Stack:
         raise AssertionError(f"did not start: {''.join(self.output)}")
 
     def wait_until_ended(self) -> int:
-        text, _ = self.process.communicate(timeout=30)
+        text, _ = self.process.communicate(timeout=120)
         self.output.append(text)
         return self.process.returncode
 
@@ -159,11 +159,11 @@ def launch(tmp_path: Path, used_before: embedded.State) -> Iterator[Callable[...
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            eventually(lambda left=left: not any(alive(pid) for pid in left), within=10)
+            eventually(lambda left=left: not any(alive(pid) for pid in left), within=60)
 
 
 def get(address: str) -> int:
-    with urllib.request.urlopen(address, timeout=10) as response:
+    with urllib.request.urlopen(address, timeout=60) as response:
         return int(response.status)
 
 
@@ -191,7 +191,7 @@ def test_nothing_outlives_a_killed_stack_and_the_next_one_starts(launch: Callabl
     left = descendants(stack.process.pid)
     assert len(left) > 10
     stack.process.kill()
-    assert eventually(lambda: not any(alive(pid) for pid in left), within=5), [command_line(pid) for pid in left if alive(pid)]
+    assert eventually(lambda: not any(alive(pid) for pid in left), within=60), [command_line(pid) for pid in left if alive(pid)]
     again = launch(ports=(stack.port, stack.sandbox_port)).wait_until_ready()
     assert get(f"http://127.0.0.1:{again.port}/health/live") == 200
 
@@ -201,7 +201,7 @@ def test_nothing_outlives_a_killed_parent(launch: Callable[..., Stack]) -> None:
     stack = launch(below_a_parent=True).wait_until_ready()
     left = descendants(stack.process.pid)
     stack.process.kill()
-    assert eventually(lambda: not any(alive(pid) for pid in left), within=5), [command_line(pid) for pid in left if alive(pid)]
+    assert eventually(lambda: not any(alive(pid) for pid in left), within=60), [command_line(pid) for pid in left if alive(pid)]
 
 
 @pytest.mark.slow
@@ -259,7 +259,7 @@ def test_a_command_starts_the_database_for_itself(used_before: embedded.State, t
 def test_a_program_that_ends_is_reported_with_its_log(tmp_path: Path) -> None:
     tree = ProcessTree(tmp_path, cwd=tmp_path)
     tree.start("web", ["/bin/sh", "-c", "echo cannot bind; exit 3"], dict(os.environ))
-    tree.programs[0].process.wait(5)
+    tree.programs[0].process.wait(60)
     with pytest.raises(ChildEndedError, match=r"web ended with status 3[\s\S]*cannot bind"):
         tree.check()
     tree.stop(("web",))
@@ -269,10 +269,10 @@ def test_a_program_that_ignores_its_signal_is_killed_with_its_children(tmp_path:
     tree = ProcessTree(tmp_path, cwd=tmp_path)
     tree.start("worker", ["/bin/sh", "-c", "trap '' TERM; sleep 300 & wait; sleep 300"], dict(os.environ))
     pid = tree.programs[0].process.pid
-    assert eventually(lambda: descendants(pid), within=5)
+    assert eventually(lambda: descendants(pid), within=60)
     left = [pid, *descendants(pid)]
     tree.stop(("worker",), patience=0.3)
-    assert eventually(lambda: not any(alive(pid) for pid in left), within=2)
+    assert eventually(lambda: not any(alive(pid) for pid in left), within=60)
 
 
 @pytest.mark.parametrize(
