@@ -36,6 +36,7 @@ RETENTIONS = {
     "log": "90 days, the newest of each pipeline longer",
     "maintenance": "a year",
     "record": "as long as the instance: it shows that an obligation was met",
+    "envelope": "18 months after it came, unless it still waits to be applied",
     "keys": "as long as anything they seal; a person's is destroyed at erasure",
     "instance": "as long as the instance",
     "unused": "nothing is written",

@@ -4,7 +4,7 @@ Of an event only its envelope is kept: what it is about is read from Stripe agai
 payer's name and address.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
@@ -14,10 +14,16 @@ from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
 
+KEPT_FOR = timedelta(days=548)  # 18 months: the year that is being closed, and the one before; Stripe itself forgets after 30 days
+
 
 class StripeEventQuerySet(models.QuerySet):
     def due(self, at: datetime) -> Self:
         return self.filter(status=StripeEvent.Status.RECEIVED, due_at__lte=at)
+
+    def to_remove(self, at: datetime) -> Self:
+        """What it told stands in the contributions and refunds, which the books are made from, and stays; one that waits is never old."""
+        return self.exclude(status=StripeEvent.Status.RECEIVED).filter(received_at__lt=at - KEPT_FOR)
 
 
 class StripeEvent(models.Model):

@@ -47,8 +47,14 @@ CLEANUPS: dict[str, Cleanup] = {
         },
     ),
     "cleanup.execution_logs": Cleanup(
-        _("Execution logs"), _("Runs of pipelines older than 90 days, but the newest of each; cleanups older than a year."),
-        "03:40", {"runs": (_("runs"), sweeps.runs), "cleanups": (_("cleanups"), sweeps.cleanup_runs)},
+        _("Execution logs"),
+        _("Runs of pipelines older than 90 days, but the newest of each; cleanups after a year; Stripe’s events after 18 months."),
+        "03:40",
+        {
+            "runs": (_("runs"), sweeps.runs),
+            "cleanups": (_("cleanups"), sweeps.cleanup_runs),
+            "stripe_events": (_("events of Stripe’s"), sweeps.stripe_events),
+        },
     ),
     "cleanup.database_vacuum": Cleanup(
         _("Database"), _("The space of deleted rows becomes free, and the planner's statistics fresh, while everybody works."),

@@ -19,6 +19,7 @@ from accounts.services import tokens
 from accounts.services.users import discard_unconfirmed
 from audit.models import Activity
 from audit.seal import archive_records, retention
+from billing.models import StripeEvent
 from integrations.models import Run
 from operations.backups import objects, shelf
 from operations.maintenance.models import CleanupRun
@@ -182,6 +183,7 @@ def _old_cleanups() -> QuerySet[CleanupRun]:
 
 runs = _of(_old_runs)
 cleanup_runs = _of(_old_cleanups)
+stripe_events = _of(lambda: StripeEvent.objects.to_remove(timezone.now()))
 
 
 # --- vacuum ---------------------------------------------------------------------------------------------------------------

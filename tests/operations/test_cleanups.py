@@ -16,6 +16,7 @@ from accounts.protections import Refused
 from accounts.roles import Role
 from accounts.services import invitations, studios
 from audit.models import Activity
+from billing.models import StripeEvent
 from integrations.models import Connection, Pipeline, Run, Transformation
 from operations.backups import shelf
 from operations.maintenance import sweeps
@@ -89,7 +90,14 @@ def test_old_runs_go_but_the_newest_of_each_pipeline_and_those_under_way():
         made = Run.objects.create(pipeline=pipeline, status=status, queued_at=ago(days=days))
         made.events.create(code="x")
     CleanupRun.objects.create(name="cleanup.all", status="done", asked_at=ago(days=366))
-    assert run("cleanup.execution_logs").counts == {"runs": 2, "cleanups": 1}
+    for status, months in [("applied", 19), ("ignored", 19), ("unmatched", 19), ("failed", 19), ("received", 19), ("applied", 17)]:
+        StripeEvent.objects.create(
+            event_id=f"evt_{status}{months}", livemode=False, happened_at=ago(days=1), received_at=ago(days=months * 30.5), status=status,
+            payload_hash=b"x",
+        )  # fmt: skip
+    expected = {"runs": 2, "cleanups": 1, "stripe_events": 4}
+    assert dry_run("cleanup.execution_logs") == expected and run("cleanup.execution_logs").counts == expected
+    assert set(StripeEvent.objects.values_list("event_id", flat=True)) == {"evt_received19", "evt_applied17"}
     left = Run.objects.values_list("pipeline__name", "status")
     assert set(left) == {("a", "succeeded"), ("b", "running")}
 
