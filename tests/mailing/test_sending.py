@@ -167,6 +167,29 @@ def test_a_lapsed_claim_is_due_again_and_its_holder_sends_nothing(anna, server):
     assert len(server.taken) == 1
 
 
+def test_whose_claim_has_passed_to_another_may_not_begin_and_the_other_may(anna, server):
+    [row] = schedule(anna, ["slow"])
+    first, second = uuid7(), uuid7()
+    claims.claim_due(first)
+    ScheduledEmail.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert claims.claim_due(second) == [row.pk]
+    with marks.Marks(first) as late, marks.Marks(second) as holder:
+        assert not run_apart(late.may_send(row)) and status_of("slow") == "scheduled"
+        assert run_apart(holder.may_send(row))
+
+
+def test_what_hinders_a_mail_that_was_claimed_twice_says_nothing_of_the_one_on_its_way(anna, server):
+    [row] = schedule(anna, ["slow"])
+    claims.claim_due(claim := uuid7())
+    with marks.Marks(claim) as sender:
+        assert run_apart(sender.may_send(row))
+        sender.ended(marks.Outcome(row, "scheduled", "greeting", again=True))  # its lease lapsed, and the same run took it again
+    assert status_of("slow") == "sending"
+    with marks.Marks(claim) as sender:
+        sender.ended(marks.Outcome(row, "unknown", "dropped", begun=True))
+    assert status_of("slow") == "unknown"
+
+
 def test_what_is_cancelled_while_claimed_does_not_go_out(anna, server):
     [row] = schedule(anna, ["gone"])
     claims.claim_due(claim := uuid7())
