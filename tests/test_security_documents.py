@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings
+from django.core.management import get_commands, load_command_class
 from django.test import Client
 from django.urls import get_resolver
 from django.urls.converters import PathConverter
 
+from audit.actions import ACTIONS
 from operations.security_check import CHECKS
 from tests.urlconf import every_url
 
@@ -21,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs/security"
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PRODUCT = ("aaperture", "accounts", "audit", "billing", "documents", "integrations", "mailing", "operations", "studio", "tracker", "vault")
+FOLDERS = (*PRODUCT, "bench", "deploy", "docs", "sandbox", "scripts", "static", "templates", "tests", r"\.github")
 NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 OWN_HOSTS = {"localhost", "127.0.0.1", "link.invalid"}  # the last one stands in for an address while Markdown is cleaned
 
@@ -105,8 +109,37 @@ def test_every_security_page_is_reached_from_the_front_pages():
 
 def test_files_that_pages_name_exist():
     pages = "".join(page.read_text() for page in PAGES)
-    named = re.findall(r"`((?:deploy|docs|operations|audit|accounts|aaperture)/[\w./-]+\.(?:py|md|ya?ml|conf|sh))`", pages)
-    assert len(named) > 10 and [name for name in named if not (ROOT / name).exists()] == []
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", pages)
+    made = [name for name in named if name.startswith("deploy/secrets/")]  # by deploy/make_secrets.sh
+    assert len(named) > 40 and [name for name in named if name not in made and not (ROOT / name).exists()] == []
+
+
+def test_names_of_code_that_pages_use_are_there():
+    pages = "".join(page.read_text() for page in PAGES)
+    named = set(re.findall(rf"`((?:{'|'.join(PRODUCT)})(?:\.\w+)+)(?:\(\w*\))?`", pages))
+    others = {name for name in named if name in ACTIONS or name.endswith(".com")}  # these, and hosts, may begin like an app
+    assert len(named - others) > 15
+    labels = {model._meta.label for model in apps.get_models()}
+    for name in sorted(named - others - labels):
+        value_of(name)
+
+
+def test_commands_that_pages_name_exist_with_their_options():
+    pages = "".join(page.read_text() for page in PAGES)
+    named = re.findall(r"manage\.py ([a-z_]+)((?: \[?--[a-z-]+\]?)*)", pages)
+    assert len(named) > 20
+    for command, options in named:
+        app = get_commands()[command]
+        loaded = load_command_class(app, command) if isinstance(app, str) else app
+        known = loaded.create_parser("manage.py", command)._option_string_actions
+        assert [option for option in re.findall(r"--[a-z-]+", options) if option not in known] == [], command
+
+
+def test_every_table_of_a_page_has_its_heading():
+    """A line without a heading above it is not drawn as a row."""
+    for page in PAGES:
+        for table in re.findall(r"(?:^\|.*\n)+", page.read_text(), re.MULTILINE):
+            assert len(table.splitlines()) > 1 and set(table.splitlines()[1]) <= set("|-: "), f"{page.name}: {table[:80]}"
 
 
 # --- what mirrors the code ---------------------------------------------------------------------------------------------------

@@ -95,9 +95,13 @@ def _archive(document: AnyDocument, store: Store) -> None:
         extra = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": _end_of(until), "ChecksumAlgorithm": "SHA256"}
     pdf = as_pdf(with_acceptance(document))
     metadata = {"content-sha256": document.content_digest, "keep-until": until.isoformat()}
-    store.bucket.client.put_object(
-        Bucket=store.bucket.bucket, Key=key, Body=pdf, ContentType="application/pdf", Metadata=metadata, **extra
-    )  # fmt: skip
+    copy = {"Bucket": store.bucket.bucket, "Key": key, "Body": pdf, "ContentType": "application/pdf", "Metadata": metadata} | extra
+    try:
+        store.bucket.client.put_object(**copy, ServerSideEncryption="AES256")
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "NotImplemented":
+            raise
+        store.bucket.client.put_object(**copy)  # a store that encrypts everything unasked (Cloudflare R2)
     type(document).objects.filter(pk=document.pk, archive_key="").update(archive_key=key)
 
 

@@ -59,7 +59,7 @@ def test_issued_and_accepted_documents_get_a_copy_under_their_last_day(anna, pro
     copy = store.client.get_object(Bucket="aaperture", Key=invoice.archive_key)
     assert copy["Body"].read().startswith(b"%PDF-") and copy["ContentType"] == "application/pdf"
     assert copy["Metadata"] == {"content-sha256": invoice.content_digest, "keep-until": invoice.keep_until.isoformat()}
-    assert "ObjectLockMode" not in copy
+    assert copy["ServerSideEncryption"] == "AES256" and "ObjectLockMode" not in copy
     with pytest.raises(IntegrityError), transaction.atomic():  # the key is written once
         Invoice.objects.filter(pk=invoice.pk).update(archive_key="elsewhere")
 
@@ -81,7 +81,7 @@ def test_a_store_that_is_down_or_missing_loses_nothing(anna, project, store, set
     store.is_down = False
     settings.S3_BUCKET = ""
     assert archiving.archive_due() == 0 and not store.names()
-    settings.S3_BUCKET = "aaperture"
+    settings.S3_BUCKET, store.without_sse = "aaperture", True  # nor does one that encrypts everything without being asked
     assert archiving.archive_due() == 1
     invoice.refresh_from_db()
     assert invoice.archive_key
