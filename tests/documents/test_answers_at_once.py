@@ -24,8 +24,9 @@ def meet(where, patience):
     while not other.exists() and time.monotonic() < end:
         time.sleep(0.001)
 if not guarded:
-    for model in (Quote, Contract, ClientLink):
+    for model in (Quote, Contract):
         type(model.objects).select_for_update = lambda self, **_of: self.all()
+    type(ClientLink.objects.all()).select_for_update = lambda self: self
 def slow(module, name):
     real = getattr(module, name)
     def looked(*args, **kwargs):  # without a lock both look before one writes; with it one waits for the other
@@ -34,8 +35,14 @@ def slow(module, name):
             meet(f"{document.pk}-looked", 0.05 if guarded else 10)
         if what == "accept" and document.subject == "void" and not guarded:
             meet(f"{document.pk}-done", 10)  # the last word would be the acceptance's
-        return row or real(*args, **kwargs)
+        found = row or real(*args, **kwargs)
+        if name == "_require_usable" and what == "accept" and document.subject == "withdraw":
+            meet(f"{document.pk}-looked", patience)  # the link is good: now the other may take it back, if nothing keeps it from that
+            meet(f"{document.pk}-done", patience)
+            overtaken.update(Path(os.environ["WHERE"]).glob(f"{document.pk}-done-studio"))
+        return found
     setattr(module, name, looked)
+patience, overtaken = 0.2 if guarded else 10, set()
 passed_on = {("replace", "_locked"), ("accept", "_require_usable")}  # where these look is further on, or was before
 slow(acts, "_require_usable")
 slow(quotes, "_locked")
@@ -52,6 +59,7 @@ def replace(quote):
 def void(contract):
     contracts.void_contract(contract, actor=anna)
 def withdraw(document):
+    meet(f"{document.pk}-looked", patience)
     links.revoke_links(document, actor=anna)
 done = []
 for document in [*Quote.objects.exclude(status="draft").order_by("pk"), *Contract.objects.order_by("pk")]:
@@ -59,7 +67,8 @@ for document in [*Quote.objects.exclude(status="draft").order_by("pk"), *Contrac
     meet(document.pk, 10)
     try:
         globals()[what](document)
-        done.append("yes")
+        done.append("late" if overtaken else "yes")
+        overtaken.clear()
     except NotPossible as fault:
         done.append("no")
     except IntegrityError:
@@ -126,7 +135,7 @@ def test_of_two_answers_in_one_moment_one_counts_and_is_told_once(tmp_path):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_without_the_locks_both_would_count(tmp_path):
-    assert {(kind, subject) for kind, subject, *_rest in answered_at_once("off", tmp_path)} >= {
-        *(("quote", what) for what in OF_QUOTES[:3]),
-        *(("contract", what) for what in OF_CONTRACTS[:3]),
+    assert {(kind, subject) for kind, subject, *_rest in answered_at_once("off", tmp_path)} == {
+        *(("quote", what) for what in OF_QUOTES),
+        *(("contract", what) for what in OF_CONTRACTS),
     }

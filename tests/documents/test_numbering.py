@@ -1,11 +1,15 @@
-"""Numbers without gaps: eight processes issue two hundred invoices side by side, and some of them change their mind."""
+"""Numbers without gaps: eight processes issue two hundred invoices side by side, and some of them change their mind.
+
+And what is issued of one quote adds up to it, however many issue at once.
+"""
 
 import pytest
 
 from documents.models import Invoice
+from documents.services import invoices
 from tests import processes
 from tests.accounts.people import make_user
-from tests.documents.papers import make_invoice, make_job
+from tests.documents.papers import accepted_quote, make_invoice, make_job
 
 ISSUE = """
 from django.db import IntegrityError, transaction
@@ -68,3 +72,37 @@ def test_two_hundred_invoices_have_two_hundred_numbers_in_a_row():
 @pytest.mark.django_db(transaction=True)
 def test_without_the_lock_two_would_take_the_same_number(tmp_path):
     assert sum(issue_side_by_side(2, workers=2, guard="off", where=str(tmp_path))) == 1
+
+
+ISSUE_OF_ONE_QUOTE = """
+from accounts.models import User
+from documents.models import Invoice, Quote
+from documents.services import invoices
+from documents.services.errors import NotPossible
+from tests.processes import meet
+guarded, left_of = os.environ["GUARD"] == "on", invoices.left_of
+if not guarded:
+    type(Quote.objects).select_for_update = lambda self, **_of: self.all()
+def looked(quote):  # both have looked before one issues, unless one waits for the other
+    left = left_of(quote)
+    meet(os.environ["WHERE"], os.environ["DRAFT"], patience=0.2 if guarded else 20)
+    return left
+invoices.left_of = looked
+try:
+    invoices.issue_invoice(Invoice.objects.get(pk=os.environ["DRAFT"]), actor=User.objects.get(name="Anna"))
+    print("issued")
+except NotPossible as fault:
+    print(fault)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("guard", "printed"), [("on", ["amount", "issued"]), ("off", ["issued", "issued"])])
+def test_two_deposits_issued_at_once_do_not_exceed_their_quote(tmp_path, guard, printed):
+    anna = make_user(name="Anna")
+    quote = accepted_quote(make_job(anna), anna)
+    most = quote.gross * 6 / 10
+    drafts = [invoices.invoice_deposit(quote, gross=round(most, 2), actor=anna) for _ in range(2)]
+    started = processes.start(ISSUE_OF_ONE_QUOTE, each=[{"DRAFT": str(one.pk)} for one in drafts], GUARD=guard, WHERE=str(tmp_path))
+    assert sorted(processes.outputs(started)) == printed
