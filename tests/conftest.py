@@ -14,9 +14,11 @@ import hypothesis
 import psycopg
 import pytest
 from playwright._impl._driver import compute_driver_executable
+from playwright.sync_api import expect
 
 from tests.database import TestDatabase
 from tests.object_store import object_store, store  # noqa: F401  fixtures
+from tests.pages.look import settle
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 NUMBER = int(WORKER.removeprefix("gw") or 0)
@@ -56,6 +58,7 @@ hypothesis.settings.register_profile("aaperture", deadline=None, derandomize=boo
 hypothesis.settings.load_profile("aaperture")
 # Playwright's sync interface keeps an event loop in this thread, for which Django would refuse its ORM.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+expect.set_options(timeout=30_000)  # how quick the machine is, is not what these tests ask
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # a bucket without a key is asked for by no machine on the network
 
 
@@ -120,7 +123,7 @@ def pytest_unconfigure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if "page" in getattr(item, "fixturenames", ()):
+        if {"page", "browser"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
     # The long ones first, so that all workers end at about the same time.
     items.sort(key=lambda item: not (item.get_closest_marker("slow") or item.get_closest_marker("browser")))
@@ -303,6 +306,7 @@ def axe(page: Any) -> Callable[..., list[tuple[str, str, list[Any]]]]:
     def run(**options: Any) -> list[tuple[str, str, list[Any]]]:
         if not page.evaluate("'axe' in window"):
             page.evaluate(source)  # evaluated by the debugger, so the page's own policy need not allow it
+        settle(page)  # a colour halfway to another one would be no fault of the page
         rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], **options}
         return [tuple(fault) for fault in page.evaluate(faults, rules)]
 
