@@ -77,10 +77,10 @@ def test_the_documented_redirect_addresses_are_the_real_ones() -> None:
         assert f"`http://localhost:8000{address}`" in text
 
 
-@pytest.mark.parametrize("page", ["README.md", "SECURITY.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))])
-def test_no_link_between_our_pages_is_broken(page: str) -> None:
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text()):
-        assert (ROOT / page).parent.joinpath(target).exists() or target.startswith("docs/images/"), target
+@pytest.mark.parametrize("path", ["README.md", "SECURITY.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))])
+def test_no_link_between_our_pages_is_broken(path: str) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / path).read_text()):
+        assert (ROOT / path).parent.joinpath(target).exists() or target.startswith("docs/images/"), target
 
 
 # --- secrets -----------------------------------------------------------------------------------------------------------

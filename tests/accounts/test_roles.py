@@ -35,9 +35,9 @@ def test_has_perm_gives_the_cells_answer(area, operation, role, expected):
     assert User(role=role).has_perm(permission) is expected
 
 
-@pytest.mark.parametrize(("page", "role", "expected"), PAGE_CELLS)
-def test_pages_are_permissions_of_their_own(page, role, expected):
-    assert User(role=role).has_perm(f"pages.{page}") is expected
+@pytest.mark.parametrize(("name", "role", "expected"), PAGE_CELLS)
+def test_pages_are_permissions_of_their_own(name, role, expected):
+    assert User(role=role).has_perm(f"pages.{name}") is expected
 
 
 def test_levels_and_staff_are_the_seeds():
