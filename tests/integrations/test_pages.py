@@ -86,7 +86,7 @@ def test_the_panel_follows_a_scan_to_its_end(page, live_server, login, camille, 
     page.get_by_role("button", name="Stop and keep what was found").click()
     expect(page.get_by_text("Stopping…")).to_be_visible()
     Run.objects.filter(status="running").update(status="cancelled", stop_reason="cancelled", finished_at=timezone.now())
-    expect(page.get_by_text("You stopped it.").first).to_be_visible(timeout=5_000)
+    expect(page.get_by_text("You stopped it.").first).to_be_visible()
     expect(page.get_by_role("link", name="See your board")).to_be_visible()
 
 
@@ -97,4 +97,4 @@ def test_a_scan_starts_from_its_button_without_leaving_the_page(page, live_serve
     page.get_by_role("button", name="Scan my inbox").click()
     expect(page.get_by_text("About to start…")).to_be_visible()
     assert engine.claim(Run.objects.live().get().pk)
-    expect(page.get_by_text("Looking for messages…")).to_be_visible(timeout=5_000)
+    expect(page.get_by_text("Looking for messages…")).to_be_visible()

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from accounts.models import ApiSession, CoachLink, InstanceSettings
 from accounts.roles import Role
@@ -69,11 +70,11 @@ def test_an_account_is_made_demoted_and_deactivated_by_hand(signed_in, live_serv
     page.get_by_label("Role").select_option("viewer")
     page.get_by_role("button", name="Change role").click()
     page.locator(".messagelist", has_text="Role changed.").wait_for()
-    assert "Viewer" in page.locator("#content").inner_text()
+    expect(page.locator("#content")).to_contain_text("Viewer")
     page.get_by_role("link", name="Deactivate", exact=True).click()
     page.get_by_role("button", name="Deactivate").click()
     page.locator(".messagelist", has_text="Deactivated.").wait_for()
-    assert "not active" in page.locator("#content").inner_text()
+    expect(page.locator("#content")).to_contain_text("not active")
 
 
 def test_a_developer_reads_until_when_production_admits_them_on_every_page(page, axe, live_server, login, settings, transactional_db):

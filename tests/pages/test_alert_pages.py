@@ -1,6 +1,7 @@
 """The look of the console's pages about alerts and containment."""
 
 import pytest
+from playwright.sync_api import expect
 
 from accounts.roles import Role
 from audit.alerts import services
@@ -73,7 +74,7 @@ def test_an_alert_is_followed_from_the_first_page_to_its_end(signed_in, live_ser
     page.get_by_role("button", name="End all sessions").click()
     page.get_by_text("Sessions ended.").wait_for()
     page.get_by_role("link", name="Repeated refusals of one person").click()
-    assert "Contained" in page.locator(".console-history").inner_text()
+    expect(page.locator(".console-history")).to_contain_text("Contained")
     page.get_by_role("link", name="Resolve").click()
     page.get_by_label("Note").fill("The person was asked, and has left.")
     page.get_by_role("button", name="Resolve").click()

@@ -1,5 +1,6 @@
 """`/settings/api-keys/`: made after a step-up, shown once, revoked; and the API's own page."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from accounts.models import ApiKey
 from accounts.services import api_keys
 from audit.models import Activity
 from tests.accounts.people import make_user, step_up
-from tests.pages.look import LANGUAGES, look_at, speak
+from tests.pages.look import LANGUAGES, look_at, overflow, speak
 
 LIST = "/settings/api-keys/"
 
@@ -41,7 +42,7 @@ def test_the_pages_are_sound_in_every_look(page, axe, live_server, login, keys, 
 def test_without_keys_the_page_says_what_they_are_for(page, axe, live_server, login, transactional_db):
     login(make_user())
     assert look_at(page, axe, live_server.url + LIST) == []
-    assert page.get_by_role("heading", name="No keys yet").is_visible()
+    expect(page.get_by_role("heading", name="No keys yet")).to_be_visible()
 
 
 def test_on_a_phone_the_tab_of_the_page_is_in_sight(page, live_server, login, transactional_db):
@@ -62,17 +63,21 @@ def test_a_key_is_made_shown_once_and_revoked(page, axe, live_server, login, tra
     page.get_by_role("button", name="Confirm").click()
     page.get_by_label("What is it for?").fill("Nightly export")
     page.get_by_role("button", name="Make the key").click()
+    expect(page.locator("#secret-text")).to_have_text(re.compile(r"^\s*\S{43}\s*$"))
     raw = page.locator("#key-text").inner_text()
-    assert api_keys.find(raw).name == "Nightly export" and len(page.locator("#secret-text").inner_text()) == 43
+    assert api_keys.find(raw).name == "Nightly export"
     assert axe() == []
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 844})
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert overflow(page) == ""
     page.get_by_role("link", name="I have stored it").click()
-    assert raw not in page.content() and page.get_by_role("cell", name="Nightly export", exact=True).is_visible()
+    page.wait_for_url("**" + LIST)
+    expect(page.get_by_role("cell", name="Nightly export", exact=True)).to_be_visible()
+    assert raw not in page.content()
     page.get_by_role("link", name="Revoke").click()
     page.get_by_role("button", name="Revoke the key").click()
-    assert page.get_by_text("The key is revoked.").is_visible() and api_keys.find(raw) is None
+    expect(page.get_by_text("The key is revoked.")).to_be_visible()
+    assert api_keys.find(raw) is None
     assert Activity.objects.filter(action__in=["api_key.created", "api_key.revoked"]).count() == 2
 
 
@@ -107,4 +112,5 @@ def test_the_apis_own_page_is_sound_in_every_look(page, axe, live_server, transa
     speak(page, live_server.url, language)
     assert look_at(page, axe, live_server.url + "/docs") == []
     page.locator("summary").nth(3).click()
-    assert page.locator("details[open] table").first.is_visible() and axe() == []
+    expect(page.locator("details[open] table").first).to_be_visible()
+    assert axe() == []

@@ -2,6 +2,7 @@
 
 import pytest
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from accounts.roles import Role
 from operations.models import Backup, CleanupRun
@@ -57,5 +58,5 @@ def test_an_administrator_backs_up_by_one_button_and_watches_it_end(signed_in, l
     make_backup(asked[0])
     page.get_by_text("manage.py restore").wait_for()
     row = page.get_by_role("row").filter(has_text="by hand")
-    row.get_by_text("Whole").wait_for(timeout=15_000)
-    assert page.get_by_role("button", name="Back up now").is_visible()
+    row.get_by_text("Whole").wait_for()
+    expect(page.get_by_role("button", name="Back up now")).to_be_visible()

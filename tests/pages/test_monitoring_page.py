@@ -1,6 +1,7 @@
 """The look of the monitoring page, quiet and in trouble, and that it measures anew by itself."""
 
 import pytest
+from playwright.sync_api import expect
 
 from accounts.roles import Role
 from operations.models import DataExport
@@ -24,7 +25,7 @@ def test_the_figures_come_anew_without_a_reload(page, login, live_server):
     page.clock.install()
     page.goto(live_server.url + PAGE)
     row = page.locator("#work tr", has_text="Copies of somebody’s data")
-    assert row.locator("td").first.inner_text() == "0"
+    expect(row.locator("td").first).to_have_text("0")
     DataExport.objects.create(user=make_user())
     page.clock.run_for(10_500)
     page.locator("#work tr", has_text="1, the oldest for").wait_for()

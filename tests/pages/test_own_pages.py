@@ -2,6 +2,7 @@
 
 import pytest
 from allauth.account.models import EmailAddress
+from playwright.sync_api import expect
 
 from tests.accounts.people import PASSWORD, make_user
 from tests.pages.look import LANGUAGES, look_at
@@ -47,20 +48,20 @@ def test_on_a_phone_the_navigation_opens_by_a_button_and_closes_by_escape(page, 
     page.goto(live_server.url + "/settings/profile/")
     menu = page.get_by_role("button", name="Menu")
     link = page.get_by_role("navigation", name="Main").get_by_role("link", name="Settings")
-    assert not link.is_visible()
+    expect(link).to_be_hidden()
     menu.click()
-    assert link.is_visible()
-    assert menu.get_attribute("aria-expanded") == "true"
+    expect(link).to_be_visible()
+    expect(menu).to_have_attribute("aria-expanded", "true")
     page.keyboard.press("Escape")
-    assert not link.is_visible()
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Menu"
+    expect(link).to_be_hidden()
+    expect(menu).to_be_focused()
 
 
 def test_the_language_switch_is_remembered_for_the_account(page, live_server, login, camille):
     login(camille)
     page.goto(live_server.url + "/settings/profile/")
     page.get_by_role("button", name="FR").click()
-    assert page.locator("html").get_attribute("lang") == "fr"
+    expect(page.locator("html")).to_have_attribute("lang", "fr")
     camille.refresh_from_db()
     assert camille.language == "fr"
 
@@ -70,6 +71,6 @@ def test_saving_the_profile_says_so(page, live_server, login, camille):
     page.goto(live_server.url + "/settings/profile/")
     page.get_by_label("Name").fill("Camille M.")
     page.get_by_role("button", name="Save").click()
-    assert "Saved." in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("Saved.")
     page.get_by_role("button", name="Dismiss").click()
-    assert "Saved." not in page.get_by_role("main").inner_text()
+    expect(page.get_by_role("main")).not_to_contain_text("Saved.")

@@ -36,31 +36,31 @@ def test_closed_sign_up_says_so(page, axe, live_server, transactional_db):
     settings.registration_open = False
     settings.save()
     assert look_at(page, axe, live_server.url + "/accounts/signup/") == []
-    assert page.get_by_role("heading", level=1).inner_text() == "New accounts are closed for now"
+    expect(page.get_by_role("heading", level=1)).to_have_text("New accounts are closed for now")
 
 
 def test_the_chosen_theme_stays_on_the_next_page(page, live_server):
     page.goto(live_server.url + "/accounts/login/")
     page.get_by_role("button", name="Dark theme").click()
     page.goto(live_server.url + "/privacy/")
-    assert page.locator("html").get_attribute("data-theme") == "dark"
-    assert page.get_by_role("button", name="Dark theme").get_attribute("aria-pressed") == "true"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Theme of the system").click()
-    assert page.locator("html").get_attribute("data-theme") is None
+    expect(page.locator("html:not([data-theme])")).to_be_attached()
 
 
 def test_the_language_switch_translates_the_page(page, live_server):
     page.goto(live_server.url + "/accounts/login/")
     page.get_by_role("button", name="FR").click()
-    assert page.locator("html").get_attribute("lang") == "fr"
-    assert page.get_by_role("heading", level=1).inner_text() == "Bon retour"
+    expect(page.locator("html")).to_have_attribute("lang", "fr")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Bon retour")
 
 
 def test_a_password_can_be_shown(page, live_server):
     page.goto(live_server.url + "/accounts/login/")
     page.get_by_label("Password", exact=True).fill("secret")
     page.get_by_role("button", name="Show the password").click()
-    assert page.get_by_label("Password", exact=True).get_attribute("type") == "text"
+    expect(page.get_by_label("Password", exact=True)).to_have_attribute("type", "text")
 
 
 def test_a_refused_form_names_its_fields_and_links_to_them(page, axe, live_server):
@@ -68,13 +68,13 @@ def test_a_refused_form_names_its_fields_and_links_to_them(page, axe, live_serve
     page.get_by_role("button", name="Create my account").click()
     expect(page.locator(".form-errors")).to_be_focused()
     described = page.get_by_label("E-mail").get_attribute("aria-describedby")
-    assert "This field is required" in page.locator(f"#{described.split()[-1]}").inner_text()
+    expect(page.locator(f"#{described.split()[-1]}")).to_contain_text("This field is required")
     assert axe() == []
 
 
 def test_the_keyboard_reaches_the_content_first(page, live_server):
     page.goto(live_server.url + "/privacy/")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
+    expect(page.locator(".skip")).to_be_focused()
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    expect(page.locator("#main")).to_be_focused()

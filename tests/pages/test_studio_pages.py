@@ -116,9 +116,8 @@ def test_the_landing_of_an_invitation_is_sound_in_every_look(page, axe, live_ser
     faults += look_at(page, axe, landing + "?invited")
     page.get_by_role("button", name="Accept" if language == "en" else "Accepter").click()
     expect(page.get_by_role("status")).to_contain_text(studio.name)
-    page.problems.clear()
     faults += look_at(page, axe, landing + "?gone", status=404)
-    page.problems.clear()  # the 404 was wanted
+    page.problems[:] = [problem for problem in page.problems if "404" not in problem[1]]  # the browser's own line about the status
     assert faults == []
 
 
@@ -158,9 +157,11 @@ def test_on_a_phone_the_menu_of_a_colleague_stays_on_the_page(page, live_server,
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(live_server.url + reverse("settings_studio"))
     page.locator("summary", has_text="Cleo").click()
-    box = page.get_by_role("button", name="Role: Accountant").bounding_box()
+    choice = page.get_by_role("button", name="Role: Accountant")
+    expect(choice).to_be_visible()
+    box = choice.bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390
-    page.get_by_role("button", name="Role: Accountant").click()
+    choice.click()
     expect(page.locator("#messages")).to_contain_text("Cleo: Accountant from now on.")
     assert place(studio, people["cleo"]).role == Role.ACCOUNTANT
 
