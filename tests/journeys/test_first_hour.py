@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from aaperture.celery import app
 from sandbox.server import SandboxServer
+from tests.pages.look import overflow
 
+QUEUES = ("celery", "runs")
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
 
@@ -37,7 +40,10 @@ def demo(live_server: Any, settings: Any, page: Any) -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def worker(demo: SandboxServer) -> Iterator[None]:
-    """A Celery worker of its own, on this test's database."""
+    """A Celery worker of its own, on this test's database; what tests before this one left in its queues is none of its business."""
+    with app.connection_for_write() as broker:
+        for queue in QUEUES:
+            broker.default_channel.queue_purge(queue)
     environment = os.environ | {"GOOGLE_ISSUER": demo.url, "GOOGLE_API_ROOT": demo.url, "DJANGO_SETTINGS_MODULE": "aaperture.settings"}
     command = [
         sys.executable,
@@ -47,7 +53,7 @@ def worker(demo: SandboxServer) -> Iterator[None]:
         "aaperture",
         "worker",
         "--pool=solo",
-        "--queues=celery,runs",
+        f"--queues={','.join(QUEUES)}",
         "--loglevel=warning",
         "--without-gossip",
     ]
@@ -61,9 +67,8 @@ def worker(demo: SandboxServer) -> Iterator[None]:
         process.wait(5)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_from_the_front_door_to_the_board(page, live_server, demo, worker, axe, width):
-    page.set_viewport_size({"width": width, "height": 844})
+def test_from_the_front_door_to_the_board(page, live_server, demo, worker, axe):
+    page.set_viewport_size({"width": 390, "height": 844})
     page.goto(live_server.url + "/")
     page.get_by_role("button", name="Continue with Google").click()
     page.get_by_role("button", name=re.compile("camille@example.test")).click()
@@ -82,8 +87,9 @@ def test_from_the_front_door_to_the_board(page, live_server, demo, worker, axe, 
     from tracker.models import Opportunity, Signal
 
     assert Opportunity.objects.count() >= 20 and Signal.objects.count() >= 30
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert axe() == []
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert overflow(page) == "" and axe() == []
     asked = {request.get("api", "") for request in demo.control("GET", "/requests")["requests"]}
     assert not any("attachments" in name for name in asked)
 
@@ -93,6 +99,5 @@ def test_refusing_at_google_is_understood(page, live_server, demo):
     page.get_by_role("button", name="Continue with Google").click()
     page.get_by_role("button", name=re.compile("camille@example.test")).click()
     page.get_by_role("button", name="Cancel").click()
-    page.wait_for_load_state()
-    assert live_server.url in page.url
+    page.wait_for_url(live_server.url + "/**")
     expect(page.get_by_role("heading", level=1)).to_be_visible()

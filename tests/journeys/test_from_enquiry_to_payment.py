@@ -86,10 +86,15 @@ class Journey:
 
     def press(self, action):
         """The button of the form that does so."""
-        self.page.locator(f'form[action$="{action}"] button:not([type=button])').first.click()
+        self.go_on(f'form[action$="{action}"] button:not([type=button])')
 
     def follow(self, address):
-        self.page.locator(f'main a[href*="{address}"]').first.click()
+        self.go_on(f'main a[href*="{address}"]')
+
+    def go_on(self, where):
+        """To the next page: it may have what is looked for then in common with this one."""
+        with self.page.expect_navigation():
+            self.page.locator(where).first.click()
 
     def read_calendar(self):
         SessionCalendar.objects.update(read_due_at=timezone.now(), rung_until=None)
@@ -116,7 +121,6 @@ def test_from_the_enquiry_to_the_last_payment(page, axe, live_server, login, bro
     make_opportunity(anna, stage="offer", ball="us", role="Mariage", contact_name="Jeanne Faure", contact_email=JEANNE)
     login(User.objects.get(pk=anna.pk))
     page.set_viewport_size({"width": width, "height": 844})
-    page.set_default_timeout(8000)
     go = Journey(page, live_server, world)
 
     connect_the_calendar(go)
@@ -150,7 +154,7 @@ def connect_the_calendar(go):
     go.page.locator("main form .btn-primary").click()
     go.page.get_by_role("button", name=re.compile(ACCOUNT)).click()
     go.page.get_by_role("button", name="Continue").click()
-    go.page.wait_for_url(re.compile(re.escape(go.base)))
+    go.page.wait_for_url(go.base + "/**")
     go.read_calendar()
 
 
@@ -166,7 +170,7 @@ def win_the_opportunity(go, said, language):
     for name, value in (("day", "2027-06-12"), ("start", "14:00"), ("end", "18:00"), ("place", "Domaine des Vignes")):
         page.locator(f"#id_session-{name}").fill(value)
     page.locator("#id_session-status").select_option("confirmed")
-    page.locator("main form .btn-primary").click()
+    go.go_on("main form .btn-primary")
     expect(page.get_by_role("heading", level=1)).to_have_text("Mariage")
 
 
@@ -180,6 +184,7 @@ def move_it_in_google(go, said):
     event = page.get_by_role("article", name=re.compile("Mariage"))
     event.get_by_label("Day").fill("2027-06-13")
     event.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Sun 13 Jun 2027, 14:00–18:00")).to_be_visible()
     go.read_calendar()
     session.refresh_from_db()
     assert f"{session.local_start:%Y-%m-%d %H:%M}" == "2027-06-13 14:00"
@@ -191,13 +196,13 @@ def quote_it_by_mail(go, said, project):
     go.follow("/quotes/add/")
     page.locator("#id_lines-0-description").fill("Reportage")
     page.locator("#id_lines-0-unit_price").fill("1850")
-    page.locator("main .form-actions .btn-primary").click()
+    go.go_on("main .form-actions .btn-primary")
     go.press("/ready/")
     go.follow("/emails/new/")
     page.locator("input[name=when][value=later]").check()
     page.locator("#id_day").fill((timezone.localdate() + timedelta(days=2)).isoformat())
     page.locator("#id_time").fill("09:00")
-    page.locator("#compose form[method=post] .btn-primary").click()
+    go.go_on("#compose form[method=post] .btn-primary")
     expect(page.locator("#messages")).to_contain_text(said["scheduled"])
     go.open("/")
     expect(page.locator("section", has=page.locator("#today-soon"))).to_contain_text(said["soon"])
@@ -218,14 +223,13 @@ def accept(browser, live_server, path, said, problems):
 
 
 def sign_the_contract(go, said, browser, live_server):
-    page = go.page
     go.open(reverse("documents:quote", args=[Quote.objects.get().pk]))
     go.follow("/contracts/add/")
-    page.locator("main .form-actions .btn-primary").click()
+    go.go_on("main .form-actions .btn-primary")
     go.press("/ready/")
     go.follow("/emails/new/")
-    page.locator("#compose form[method=post] .btn-primary").click()
-    accept(browser, live_server, go.let_the_time_come(), said, page.problems)
+    go.go_on("#compose form[method=post] .btn-primary")
+    accept(browser, live_server, go.let_the_time_come(), said, go.page.problems)
     assert Contract.objects.get().status == "accepted"
 
 
@@ -235,7 +239,7 @@ def invoice_and_be_paid(go, said):
         go.open(reverse("documents:quote", args=[quote.pk]))
         go.press(act)
         go.follow("/issue/")
-        page.locator("main form .btn-primary").click()
+        go.go_on("main form .btn-primary")
         page.locator("details:has(form[action$='/pay/']) summary").click()
         go.press("/pay/")
         expect(page.locator(".top .badge")).to_have_text(said["paid"])
