@@ -127,6 +127,7 @@ class Counter:
     async def _send_all(self) -> None:
         connection = Connection(self.server)
         fault: NotSent | None = None  # of the server itself: nothing more is tried on this connection
+        met: NotSent | None = None  # by the mail before
         following: Ready | None = None
 
         def take_following() -> Ready | None:
@@ -138,7 +139,10 @@ class Counter:
             following = None
             try:
                 if fault is None:
-                    outcome, fault = await send_one(connection, ready, self._marks, take_following)
+                    before = met
+                    outcome, met = await send_one(connection, ready, self._marks, take_following)
+                    if met and (met.lasting or (met.late and before and before.late)):  # one mail may wait for reasons of its own
+                        fault = met
                 else:
                     outcome = _of_fault(ready.email, fault)
                 if outcome:
@@ -146,9 +150,7 @@ class Counter:
             except Exception as error:  # noqa: BLE001 - the row keeps its lease; a connection that ends would leave its mails
                 logger.error("mail connection failed", extra={"email": str(ready.email.pk), "error": type(error).__name__})
                 connection.close()
-            if following:
-                fault = None  # what is in hand is tried on a new connection
-            elif fault and self._sound > 1:  # others go on; the last one stays, and the fault meets all that come
+            if fault and not following and self._sound > 1:  # others go on; the last one stays, and the fault meets all that come
                 self._sound -= 1
                 return
         await connection.quit()
@@ -172,22 +174,22 @@ class Counter:
 async def send_one(
     connection: Connection, ready: Ready, marks: Marks, take_following: Callable[[], Ready | None] = lambda: None
 ) -> tuple[Outcome | None, NotSent | None]:
-    """What became of one mail (None: it was not ours any more), and a fault of the server that the others will meet too.
+    """What became of one mail (None: it was not ours any more), and what hindered it when that was not an answer.
 
     `take_following` says which mail is next on this connection: its envelope goes with this one's text.
     """
-    email = ready.email
+    email, begun = ready.email, False
     try:
         await _envelope(connection, ready)
         if not await marks.may_send(email):
             connection.close()  # which waits for the text
             return None, None
-        following = take_following()
+        begun, following = True, take_following()
         await connection.text(ready.message, following=following.envelope if following else None)
-    except InDoubt:
-        return Outcome(email, Status.UNKNOWN, "dropped"), None
+    except InDoubt as doubt:
+        return Outcome(email, Status.UNKNOWN, "dropped", begun=True), NotSent("connect", again=True, broken=True, late=doubt.late)
     except NotSent as fault:
-        return _of_fault(email, fault), fault if fault.broken and fault.code != "greeting" else None
+        return _of_fault(email, fault, begun=begun), fault if fault.broken else None
     return Outcome(email, Status.SENT), None
 
 
@@ -202,9 +204,9 @@ async def _envelope(connection: Connection, ready: Ready) -> None:
         await connection.envelope(*ready.envelope)
 
 
-def _of_fault(email: ScheduledEmail, fault: NotSent) -> Outcome:
+def _of_fault(email: ScheduledEmail, fault: NotSent, *, begun: bool = False) -> Outcome:
     if fault.code in {"auth", "address_refused"}:  # the studio corrects its account and releases what waits
         return Outcome(email, Status.HELD, fault.code, fault.reply)
     if fault.again:
-        return Outcome(email, Status.SCHEDULED, fault.code, fault.reply, again=True)
-    return Outcome(email, Status.FAILED, fault.code, fault.reply)
+        return Outcome(email, Status.SCHEDULED, fault.code, fault.reply, again=True, begun=begun)
+    return Outcome(email, Status.FAILED, fault.code, fault.reply, begun=begun)

@@ -8,7 +8,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -40,13 +40,18 @@ SENT = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a row that this claim held; `again` puts it back for later, or gives it up when it was tried often enough."""
+    """What became of a row that this claim held; `again` puts it back for later, or gives it up when it was tried often enough.
+
+    `begun`: it was marked `sending` for this. A run whose leases lapse claims rows twice, and what hinders one of the two says nothing
+    of the other.
+    """
 
     email: ScheduledEmail
     status: str
     error: str = ""
     reply: str = ""
     again: bool = False
+    begun: bool = False
 
 
 class _Asked:
@@ -147,7 +152,8 @@ class Marks:
         """Whether the row was still this claim's."""
         now = timezone.now()
         wait = BACK_OFF[min(outcome.email.attempts, len(BACK_OFF) - 1)] if outcome.again else timedelta(0)
-        rows = ScheduledEmail.objects.filter(pk=outcome.email.pk, claim=self.claim, status__in=[Status.SCHEDULED, Status.SENDING])
+        stands = Status.SENDING if outcome.begun else Status.SCHEDULED
+        rows = ScheduledEmail.objects.filter(pk=outcome.email.pk, claim=self.claim, status=stands)
         values: dict[str, Any] = {
             "status": outcome.status,
             "error": outcome.error,
@@ -183,5 +189,5 @@ def _written(statement: str, *values: Any) -> Iterable[Any]:
 def _final(outcome: Outcome) -> Outcome:
     """An attempt too many is a failure."""
     if outcome.again and outcome.email.attempts + 1 >= len(BACK_OFF):
-        return Outcome(outcome.email, Status.FAILED, "gave_up", outcome.reply)
+        return replace(outcome, status=Status.FAILED, error="gave_up", again=False)
     return outcome

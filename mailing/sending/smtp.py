@@ -20,7 +20,8 @@ from aaperture.lib.redaction import redact_text
 from mailing.mime import ADDRESS
 from mailing.sending.line import GOING_AWAY, Answer, Line
 
-TIMEOUT = 30.0  # seconds for each answer; below the lease of a mail that is being sent
+TIMEOUT = 30.0  # seconds for each answer; with a text that leaves slowly still below the lease of a mail that is being sent
+FAREWELL = 2.0  # seconds for the answer to QUIT, on which nothing depends
 LONGEST_REPLY = 200
 DONE, GO_ON = 250, 354
 GOOD = {"sender": {DONE}, "recipient": {DONE, 251}, "content": {GO_ON}}  # the answers to MAIL, RCPT and DATA
@@ -31,15 +32,23 @@ Envelope = tuple[str, str]  # sender and recipient
 
 
 class NotSent(Exception):
-    """Definitely not accepted. `code` is of `mailing.errors`; `again` whether trying later may help."""
+    """Definitely not accepted. `code` is of `mailing.errors`; `again` whether trying later may help.
 
-    def __init__(self, code: str, *, again: bool, reply: str = "", broken: bool = False) -> None:
-        self.code, self.again, self.reply, self.broken = code, again, reply, broken
+    `broken`: the connection is. `lasting`: there is none to be had, which whoever comes next will find too. `late`: no answer in time.
+    """
+
+    def __init__(self, code: str, *, again: bool, reply: str = "", broken: bool = False, late: bool = False) -> None:
+        self.code, self.again, self.reply, self.broken, self.late = code, again, reply, broken, late
+        self.lasting = False
         super().__init__(code)
 
 
 class InDoubt(Exception):
-    """Handed over whole, and no answer."""
+    """Handed over whole, and no answer. `late`: the connection stands, but none came in time."""
+
+    def __init__(self, *, late: bool = False) -> None:
+        self.late = late
+        super().__init__()
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ class Connection:
         self._line = Line(timeout=self.timeout)
         self._extensions: dict[str, str] = {}  # of the server, with their parameters
         self._ahead: Envelope | None = None  # said behind the text before, and not answered yet
+        self._is_heard = True  # false: what was said behind a text was never answered
 
     @property
     def is_open(self) -> bool:
@@ -86,43 +96,52 @@ class Connection:
         answers: list[Answer] = []
         try:
             if self._ahead:
-                self._ahead = None
+                self._ahead, self._is_heard = None, False
                 self._line.acknowledge()
                 answers = await self._line.answers(len(commands))
+                self._is_heard = True
             else:
                 for piece in [b"".join(commands)] if self._in_one_go else commands:
                     answers += await self._line.ask(piece, answers=piece.count(b"\n"))
                     if answers[-1][0] >= 400:
                         break
-        except OSError:
-            raise self._broken() from None
+        except OSError as error:
+            late = isinstance(error, TimeoutError)
+            self._is_heard = self._is_heard or not late
+            raise self._broken(late=late) from None
         for what, (code, reply) in zip(GOOD, answers, strict=False):
             if code not in GOOD[what]:
                 raise await self._refused(what, code, reply, begun=answers[-1][0] == GO_ON)
+        if len(answers) < len(commands):
+            raise self._broken()
 
     async def text(self, message: bytes, *, following: Envelope | None = None) -> None:
         """The message itself, and the answer to it. Raises NotSent, InDoubt.
 
         The `following` mail's envelope goes with it, where the server can, and is the next to be asked for.
         """
+        ahead = b"".join(_commands(*following)) if following and self._in_one_go and self._is_heard else b""
         try:
             self._line.write(_stuffed(message))
         except OSError:
             raise self._broken() from None
         has_left = not self._line.held_back  # asked before anything else is written
-        if following and has_left and self._in_one_go:
+        if ahead and has_left:
             with suppress(OSError):
-                self._line.write(b"".join(_commands(*following)))
+                self._line.write(ahead)
                 self._ahead = following
+        late = False
         try:
             [(code, reply)] = await self._line.answers(1)
-        except OSError:
-            if self._line.held_back and not has_left:  # the last line never left, so the server cannot have taken it
-                raise self._broken() from None
-            code = 0
+        except OSError as error:
+            code, reply, late = 0, b"", isinstance(error, TimeoutError)
+        if self._line.held_back and not has_left:  # the last line never left, so the server cannot have taken it
+            self.close()
+            if not code:
+                raise self._broken(late=late)
         if code < 200 or 300 <= code < 400:
             self.close()
-            raise InDoubt
+            raise InDoubt(late=late)
         if code >= 400:
             raise self._fault("content", code, reply)
 
@@ -131,12 +150,13 @@ class Connection:
 
     async def quit(self) -> None:
         with suppress(OSError):
-            await self._line.ask(b"QUIT\r\n")
+            async with asyncio.timeout(FAREWELL):
+                await self._line.ask(b"QUIT\r\n")
         self.close()
 
-    def _broken(self) -> NotSent:
+    def _broken(self, *, late: bool = False) -> NotSent:
         self.close()
-        return NotSent("connect", again=True, broken=True)
+        return NotSent("connect", again=True, broken=True, late=late)
 
     async def _refused(self, what: str, code: int, reply: bytes, *, begun: bool) -> NotSent:
         """A part of an envelope. `begun`: the server waits for a text all the same, and could only be given an empty one."""
@@ -166,26 +186,27 @@ class Connection:
     # --- opening -----------------------------------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        """Raises NotSent, always `broken`."""
+        """Raises NotSent, always `broken`, and `lasting` unless the server just turns us away."""
         try:
             await self._greet()
-        except NotSent:
-            self.close()
-            raise
+            return
+        except NotSent as error:
+            fault = error
         except ssl.SSLError:
-            self.close()
-            raise NotSent("tls", again=True, broken=True) from None
+            fault = NotSent("tls", again=True, broken=True)
         except (OSError, UnicodeError):
-            raise self._broken() from None
+            fault = self._broken()
+        self.close()
+        fault.lasting = fault.code != "greeting"
+        raise fault
 
     async def _greet(self) -> None:
         loop, server, self._line, self._ahead = asyncio.get_running_loop(), self.server, Line(timeout=self.timeout), None
         host, port = await loop.run_in_executor(None, _checked, server)
-        tls = server.security == "tls"
         async with asyncio.timeout(self.timeout):
-            await loop.create_connection(
-                lambda: self._line, host, port, ssl=_context(server) if tls else None, server_hostname=server.host if tls else None
-            )
+            await loop.create_connection(lambda: self._line, host, port)
+            if server.security == "tls":
+                await self._line.encrypt(_context(server), server.host)
         _good(220, *await self._line.answers(1))
         await self._hello()
         if server.security == "starttls":

@@ -1,7 +1,7 @@
 """A message written by hand: it goes out inside the request that brought it, and its text exists nowhere else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import transaction
@@ -140,5 +140,5 @@ def _plain(text: str) -> str:
 def _definite(outcome: Outcome) -> Outcome:
     """What a worker would try again later fails here at once."""
     if outcome.status in {Status.SCHEDULED, Status.HELD}:
-        return Outcome(outcome.email, Status.FAILED, outcome.error, outcome.reply)
+        return replace(outcome, status=Status.FAILED, again=False)
     return outcome

@@ -1,6 +1,7 @@
 """A mail server that does as it is told, and mails to send to it."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,13 +124,14 @@ class Quick(asyncio.Protocol):
 
 
 @contextmanager
-def quick_server(kind: type[Quick] = Quick) -> Iterator[tuple[list[bytes], int]]:
+def quick_server(kind: type[Quick] = Quick, *, ssl_context: ssl.SSLContext | None = None) -> Iterator[tuple[list[bytes], int]]:
     """What it took, and its port."""
     taken: list[bytes] = []
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(loop.create_server(lambda: kind(taken), "127.0.0.1", 0), loop).result(30)
+    starting = loop.create_server(lambda: kind(taken), "127.0.0.1", 0, ssl=ssl_context)
+    server = asyncio.run_coroutine_threadsafe(starting, loop).result(30)
     try:
         yield taken, server.sockets[0].getsockname()[1]
     finally:

@@ -1,14 +1,18 @@
 """Mail servers as they are: with and without pipelining, out of step, and with few connections to give."""
 
 import asyncio
+import ssl
+import time
 
 import pytest
 
+from aaperture.lib import safe_http
 from mailing.models import ScheduledEmail
-from mailing.sending import batch
-from mailing.sending.smtp import Connection, NotSent, instance_server, run_apart
+from mailing.sending import batch, line, smtp
+from mailing.sending.smtp import Connection, NotSent, Server, instance_server, run_apart
 from mailing.services import emails
 from tests.accounts.people import make_user
+from tests.integrations.feed import certificate
 from tests.mailing.post import Quick, contacts_named, mail_server, make_template, quick_server, status_of, use_server
 from tests.studio.trade import studio_of
 
@@ -155,17 +159,94 @@ class ReadsNoFurther(Quick):
         return super()._answer(line)
 
 
-def test_a_text_whose_end_never_left_leaves_no_doubt():
-    async def hand_over():
-        connection = Connection(instance_server())
-        await connection.envelope("anna@studio.example", "first@roux.example")
-        await connection.text(b"x" * 30_000_000, following=("anna@studio.example", "second@roux.example"))
+class AnswersTooSoon(Quick):
+    """Refuses a text in its middle, and takes the rest of it for commands."""
 
-    with quick_server(ReadsNoFurther) as (taken, port):
+    def data_received(self, data):
+        if self.in_message:
+            self.in_message = False
+            self.transport.write(b"552 too much\r\n")
+        super().data_received(data)
+
+
+async def hand_over_much(server):
+    connection = Connection(server)
+    await connection.envelope("anna@studio.example", "first@roux.example")
+    try:
+        await connection.text(b"x" * 30_000_000, following=("anna@studio.example", "second@roux.example"))
+    finally:
+        assert not connection.is_open
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_text_whose_end_never_left_leaves_no_doubt(encrypted, tmp_path, monkeypatch):
+    context = None
+    if encrypted:
+        file = certificate(tmp_path)
+        monkeypatch.setattr(safe_http, "REACH", safe_http.Reach(loopback=True, authorities=str(file)))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+    with quick_server(ReadsNoFurther, ssl_context=context) as (taken, port):
+        use_server(port)
+        server = Server("127.0.0.1", port, "tls", own=True) if encrypted else instance_server()
+        with pytest.raises(NotSent) as refused:
+            run_apart(hand_over_much(server))
+    assert refused.value.again and taken == []
+
+
+def test_a_text_refused_in_its_middle_is_refused_and_its_rest_is_nobodys():
+    with quick_server(AnswersTooSoon) as (taken, port):
         use_server(port)
         with pytest.raises(NotSent) as refused:
-            run_apart(hand_over())
-    assert refused.value.again and taken == []
+            run_apart(hand_over_much(instance_server()))
+    assert (refused.value.code, refused.value.again) == ("content", False) and taken == []
+
+
+class Leaving(asyncio.WriteTransport):
+    """Of what was written, so much is still there each time somebody looks."""
+
+    def __init__(self, sizes):
+        self.sizes, self.looks = iter(sizes), 0
+
+    def set_write_buffer_limits(self, high=None, low=None):
+        pass
+
+    def is_closing(self):
+        return False
+
+    def write(self, data):
+        pass
+
+    def get_write_buffer_size(self):
+        self.looks += 1
+        return next(self.sizes)
+
+
+@pytest.mark.parametrize(("sizes", "looks"), [([9, 6, 3, 0, 0], 5), ([9, 9], 2), ([0, 0], 2), (range(99, 0, -1), line.PATIENCE + 1)])
+def test_a_text_that_leaves_slowly_has_time_but_not_for_ever(sizes, looks):
+    transport = Leaving(sizes)
+
+    async def wait():
+        spoken = line.Line(timeout=0.001)
+        spoken.connection_made(transport)
+        with pytest.raises(TimeoutError):
+            await spoken.answers(1)
+
+    run_apart(wait())
+    assert transport.looks == looks
+
+
+def test_half_an_answer_that_nobody_asked_for_ends_the_understanding_and_a_server_that_goes_is_not_waited_for():
+    async def listen():
+        spoken = line.Line(timeout=30)
+        spoken.connection_made(Leaving([0] * 9))
+        spoken.data_received(b"250-not\r\n")
+        with pytest.raises(ConnectionError):
+            spoken.write(b"text\r\n.\r\n")
+        spoken.data_received(b"250 yet\r\n421 away\r\n500 what\r\n")
+        assert [code for code, _text in await spoken.answers(4)] == [250, 421, 500]
+
+    run_apart(listen())
 
 
 @pytest.mark.parametrize(
@@ -203,3 +284,115 @@ def test_connections_that_a_server_does_not_give_leave_the_mails_to_the_others(s
         counts = batch.send_due()
     assert counts["sent"] == len(taken) >= 120 - batch.CONNECTIONS and sum(counts.values()) == 120
     assert set(ScheduledEmail.objects.exclude(status="sent").values_list("status", "error")) <= {("scheduled", "connect")}
+
+
+class RefusesAndGoes(Quick):
+    def _answer(self, line):
+        if not line.startswith(b"RCPT"):
+            return super()._answer(line)
+        self.transport.write(b"550 no such mailbox\r\n")
+        self.transport.close()
+        return b""
+
+
+def test_a_server_that_refuses_and_goes_has_refused(schedule):
+    schedule(["gone"])
+    with quick_server(RefusesAndGoes) as (_taken, port):
+        use_server(port)
+        assert batch.send_due() == {"failed": 1}
+    assert ScheduledEmail.objects.values_list("error", flat=True).get() == "recipient"
+
+
+class BreaksOverOne(Quick):
+    def _answer(self, line):
+        if b"client0" in line:
+            self.transport.abort()
+        return super()._answer(line)
+
+
+def test_one_mail_over_which_the_line_breaks_does_not_hold_up_those_behind_it(schedule):
+    schedule(4)  # one connection's
+    with quick_server(BreaksOverOne) as (taken, port):
+        use_server(port)
+        assert batch.send_due() == {"scheduled": 1, "sent": 3}
+    assert arrived(taken) == ["client1", "client2", "client3"]
+
+
+class FallsSilent(Quick):
+    """With a text."""
+
+    def _taken(self):
+        super()._taken()
+        self.waiting = b""
+        self.transport.pause_reading()
+        return b""
+
+
+class DoesNotSayGoodbye(Quick):
+    def _answer(self, line):
+        return b"" if line == b"QUIT" else super()._answer(line)
+
+
+def test_a_server_that_takes_texts_and_never_answers_gets_no_more_than_two(schedule, monkeypatch):
+    monkeypatch.setattr(smtp, "TIMEOUT", 0.5)
+    monkeypatch.setattr(batch, "CONNECTIONS", 1)
+    schedule(12)
+    with quick_server(FallsSilent) as (taken, port):
+        use_server(port)
+        assert batch.send_due() == {"unknown": len(taken), "scheduled": 12 - len(taken)}
+    assert len(taken) <= 2
+
+
+def test_nobody_waits_for_the_answer_to_a_farewell(schedule, monkeypatch):
+    monkeypatch.setattr(smtp, "FAREWELL", 0.05)
+    schedule(["one"])
+    begun = time.monotonic()
+    with quick_server(DoesNotSayGoodbye) as (_taken, port):
+        use_server(port)
+        assert batch.send_due() == {"sent": 1} and time.monotonic() - begun < smtp.TIMEOUT / 2
+
+
+class DeafBehindTheFirst(Quick):
+    """Throws away the envelope that comes behind its first text."""
+
+    deaf = False
+
+    def data_received(self, data):
+        if self.deaf:
+            self.waiting += data
+            if self.waiting.endswith(b"DATA\r\n"):
+                self.deaf, self.waiting = False, b""
+                self.transport.write(b"250 taken\r\n")
+        else:
+            super().data_received(data)
+
+    def _taken(self):
+        answer = super()._taken()
+        if len(self.taken) > 1:
+            return answer
+        rest, self.waiting, self.deaf = self.waiting, b"", True
+        asyncio.get_running_loop().call_soon(self.data_received, rest)
+        return b""
+
+
+def test_a_server_that_does_not_hear_what_is_said_behind_a_text_is_told_later():
+    first, second, third = (("anna@studio.example", f"{name}@roux.example") for name in ("first", "second", "third"))
+
+    async def hand_over():
+        connection = Connection(instance_server())
+        await connection.envelope(*first)
+        await connection.text(b"First\r\n", following=second)
+        connection._line.timeout = 0.05  # for what will not come
+        with pytest.raises(NotSent):
+            await connection.envelope(*second)
+        await connection.envelope(*second)
+        await connection.text(b"Second\r\n", following=third)
+        assert connection._ahead is None
+        await connection.envelope(*third)
+        await connection.text(b"Third\r\n")
+        await connection.quit()
+
+    with quick_server(DeafBehindTheFirst) as (taken, port):
+        use_server(port)
+        run_apart(hand_over())
+    assert arrived(taken) == ["first", "second", "third"]
