@@ -10,6 +10,7 @@ from django.urls import reverse
 from aaperture.lib.input_validator import InputValidator
 from audit.models import Activity
 from tests.accounts.people import make_user
+from tests.stopwatch import cpu_seconds
 from tests.urlconf import every_path
 
 pytestmark = pytest.mark.django_db
@@ -50,13 +51,12 @@ def test_texts_and_addresses_are_cleaned_or_refused():
 
 
 def test_a_very_long_text_is_looked_at_quickly():
-    import time
+    def look() -> None:
+        for text in ("'" * 200_000, "<a " * 50_000, "or 1" * 50_000, "' or" * 50_000):
+            InputValidator.check_sql_injection(text)
+            InputValidator.check_xss(text)
 
-    began = time.process_time()
-    for text in ("'" * 200_000, "<a " * 50_000, "or 1" * 50_000, "' or" * 50_000):
-        InputValidator.check_sql_injection(text)
-        InputValidator.check_xss(text)
-    assert time.process_time() - began < 1
+    assert cpu_seconds(look, below=1) < 1
 
 
 def test_an_attack_is_on_record_once_by_its_fields_name_and_never_its_text(client):

@@ -12,11 +12,11 @@ from django.db import connection
 from django.test import RequestFactory
 
 from audit.models import Activity, AuditSeal
-from audit.seal import sealing
+from audit.seal import rows, sealing
 from audit.services import record
 from tests.accounts.people import make_user
 
-PATIENCE = 30  # seconds: a transaction of another test process, begun before ours, holds the seal back
+PATIENCE = 60  # seconds: a transaction of another test process, begun before ours, holds the seal back
 TABLES = ("audit_activity", "audit_auditseal", "audit_auditarchive")
 
 
@@ -35,6 +35,18 @@ def seal_all() -> None:
                 return
         assert time.monotonic() < end, "not sealed in time"
         time.sleep(0.05)
+
+
+def wait_until_settled() -> None:
+    """Until the sealer may take every row: a transaction of another test process, begun before ours, holds that back too."""
+    end = time.monotonic() + PATIENCE
+    with connection.cursor() as cursor:
+        while time.monotonic() < end:
+            cursor.execute(f"SELECT bool_and({rows.SETTLED}) FROM audit_activity")
+            if cursor.fetchone() == (True,):
+                return
+            time.sleep(0.01)
+    raise TimeoutError("a transaction of somebody else's goes on and on")
 
 
 def make_activity(seals: int = 3, rows: int = 4) -> list[Activity]:

@@ -14,7 +14,7 @@ from audit.seal.verification import verify
 from audit.services import record
 from tests import processes
 from tests.accounts.people import make_user
-from tests.audit.sealed import make_old_activity, seal_all
+from tests.audit.sealed import make_old_activity, seal_all, wait_until_settled
 from tests.audit.test_retention import MONTH, day
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -54,6 +54,7 @@ def test_a_sealer_killed_anywhere_is_followed_by_one_that_goes_on():
     with transaction.atomic():
         for _ in range(60):
             record("user.updated", user)
+    wait_until_settled()
     points = [
         "die_at(sealing, '_made', 4)", "die_at(sealing.AuditSeal.objects, 'bulk_create', 2, after=True)",
         "die_at(sealing.SealLeaves.objects, 'bulk_create', 1, after=True)", "die_at(sealing, '_seal_batch', 3, after=True)",

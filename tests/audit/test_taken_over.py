@@ -14,7 +14,7 @@ from audit.seal.findings import Kind
 from audit.seal.rows import Mark
 from audit.seal.verification import verify
 from audit.services import record
-from tests.audit.sealed import as_owner, make_activity, make_old_activity, seal_all
+from tests.audit.sealed import as_owner, make_activity, make_old_activity, seal_all, wait_until_settled
 from tests.audit.test_retention import MONTH
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,6 +40,7 @@ def test_a_seal_of_somebody_elses_is_named_and_what_comes_after_it_is_sealed_all
         record("user.created")
         assert sealing.seal_pending() == 0  # notices that numbers went back, and begins an epoch
         record("role.changed", old="viewer", new="admin")
+        wait_until_settled()
         sealing.seal_pending()
         newest = AuditSeal.objects.latest("number")
         assert newest.number == forged.number + 1 and newest.doubt and newest.count == 1
@@ -55,6 +56,7 @@ def test_a_sealer_that_is_kept_from_its_work_raises_an_alert():
     make_activity(seals=1)
     SealLeaves.objects.create(number=AuditSeal.objects.latest("number").number + 1, month=MONTH, leaves=b"")
     record("user.created")
+    wait_until_settled()
     with pytest.raises(IntegrityError):
         sealing.seal_pending()
     with time_machine.travel(timezone.now() + timedelta(minutes=6), tick=False):

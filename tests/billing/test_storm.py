@@ -100,6 +100,7 @@ def found() -> tuple[dict[str, tuple[int, str]], dict[str, str]]:
 
 def settle(till: Till) -> None:
     """What the ticks would do once leases of the dead have lapsed."""
+    processes.wait_for_the_dead()
     StripeEvent.objects.filter(status="received").update(due_at="2020-01-01T00:00:00Z")
     till.work()
 

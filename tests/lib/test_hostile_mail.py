@@ -1,10 +1,9 @@
 """A mail made to keep the parser busy: it is cut short, not waited for."""
 
-import time
-
 import pytest
 
 from aaperture.lib.mime import mail_from_bytes
+from tests.stopwatch import cpu_seconds
 
 HTML = b"From: a@example.test\nContent-Type: text/html\n\n"
 
@@ -21,6 +20,6 @@ HTML = b"From: a@example.test\nContent-Type: text/html\n\n"
     ids=["spaces in a link", "spaces in a style", "open brackets", "one flowed paragraph", "nesting"],
 )
 def test_a_hostile_mail_is_read_in_a_moment(raw):
-    began = time.process_time()
-    assert mail_from_bytes(raw).sender == "a@example.test"
-    assert time.process_time() - began < 2
+    read: list[str] = []
+    assert cpu_seconds(lambda: read.append(mail_from_bytes(raw).sender), below=2) < 2
+    assert set(read) == {"a@example.test"}

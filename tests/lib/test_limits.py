@@ -53,9 +53,10 @@ def test_a_machine_is_told_in_json(client):
 
 def test_the_sixth_scan_in_a_minute_is_429_with_a_true_retry_after(client):
     client.force_login(make_user())
+    began = time.monotonic()
     answers = [client.post(reverse(START)) for _ in range(6)]
     assert [answer.status_code == 429 for answer in answers] == [False] * 5 + [True]
-    assert 55 <= int(answers[-1]["Retry-After"]) <= 60
+    assert 60 - (time.monotonic() - began) - 1 <= int(answers[-1]["Retry-After"]) <= 60
     assert Activity.objects.filter(action="rate_limit.exceeded").count() == 1
 
 
@@ -116,19 +117,18 @@ def test_sixty_requests_at_once_are_counted_one_by_one():
 
 def test_no_second_sees_more_than_its_limit_wherever_it_begins():
     passed = []
-    end = time.monotonic() + 2.6
-    while time.monotonic() < end:
+    while len(passed) < 11:
+        before = time.monotonic()
         if not take([Key("test|edge", 5, 1)]):
-            passed.append(time.monotonic())
+            passed.append((before, time.monotonic()))
         time.sleep(0.01)
-    assert len(passed) > 10
-    assert all(later - earlier > 0.98 for earlier, later in zip(passed, passed[5:], strict=False))
+    assert all(later - earlier > 0.98 for (earlier, _), (_, later) in zip(passed, passed[5:], strict=False))
 
 
 def test_retry_after_is_true_also_for_somebody_who_goes_on_asking():
     before = time.monotonic()
     take([Key("test|z", 1, 1)])
-    after = asked = time.monotonic()
+    refused = after = asked = time.monotonic()
     while take([Key("test|z", 1, 1)]):
         refused = asked
         time.sleep(0.02)

@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import time
 from email.message import EmailMessage
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from aaperture.lib.html_text import html_to_text
 from aaperture.lib.mime import Mail, UnreadableMail, mail_from_bytes, mail_from_gmail
+from tests.stopwatch import cpu_seconds
 
 FRENCH = "Bonjour Camille, l’été à Besançon coûte 20 € : ça vous dit ?"
 
@@ -203,9 +203,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_no_mail_takes_long(case):
-    started = time.process_time()
-    mail = mail_from_bytes(HOSTILE[case])
-    assert time.process_time() - started < 1.0 and len(mail.text) <= 100_000
+    mails: list[Mail] = []
+    assert cpu_seconds(lambda: mails.append(mail_from_bytes(HOSTILE[case])), below=1.0) < 1.0
+    assert len(mails[0].text) <= 100_000
 
 
 MAILS = st.builds(
