@@ -92,29 +92,44 @@ OPERATIONS = {
 IMPLIED: dict[str, tuple[str, ...]] = {
     "accounts.change_instancesettings": (
         "accounts.view_instancesettings", "operations.block_network",
-        "billing.view_contributionterms", "billing.add_contributionterms", "billing.change_contributionterms",
-        "billing.view_promocode", "billing.add_promocode", "billing.change_promocode",
-        "billing.view_promogrant", "billing.change_promogrant",
     ),
     "integrations.view_run": ("integrations.view_runevent", "integrations.view_datasetrow"),
     "accounts.view_user": (
         "accounts.view_organization", "accounts.view_membership", "accounts.view_session", "accounts.view_apisession",
         "accounts.view_apikey", "accounts.view_coachlink", "operations.view_accessreview",
-        "billing.view_contribution", "billing.view_subscription", "billing.view_refund",
     ),
-    "operations.manage_alerts": ("billing.retry_stripeevent", "mailing.retry_scheduledemail"),
+    "operations.manage_alerts": ("mailing.retry_scheduledemail",),
     "operations.view_monitoring": (
         "tracker.view_opportunitycount", "studio.view_studiocount", "documents.view_documentcount", "audit.view_securityalert",
-        "operations.view_blockednetwork", "billing.view_stripeevent", "billing.view_difference",
+        "operations.view_blockednetwork",
         "mailing.view_scheduledemail", "mailing.view_emailtemplate", "mailing.view_sendingaccount",
     ),
-    "operations.backup_restore": ("operations.rotate_keys", "billing.add_refund", "billing.end_subscription"),  # R-031: administrators only
+    "operations.backup_restore": ("operations.rotate_keys",),  # R-031: administrators only
+}  # fmt: skip
+
+# Contributions have no row in the matrix. What staff may do about them takes the answers of one of its rows: who may be told of people
+# may be told what they give, what cannot be taken back is the administrators' alone, as restoring is.
+CONTRIBUTIONS: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
+    # operation: (the row it follows, permissions)
+    "view": (("users", "view"), ("billing.view_contribution", "billing.view_subscription", "billing.view_refund")),
+    "give_back": (("system", "backup_restore"), ("billing.add_refund", "billing.end_subscription")),
+    "view_events": (("monitoring_analytics", "view_monitoring"), ("billing.view_stripeevent", "billing.view_difference")),
+    "apply_again": (("monitoring_analytics", "manage_alerts"), ("billing.retry_stripeevent",)),
+    "terms": (
+        ("system", "settings"),
+        (
+            "billing.view_contributionterms", "billing.add_contributionterms", "billing.change_contributionterms",
+            "billing.view_promocode", "billing.add_promocode", "billing.change_promocode",
+            "billing.view_promogrant", "billing.change_promogrant",
+        ),
+    ),
 }  # fmt: skip
 
 
 def _permissions_by_role() -> dict[str, frozenset[str]]:
     granted: dict[str, set[str]] = {role: set() for role in Role.values}
     rows = [*PAGES.items(), *OPERATIONS.values()]
+    rows += [(permission, OPERATIONS[row][1]) for row, permissions in CONTRIBUTIONS.values() for permission in permissions]
     for permission, who in rows:
         for letter in who.replace(" ", ""):
             granted[_LETTERS[letter]].update((permission, *IMPLIED.get(permission, ())))

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from billing.views import checkout, pages, webhook
+from billing.views import checkout, console, pages, webhook
 
 app_name = "billing"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("contribute/monthly/resume/", pages.monthly_resume, name="monthly_resume"),
     path("contribute/promo/", pages.promo, name="promo"),
     path("contribute/receipts/<uuid:pk>/", pages.receipt, name="receipt"),
+    path("console/monthly", console.console_monthly, name="console_monthly"),
     path("payment/checkout", checkout.checkout, name="checkout"),
     path("stripe/webhook", webhook.stripe_webhook, name="stripe_webhook"),
 ]

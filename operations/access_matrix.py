@@ -6,7 +6,7 @@ from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.roles import OPERATIONS, PAGES, ROLE_PERMISSIONS, STAFF, Role
+from accounts.roles import CONTRIBUTIONS, OPERATIONS, PAGES, ROLE_PERMISSIONS, STAFF, Role
 
 COLUMNS = [role for role in Role if role in STAFF]
 AREAS = {
@@ -48,6 +48,13 @@ OPERATION_NAMES = {
     "view_activity_logs": _("See the activity log"),
     "backup_restore": _("Back up and restore"),
 }
+OF_CONTRIBUTIONS = {
+    "view": _("See what was given"),
+    "give_back": _("Refund, end a monthly contribution"),
+    "view_events": _("See events and differences"),
+    "apply_again": _("Apply an event again"),
+    "terms": _("Terms and promo codes"),
+}
 YES, READ_ONLY, NEVER_ADMIN, NO = "yes", "ro", "star", "no"
 
 
@@ -85,7 +92,14 @@ def matrix() -> list[Group]:
     for area, name in AREAS.items():
         operations = [operation for found, operation in OPERATIONS if found == area]
         groups.append(Group(name, [Row(OPERATION_NAMES[one], [_cell(area, one, role) for role in COLUMNS]) for one in operations]))
-    return groups
+    given = [
+        Row(OF_CONTRIBUTIONS[name], [_held(permissions, role) for role in COLUMNS]) for name, (_row, permissions) in CONTRIBUTIONS.items()
+    ]
+    return [*groups, Group(_("Contributions"), given)]
+
+
+def _held(permissions: tuple[str, ...], role: Role) -> str:
+    return YES if set(permissions) <= ROLE_PERMISSIONS[role] else NO
 
 
 def holders() -> list[tuple[Any, int]]:

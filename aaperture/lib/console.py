@@ -190,12 +190,15 @@ class ConsoleModelAdmin(admin.ModelAdmin):
 
     def operation_page(
         self, request: HttpRequest, *, title: Words, button: Words, back: str, question: Words = "", subjects: Iterable[Any] = (),
-        form: Any = None, danger: bool = False,
+        form: Any = None, danger: bool = False, beside: str = "",
     ) -> HttpResponse:  # fmt: skip
-        """What is asked before something is done: a question, to whom or what, perhaps a form, one button."""
+        """What is asked before something is done: a question, to whom or what, perhaps a form, one button.
+
+        `beside` is the address of what another app has to say to it.
+        """
         context = {
             **self.admin_site.each_context(request), "title": title, "opts": self.opts, "question": question,
-            "subjects": list(subjects), "form": form, "button": button, "back": back, "danger": danger,
+            "subjects": list(subjects), "form": form, "button": button, "back": back, "danger": danger, "beside": beside,
         }  # fmt: skip
         return TemplateResponse(request, "admin/operation.html", context)
 

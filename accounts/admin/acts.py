@@ -10,6 +10,8 @@ from accounts.models import User
 from accounts.roles import STAFF, Role
 from accounts.services import users
 
+CHARGED = "billing:console_monthly"
+
 
 class Act(NamedTuple):
     operation: str  # the row of the matrix
@@ -20,6 +22,7 @@ class Act(NamedTuple):
     sensitive: Callable[[User], bool] = lambda user: False  # asks for a step-up before the question, not after it
     applies: Callable[[User], bool] = lambda user: True
     danger: bool = False
+    beside: str = ""  # URL name of what an app above has to say to it
 
 
 ACTS: dict[str, Act] = {
@@ -40,12 +43,16 @@ ACTS: dict[str, Act] = {
     ),
     "deactivate": Act(
         "activate_deactivate", _("Deactivate"),
-        _("They are signed out everywhere at once, their API keys stop, and they cannot sign in until somebody activates them again."),
+        _(
+            "They are signed out everywhere at once, their API keys stop, and they cannot sign in until somebody activates them again."
+            " A monthly contribution is charged all the same, until it is ended."
+        ),
         _("Deactivated."),
         lambda actor, user, request, role: users.deactivate(actor, user, request),
         sensitive=lambda user: user.role == Role.ADMIN,
         applies=lambda user: user.is_active,
         danger=True,
+        beside=CHARGED,
     ),
     "send_reset": Act(
         "reset_password", _("Send a link to set a password"),

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.console import ConsoleModelAdmin, console
 from accounts import protections
-from accounts.admin.acts import ACTS, Act
+from accounts.admin.acts import ACTS, CHARGED, Act
 from accounts.admin.columns import badge, role_badge
 from accounts.admin.ending import operator
 from accounts.admin.forms import NewUserForm, RoleForm
@@ -38,6 +38,10 @@ def act_url(name: str, ids: list[Any]) -> str:
     return reverse("admin:accounts_user_act", args=[name]) + "?" + urlencode([("id", str(one)) for one in ids])
 
 
+def said_of(url_name: str, ids: list[Any]) -> str:
+    return reverse(url_name) + "?" + urlencode([("id", str(one)) for one in ids])
+
+
 def _bulk(name: str) -> Any:
     """The list's action: it only leads to the question."""
 
@@ -52,6 +56,7 @@ def _bulk(name: str) -> Any:
 @admin.register(User, site=console)
 class UserAdmin(ConsoleModelAdmin):
     page = "pages.users"
+    change_form_template = "admin/account.html"
     form = ProfileForm
     list_display = ["email", "name", "role_shown", "state", "second_factor", "last_login", "created_at"]
     list_filter = ["role", "is_active"]
@@ -130,6 +135,8 @@ class UserAdmin(ConsoleModelAdmin):
         if user is not None and request.method == "POST":
             protections.check(operator(request), user, "edit", request)  # says why, and puts a developer's attempt on record
         context = {"acts": self._acts(request, user), "show_save_and_add_another": False, "show_save_and_continue": False}
+        if user is not None and not user.is_active:
+            context["beside"] = said_of(CHARGED, [user.pk])
         return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def _acts(self, request: HttpRequest, user: User | None) -> list[tuple[Any, str]]:
@@ -195,6 +202,7 @@ class UserAdmin(ConsoleModelAdmin):
         subjects = [{"id": user.pk, "label": user.email, "note": user.get_role_display()} for user in chosen]
         return self.operation_page(
             request, title=act.label, question=act.question, subjects=subjects, form=form, button=act.label, danger=act.danger,
+            beside=said_of(act.beside, ids) if act.beside else "",
             back=reverse("admin:accounts_user_change", args=[chosen[0].pk]) if len(chosen) == 1 else reverse(LIST),
         )  # fmt: skip
 

@@ -17,8 +17,10 @@ from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.console import ReadOnlyAdmin, console
 from accounts import protections
+from accounts.admin.acts import CHARGED
 from accounts.admin.columns import badge
 from accounts.admin.ending import operator
+from accounts.admin.users import said_of
 from accounts.models import ApiKey, ApiSession, Session, User, canonical_email
 from accounts.services.users import step_up
 from audit.alerts import services as alerts
@@ -183,6 +185,7 @@ def act_view(request: HttpRequest, user_id: UUID, name: str) -> HttpResponse:
     context = {
         **console.each_context(request), "title": act.label, "question": act.question, "button": act.label, "back": back, "danger": True,
         "subjects": [{"id": "", "label": user.email, "note": user.get_role_display()}],
+        "beside": said_of(CHARGED, [user.pk]) if name == "suspend" else "",
     }  # fmt: skip
     return TemplateResponse(request, "admin/operation.html", context)
 

@@ -167,6 +167,7 @@ ACTS = {
         "activate_deactivate", gettext_lazy("Suspend the account"),
         gettext_lazy(
             "They are signed out everywhere at once, their API keys stop, and they cannot sign in until somebody activates them again."
+            " A monthly contribution is charged all the same, until it is ended."
         ),
         gettext_lazy("Account suspended."), suspend,
     ),

@@ -1,13 +1,16 @@
 """Staff: refunds, events again, differences, terms, codes, the chart; who may what; and accounts that close."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.roles import Role
+from accounts.models import User
+from accounts.roles import CONTRIBUTIONS, ROLE_PERMISSIONS, STAFF, Role
 from audit.models import Activity
 from billing import tasks
 from billing.models import Contribution, ContributionTerms, Difference, PromoCode, PromoGrant, Refund, StripeEvent, Subscription
@@ -43,6 +46,29 @@ def test_who_sees_which_list(role):
     client = staff(role)
     seen = {name for name in WHO_SEES if client.get(f"{BILLING}/{name}/").status_code == 200}
     assert seen == {name for name, roles in WHO_SEES.items() if role in roles}
+
+
+MATRIX = yaml.safe_load((Path(__file__).parent.parent / "accounts" / "rbac.yaml").read_text())
+
+
+@pytest.mark.parametrize("name", CONTRIBUTIONS)
+def test_each_right_of_contributions_takes_the_answers_of_its_row(name):
+    (area, operation), permissions = CONTRIBUTIONS[name]
+    row = MATRIX["resources"][area][operation]
+    for role in STAFF:
+        expected = row[role] is True or str(row[role]).startswith(("yes", "ro"))
+        assert {User(role=role).has_perm(permission) for permission in permissions} == {expected}, role
+
+
+def test_no_right_of_contributions_comes_from_elsewhere():
+    named = [permission for _row, permissions in CONTRIBUTIONS.values() for permission in permissions]
+    held = {permission for permissions in ROLE_PERMISSIONS.values() for permission in permissions if permission.startswith("billing.")}
+    assert sorted(named) == sorted(held)
+    rows = {name: row for name, (row, _permissions) in CONTRIBUTIONS.items()}
+    assert rows == {
+        "view": ("users", "view"), "give_back": ("system", "backup_restore"), "terms": ("system", "settings"),
+        "view_events": ("monitoring_analytics", "view_monitoring"), "apply_again": ("monitoring_analytics", "manage_alerts"),
+    }  # fmt: skip
 
 
 def test_a_refund_asks_who_it_is_and_goes_out_once(till, member):
@@ -107,6 +133,27 @@ def test_failed_events_are_applied_again_by_whoever_manages_alerts(till, member)
     event.refresh_from_db()
     assert event.status == "applied" and Contribution.objects.get().user_id == pk
     assert Activity.objects.filter(action="stripe.event_retried").count() == 1
+
+
+def test_who_deactivates_somebody_is_told_what_goes_on_being_charged(till, member):
+    till.pay(member, 500, rhythm="monthly")
+    end = f"{BILLING}/subscription/{Subscription.objects.get().pk}/end/"
+    admin, told = staff(), f"/console/monthly?id={member.pk}"
+    suspend = reverse("admin:operations_contain", args=[member.pk, "suspend"])
+    for page in (f"/admin/accounts/user/do/deactivate/?id={member.pk}", suspend):
+        asked = admin.get(page).content.decode()
+        assert "is charged all the same" in asked and f'hx-get="{told}"' in asked and "htmx" in asked
+    said = admin.get(told).content.decode()
+    assert member.email in said and "€5" in said and end in said
+    developer = staff("developer").get(told).content.decode()
+    assert "An administrator can end it" in developer and end not in developer
+    account = f"/admin/accounts/user/{member.pk}/change/"
+    assert told not in admin.get(account).content.decode()
+    assert admin.post("/admin/accounts/user/do/deactivate/", {"id": member.pk}).url == account
+    assert told in admin.get(account).content.decode() and "reauthenticate" in staff(stepped_up=False).get(end)["Location"]
+    admin.post(end)
+    assert admin.get(told).content.decode().strip() == "" and admin.get("/console/monthly?id=x").status_code == 200
+    assert {role: staff(role).get(told).status_code for role in ("executor", "viewer")} == {"executor": 403, "viewer": 403}
 
 
 def test_staff_end_a_monthly_contribution(till, member):
