@@ -11,7 +11,7 @@ from integrations import engine
 from integrations.models import Connection, Run, RunEvent
 from integrations.services.pipelines import ensure_pipeline
 from tests.accounts.people import make_user
-from tests.pages.look import LANGUAGES, look_at
+from tests.pages.look import LANGUAGES, look_at, settle
 
 COUNTS = {
     "listed": 140, "known": 12, "to_read": 128, "read": 96, "kept": 31, "failed": 2, "quarantined": 1,
@@ -79,13 +79,29 @@ def test_empty_pages_are_sound_in_every_look(page, axe, live_server, login, cami
     assert [fault for path in paths for fault in look_at(page, axe, live_server.url + path)] == []
 
 
+def look_again(page):
+    """Two seconds pass; what the panel asked for is there."""
+    with page.expect_response("**watch"):
+        page.clock.run_for(2_100)
+    settle(page)
+
+
 def test_the_panel_follows_a_scan_to_its_end(page, live_server, login, camille, busy):
     login(camille)
+    page.clock.install()
     page.goto(live_server.url + reverse("integrations:connections"))
     expect(page.get_by_text("99 of 128 messages")).to_be_visible()
-    page.get_by_role("button", name="Stop and keep what was found").click()
+    stop = page.get_by_role("button", name="Stop and keep what was found")
+    stop.focus()
+    look_again(page)
+    expect(stop).to_be_focused()
+    stop.hover()
+    page.mouse.down()
+    look_again(page)  # in the middle of a click
+    page.mouse.up()
     expect(page.get_by_text("Stopping…")).to_be_visible()
     Run.objects.filter(status="running").update(status="cancelled", stop_reason="cancelled", finished_at=timezone.now())
+    page.clock.run_for(2_100)
     expect(page.get_by_text("You stopped it.").first).to_be_visible()
     expect(page.get_by_role("link", name="See your board")).to_be_visible()
 
@@ -93,8 +109,10 @@ def test_the_panel_follows_a_scan_to_its_end(page, live_server, login, camille, 
 def test_a_scan_starts_from_its_button_without_leaving_the_page(page, live_server, login, camille, busy):
     Run.objects.filter(status="running").update(status="succeeded")
     login(camille)
+    page.clock.install()
     page.goto(live_server.url + reverse("integrations:connections"))
     page.get_by_role("button", name="Scan my inbox").click()
     expect(page.get_by_text("About to start…")).to_be_visible()
     assert engine.claim(Run.objects.live().get().pk)
+    page.clock.run_for(2_100)
     expect(page.get_by_text("Looking for messages…")).to_be_visible()

@@ -26,6 +26,9 @@ def test_the_figures_come_anew_without_a_reload(page, login, live_server):
     page.goto(live_server.url + PAGE)
     row = page.locator("#work tr", has_text="Copies of somebody’s data")
     expect(row.locator("td").first).to_have_text("0")
+    link = page.get_by_role("link", name="Measure now")
+    link.focus()
     DataExport.objects.create(user=make_user())
     page.clock.run_for(10_500)
     page.locator("#work tr", has_text="1, the oldest for").wait_for()
+    expect(link).to_be_focused()  # whoever stood there goes on from there
