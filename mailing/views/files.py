@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.core.exceptions import BadRequest
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -57,6 +57,8 @@ def _mine(request: UserRequest, pk: UUID) -> AddedFile:
 def file(request: UserRequest, pk: UUID) -> HttpResponse:
     """To an address of the object store that is good for five minutes."""
     row = _mine(request, pk)
+    if not object_store.is_configured():  # any more
+        raise Http404
     return HttpResponseRedirect(object_store.signed_address(row.key, content_type=row.content_type))
 
 

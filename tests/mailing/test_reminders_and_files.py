@@ -162,8 +162,12 @@ def test_an_added_file_is_seen_by_a_signed_address_sent_and_removed(anna, server
 def test_a_file_on_its_way_touches_no_disk(anna, store, settings):
     settings.FILE_UPLOAD_TEMP_DIR = "/nowhere"
     [contact] = contacts_named(studio_of(anna), ["client"])
-    assert "plan.pdf" in upload(browser_of(anna), contact, content=PDF.ljust(9 * 2**20)).text
-    assert AddedFile.objects.get().size == 9 * 2**20
+    web = browser_of(anna)
+    assert "plan.pdf" in upload(web, contact, content=PDF.ljust(9 * 2**20)).text
+    row = AddedFile.objects.get()
+    assert row.size == 9 * 2**20
+    settings.S3_BUCKET = ""  # the instance does without a store from now on
+    assert web.get(url("file", row.pk)).status_code == 404
 
 
 def test_a_store_that_encrypts_everything_without_being_asked_takes_files_too(anna, store):

@@ -37,9 +37,10 @@ def give_trade(user: User, word: str, *, kept_by_law: bool = False) -> None:
     timeline.add_note(project, text=word, actor=user)
     imports.receive(studio, f"name,email\n{word},{word}@import.example\n".encode(), actor=user)
     ContactOrigin.objects.create(organization=studio, pipeline_id=user.pk, record_hash=b"x" * 32, contact_id=contact.pk)
+    tokens = {"access_token": f"secret-{word}-1", "refresh_token": f"secret-{word}-2"}
     session = make_session(project, user, place=word, address=word)
     calendar = SessionCalendar.objects.create(
-        connection=Connection.objects.create(owner=user, provider="google_calendar", provider_subject=word, access_token=f"secret-{word}")
+        connection=Connection.objects.create(owner=user, provider="google_calendar", provider_subject=word, **tokens)
     )
     CalendarEvent.objects.create(calendar=calendar, session=session, event_id=f"event{word}")
     make_identity(studio, user, legal_name=word, street=word)

@@ -1,6 +1,9 @@
 """Sealed fields as a developer meets them, on the activity log's address."""
 
+import base64
+
 import pytest
+from django.apps import apps
 from django.core.exceptions import FieldError
 from django.db import connection, transaction
 from django.test import RequestFactory
@@ -10,8 +13,10 @@ from audit.models import Activity
 from audit.services import record
 from integrations.models import Connection
 from tests.accounts.people import make_user
+from tests.operations.belongings import give_everything
 from vault import services
 from vault.errors import SealedFieldUpdateError
+from vault.fields import SealedTextField
 
 pytestmark = pytest.mark.django_db
 CANARY = "203.0.113.77"
@@ -30,6 +35,28 @@ def test_the_column_holds_no_plain_text(activity):
         cursor.execute("SELECT address, agent FROM audit_activity WHERE action = 'user.login'")
         address, agent = cursor.fetchone()
     assert CANARY.encode() not in bytes(address) and b"Canary" not in bytes(agent)
+
+
+def test_integration_credentials_encrypted():
+    """And every other sealed column: none holds the value it opens to."""
+    user = make_user()
+    give_everything(user, "canary-credential")
+    found = set()
+    for model in apps.get_models():
+        for field in (field for field in model._meta.concrete_fields if isinstance(field, SealedTextField)):
+            for row in model._base_manager.exclude(**{f"{field.name}__isnull": True}):
+                with connection.cursor() as cursor:
+                    key = model._meta.pk.column
+                    cursor.execute(f'SELECT "{field.column}" FROM "{model._meta.db_table}" WHERE "{key}" = %s', [row.pk])
+                    stored = bytes(cursor.fetchone()[0])
+                value = getattr(row, field.name)
+                assert value and value.encode() not in stored and base64.b64encode(value.encode()) not in stored, field
+                found.add(str(field))
+    credentials = {
+        "integrations.Connection.access_token", "integrations.Connection.refresh_token", "integrations.Connection.secret",
+        "mailing.SendingAccount.password", "accounts.ApiKey.signing_secret",
+    }  # fmt: skip
+    assert credentials <= found and len(found) >= 12, found
 
 
 def test_reading_the_attribute_opens_it_and_nothing_else_does(activity, monkeypatch):
