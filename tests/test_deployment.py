@@ -1,5 +1,6 @@
 """What goes to production: image, compose file, nginx, generated secrets (R-202, R-204, R-207 … R-211, R-213)."""
 
+import configparser
 import http.client
 import http.server
 import json
@@ -146,6 +147,19 @@ def test_every_container_is_hardened(name: str) -> None:
     assert not {"privileged", "cap_add", "network_mode", "pid"} & set(service)
     assert "build" in service or PINNED.search(service["image"]), "pinned by digest"
     assert "docker.sock" not in str(service)
+
+
+def test_logs_can_be_kept_for_thirty_days_and_no_longer() -> None:
+    """R-180: with the journal, every container's; its configuration says how long."""
+    journal = yaml.safe_load((ROOT / "deploy/compose.journal.yaml").read_text())["services"]
+    assert {name: one["logging"]["driver"] for name, one in journal.items()} == dict.fromkeys(SERVICES, "journald")
+    kept = configparser.ConfigParser()
+    kept.read(ROOT / "deploy/journald.conf")
+    assert dict(kept["Journal"]) == {"storage": "persistent", "maxretentionsec": "30day", "maxfilesec": "1day"}
+    assert "MaxRetentionSec=7day" in (ROOT / "deploy/journald.conf").read_text()
+    assert all(service["logging"]["options"] == {"max-size": "10m", "max-file": "5"} for service in SERVICES.values()), (
+        "and never without end"
+    )
 
 
 def test_database_and_cache_are_reached_by_the_application_only() -> None:
