@@ -95,6 +95,9 @@ def test_each_answer_has_its_consequence_and_the_others_go_out(anna, server, mon
         if status == "scheduled":
             assert row.due_at >= before + timedelta(seconds=50) and row.error_reply.startswith(answer[:3]) and row.claim is None
     assert (status_of("fine"), status_of("well")) == ("sent", "sent")
+    wanted = sorted((f"email.{status}", error) for _when, _answer, status, error, _attempts in ANSWERS.values() if status != "scheduled")
+    told = Activity.objects.filter(action__in={action for action, _error in wanted}).values_list("action", "details")
+    assert sorted((action, details["error"]) for action, details in told) == wanted, "with the reason, and of each once"
     assert batch.send_due() == {}  # what is to be tried again waits; what is in doubt waits for somebody
     doubtful = ScheduledEmail.objects.filter(status="unknown").order_by("recipient")
     emails.resolve_email(doubtful[0], arrived=True, actor=anna)
