@@ -143,7 +143,7 @@ class Marks:
         self.counts[status] = self.counts.get(status, 0) + len(written)
         if status != Status.SCHEDULED:
             for error in sorted({one.error for one in written}):
-                why = {"error": error} if error else {}
+                why: dict[str, Any] = {"error": error} if error else {}
                 record_many(f"email.{status}", [one.email for one in written if one.error == error], **why)
         kind = {Status.SENT: "email.sent", Status.FAILED: "email.failed", Status.UNKNOWN: "email.failed"}.get(Status(status), "")
         for one in written if kind else ():
