@@ -38,10 +38,15 @@ def words_of(fault: NotPossible) -> str:
         return str(WORDS.get(fault.code, _("That is not possible at the moment.")))
     said = [str(WORDS[name]) for name in fault.missing if name in WORDS]
     if fields := identity_labels(fault):
-        said.append(_("Complete your studio’s details for documents first: %(fields)s.") % {"fields": ", ".join(fields)})
+        said.append(_("Complete your studio’s details for documents first: %(fields)s.") % {"fields": ", ".join(map(_inside, fields))})
     return " ".join(said)
+
+
+def _inside(label: str) -> str:
+    """As it stands inside a sentence; abbreviations stay what they are."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 def identity_labels(fault: NotPossible) -> list[str]:
     names = [name.removeprefix("identity.") for name in getattr(fault, "missing", []) if name.startswith("identity.")]
-    return [str(Identity._meta.get_field(name).verbose_name) for name in names]  # type: ignore[union-attr]
+    return [str(Identity._meta.get_field(name).verbose_name) for name in names]  # type: ignore[union-attr]  # columns of its own, no relation

@@ -1,6 +1,6 @@
 """Which day it is where a studio is at home: an invoice of half past midnight on 1 January belongs to the new year."""
 
-from datetime import date
+from datetime import date, tzinfo
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -13,7 +13,11 @@ ZONES = {
 }  # fmt: skip
 
 
-def today_in(country: str) -> date:
-    """By the clock of the country's capital; by the instance's where the country is none of these."""
+def zone_in(country: str) -> tzinfo:
+    """That of the country's capital; the instance's where the country is none of these."""
     city = ZONES.get(country)
-    return timezone.localdate(timezone=ZoneInfo(f"Europe/{city}")) if city else timezone.localdate()
+    return ZoneInfo(f"Europe/{city}") if city else timezone.get_current_timezone()
+
+
+def today_in(country: str) -> date:
+    return timezone.localdate(timezone=zone_in(country))

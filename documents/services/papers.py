@@ -3,13 +3,11 @@
 from copy import copy
 from typing import Any
 
-from django.utils import timezone
-
 from documents.content import Content, contract_content, invoice_content, quote_content
 from documents.models import Acceptance, Contract, Invoice, Quote
 from documents.services.identities import identity_of
 from documents.services.invoices import reckoned
-from documents.zones import today_in
+from documents.zones import today_in, zone_in
 
 AnyDocument = Quote | Contract | Invoice
 NO_NUMBER = "–"
@@ -28,7 +26,7 @@ def with_acceptance(document: AnyDocument, acceptance: Acceptance | None = None)
     acceptance = acceptance or acceptance_of(document)
     if acceptance is None:
         return content
-    on = timezone.localtime(acceptance.accepted_at).date().isoformat()
+    on = acceptance.accepted_at.astimezone(zone_in(content.get("seller", {}).get("country", ""))).date().isoformat()
     said: dict[str, Any] = {"name": acceptance.name or "", "words": acceptance.words, "on": on}
     if isinstance(document, Quote) and acceptance.options:
         lines = content["lines"]

@@ -16,7 +16,7 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.views.decorators.http import require_GET, require_http_methods
 
 from aaperture.lib.client_address import client_address
@@ -29,6 +29,7 @@ from documents.printing import as_pdf, as_words
 from documents.services import acts, contracts, links, quotes
 from documents.services.errors import NotPossible
 from documents.services.papers import acceptance_of, file_name, with_acceptance
+from documents.zones import zone_in
 
 SALT = "documents.client_link"
 COOKIE = "paper"
@@ -82,7 +83,7 @@ def _deliver(link: ClientLink, request: HttpRequest) -> None:
 
 
 def with_link(view: ClientView) -> ClientView:
-    """Hands the view its link, and speaks the document's language."""
+    """Hands the view its link, and speaks the document's language, by the clock of where the studio is."""
 
     @login_not_required
     @wraps(view)
@@ -91,7 +92,8 @@ def with_link(view: ClientView) -> ClientView:
         if link is None or not link.document.content:
             return _gone(request)
         language = link.document.language
-        with translation.override(language):
+        zone = zone_in(link.document.content.get("seller", {}).get("country", ""))
+        with translation.override(language), timezone.override(zone):
             # The address holds no secret any more, and with "no-referrer" browsers send forms with "Origin: null", which CSRF refuses.
             return _closed(view(request, link), language, referrer="same-origin")
 

@@ -97,15 +97,17 @@ def _page(request: UserRequest, row: Quote, mine: Any, *, status: int = 200, **f
     accepted = row.status == Status.ACCEPTED
     sees_invoices = may(mine.role, "invoices.view")
     follows = Invoice.objects.filter(quote=row).with_balance().order_by("created_at").defer("content", "search_text")
+    contracts, billed = list(row.contracts.order_by("created_at").defer("content", "text", "search_text")), list(follows)
     context = {
         **common(row, mine, may_edit=may_edit),
         "quote": row,
+        "first_step": "balance" if billed else "deposit" if contracts or not may_edit else "contract",
         "answer": forms.get("answer")
         or AnswerForm(options=_options(row), initial={"name": row.contact.person_name if row.contact else ""}),
         "decline": DeclineForm(),
         "revisions": row.revisions.order_by("revision"),
-        "contracts": row.contracts.order_by("created_at").defer("content", "text", "search_text"),
-        "invoices": list(follows) if sees_invoices else [],
+        "contracts": contracts,
+        "invoices": billed if sees_invoices else [],
         "templates": _templates(row) if accepted and may_edit else [],
         "may_invoice": accepted and may(mine.role, "invoices.edit"),
         "may_revise": row.status in {Status.SENT, Status.DECLINED} and may_edit,

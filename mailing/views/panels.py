@@ -15,6 +15,7 @@ from studio.access import found
 from studio.models import Contact
 
 MOST = 10
+READY = ("draft", "issued")  # of a document that has its content: nothing is left to do but to send it
 
 
 @require_GET
@@ -45,8 +46,11 @@ def _panel(request: UserRequest, name: str, model: Any, pk: UUID, operation: str
     if not may(mine.role, "emails.view"):
         return HttpResponse()
     emails = ScheduledEmail.objects.for_member(mine).filter(**{name: row.pk}).order_by("-send_at", "-pk")
+    rows = list(emails[:MOST])
+    unsent = name != "contact" and not rows and model.objects.filter(pk=pk, content__isnull=False, sent_at=None, status__in=READY).exists()
     context = {
-        "emails": emails[:MOST],
+        "emails": rows,
+        "is_next": unsent,
         "query": f"{name}={row.pk}",
         "about": name,
         "may_edit": may(mine.role, "emails.edit"),

@@ -1,6 +1,7 @@
 """Quotes, contracts and invoices as people with different rights and their clients meet them, request by request."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,7 @@ from audit.models import Activity
 from documents.models import Acceptance, ClientLink, Contract, ContractTemplate, Identity, Invoice, Payment, Quote
 from documents.services import acts, contracts, invoices, links, quotes
 from documents.services.errors import NotPossible
+from documents.services.papers import with_acceptance
 from documents.services.templates import add_first_templates
 from studio.models import TimelineEntry
 from tests.accounts.people import make_user
@@ -323,6 +325,32 @@ def test_a_client_reads_and_accepts_a_quote_without_an_account(anna, project):
     assert client.post(path + "decline/", {"reason": "x"}).status_code == 409
     assert Acceptance.objects.count() == 1
     assert TimelineEntry.objects.filter(kind="document.opened").count() == 1
+
+
+def test_the_clients_page_and_its_paper_go_by_the_clock_of_the_studios_country(anna, project, monkeypatch):
+    quote = accepted_quote(project, anna)
+    client, path, _link, _token = opened(quote, anna)
+    record = Acceptance.objects.get()
+    record.accepted_at = datetime(2026, 6, 30, 22, 30, tzinfo=UTC)  # half past midnight in Paris
+    monkeypatch.setattr("documents.views.client.acceptance_of", lambda _document: record)
+    page = client.get(path).text
+    assert "1 juillet 2026 00:30" in page and "30 juin" not in page
+    assert with_acceptance(quote, record)["acceptance"]["on"] == "2026-07-01"
+
+
+def test_what_is_next_for_an_accepted_quote_stands_out(anna, project):
+    quote, web = accepted_quote(project, anna), browser_of(anna)
+
+    def prominent():
+        return re.findall(r'class="btn btn-block btn-primary"[^>]*>.*?</svg> ([^<]+)<', web.get(url("quote", quote.pk)).text, re.DOTALL)
+
+    assert prominent() == ["Write the contract"]
+    contracts.create_contract(
+        quote.organization, fields={"subject": "x", "text": "y", "quote": quote, "contact": quote.contact}, actor=anna
+    )
+    assert prominent() == ["Deposit invoice"]
+    web.post(url("quote_deposit", quote.pk))
+    assert prominent() == ["Invoice the balance"]
 
 
 def test_a_client_declines_with_a_reason_and_sees_how_to_pay(anna, project):

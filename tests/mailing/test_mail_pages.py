@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Membership, User
+from documents.services import quotes
 from mailing.models import EmailTemplate, ScheduledEmail
 from mailing.placeholders import compile_text, filled
 from mailing.sending import batch
@@ -148,13 +149,16 @@ def test_a_quote_goes_out_with_a_template_in_the_clients_language(anna, server):
     part = web.get(url("new", quote=quote.pk, template=english.pk), headers={"HX-Request": "true", "HX-Target": "compose"})
     assert "<html" not in part.text and "Hello Claire" in part.text
 
+    assert "btn-primary" not in web.get(url("quote_panel", quote.pk)).text
+    quotes.make_ready(quote, actor=anna)
+    assert "btn-primary" in web.get(url("quote_panel", quote.pk)).text, "nothing is left but to send it"
     answer = web.post(url("new", quote=quote.pk, template=english.pk), {"when": "later", "attach": "on"})
     assert answer.status_code == 422 and "Say when" in answer.text and not ScheduledEmail.objects.exists()
     answer = web.post(url("new", quote=quote.pk, template=english.pk), {"when": "now", "attach": "on"})
     assert answer["Location"] == reverse("documents:quote", args=[quote.pk])
     assert batch.send_due() == {"sent": 1} and server.taken[0][0] == "claire@faure.example"
     panel = web.get(url("quote_panel", quote.pk))
-    assert "Sent" in panel.text and f"?quote={quote.pk}" in panel.text
+    assert "Sent" in panel.text and "btn-primary" not in panel.text and f"?quote={quote.pk}" in panel.text
 
 
 def test_what_stands_in_the_way_is_said_before_anything_is_written(anna):
