@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
+from uuid import UUID
 
 from aaperture.lib.uuid7 import uuid7
 from mailing.mime import MailRefused, as_bytes
 from mailing.models import ScheduledEmail
-from mailing.sending.claims import claim_due, give_up_left_behind
+from mailing.sending.claims import claim_due, give_back, give_up_left_behind
 from mailing.sending.marks import Marks, Outcome
 from mailing.sending.preparing import CannotPrepare, NotNeeded, Preparation, load
 from mailing.sending.smtp import Connection, Envelope, InDoubt, NotSent, Server
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 CONNECTIONS = 16  # to the instance's server
 OWN_CONNECTIONS = 2  # to a studio's own
 READY = 64  # prepared mails that wait for a connection
+OWN_READY = 16
+OWN_WAIT = 5.0  # seconds that all wait for a studio's own server to have room; then its mails wait until nobody else's are due
 Status = ScheduledEmail.Status
 
 
@@ -39,21 +42,39 @@ def send_due(*, seconds: float = 45.0) -> dict[str, int]:
     """Send until nothing is due, or for about so many seconds; how many got which status."""
     give_up_left_behind()
     claim, end = uuid7(), time.monotonic() + seconds
+    left: list[UUID] = []  # for later: there is no time, or their studio's server is slow
     with Marks(claim) as marks, Post(marks) as post:
-        while time.monotonic() < end and not marks.failure and (ids := claim_due(claim)):
+        while time.monotonic() < end and not marks.failure and ((ids := claim_due(claim)) or left):
+            if not ids:
+                give_back(claim, left)
+                left.clear()
+                post.wait_again()
+                continue
             preparation = Preparation(load(ids))
             for email in preparation.emails:
-                if ready := _prepared(email, preparation, marks):
-                    post.put(preparation.sender_of(email).server, ready)
+                if time.monotonic() > end:
+                    left.append(email.pk)
+                    continue
+                try:
+                    if ready := _prepared(email, preparation, marks, post):
+                        post.put(preparation.sender_of(email).server, ready)
+                except NoRoom:
+                    left.append(email.pk)
     if marks.failure:
         raise marks.failure
+    if left:
+        give_back(claim, left)
     return marks.counts
 
 
-def _prepared(email: ScheduledEmail, preparation: Preparation, marks: Marks) -> Ready | None:
-    """None when it will not go out, which is marked."""
+def _prepared(email: ScheduledEmail, preparation: Preparation, marks: Marks, post: "Post") -> Ready | None:
+    """None when it will not go out, which is marked. Raises NoRoom."""
     try:
-        return Ready(email, preparation.sender_of(email).address.email, as_bytes(preparation.mail(email)))
+        sender = preparation.sender_of(email)
+        post.wait_for_room(sender.server)
+        return Ready(email, sender.address.email, as_bytes(preparation.mail(email)))
+    except NoRoom:
+        raise
     except NotNeeded:
         marks.ended(Outcome(email, Status.SKIPPED))
     except CannotPrepare as fault:
@@ -66,6 +87,10 @@ def _prepared(email: ScheduledEmail, preparation: Preparation, marks: Marks) -> 
     return None
 
 
+class NoRoom(Exception):
+    """Too many wait for a studio's own server, and have for long."""
+
+
 class Post:
     """Context manager: an event loop, in a thread of its own, and in it the connections of one run. Left, all has been tried."""
 
@@ -73,7 +98,8 @@ class Post:
         self._marks = marks
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mail-post")
-        self._room = threading.Semaphore(READY)
+        self._rooms: dict[Server, threading.Semaphore] = {}
+        self._waits: dict[Server, float] = {}  # seconds left
         self._counters: dict[Server, Counter] = {}
 
     def __enter__(self) -> "Post":
@@ -86,14 +112,27 @@ class Post:
         self._thread.join()
         self._loop.close()
 
+    def wait_for_room(self, server: Server) -> None:
+        """While too many wait for this server. Raises NoRoom: a studio's own may be slow without holding up the others."""
+        room = self._rooms.setdefault(server, threading.Semaphore(OWN_READY if server.own else READY))
+        begun, wait = time.monotonic(), self._waits.get(server, OWN_WAIT) if server.own else None
+        if not room.acquire(timeout=wait):
+            self._waits[server] = 0.0
+            raise NoRoom
+        room.release()  # until it is put there
+        if wait is not None:
+            self._waits[server] = max(0.0, wait - (time.monotonic() - begun))
+
+    def wait_again(self) -> None:
+        self._waits.clear()
+
     def put(self, server: Server, ready: Ready) -> None:
-        """Waits while too many wait."""
-        self._room.acquire()
+        self._rooms[server].acquire()
         self._loop.call_soon_threadsafe(self._take, server, ready)
 
     def _take(self, server: Server, ready: Ready) -> None:
         if server not in self._counters:
-            self._counters[server] = Counter(server, self._marks, self._room)
+            self._counters[server] = Counter(server, self._marks, self._rooms[server])
         self._counters[server].put(ready)
 
     async def _end(self) -> None:

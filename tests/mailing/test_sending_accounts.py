@@ -1,5 +1,6 @@
 """The studio's own mail server: encrypted or not at all, its certificate checked, its password nowhere to be read."""
 
+import asyncio
 import logging
 import ssl
 from email import message_from_bytes
@@ -11,12 +12,12 @@ from django.urls import reverse
 
 from aaperture.lib import safe_http
 from mailing.models import ScheduledEmail, SendingAccount
-from mailing.sending import batch
+from mailing.sending import batch, smtp
 from mailing.services import emails, sending_accounts
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of
 from tests.integrations.feed import certificate
-from tests.mailing.post import contacts_named, mail_server, make_template, use_server
+from tests.mailing.post import Quick, contacts_named, mail_server, make_template, quick_server, use_server
 from tests.studio.trade import studio_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -115,6 +116,41 @@ def test_what_waits_because_of_the_account_is_released_when_it_works_again(anna,
         assert set(ScheduledEmail.objects.values_list("error", flat=True)) == {"auth"}
         assert tried(anna, port) == ""
         assert batch.send_due() == {"sent": 2} and len(told.taken) == 4
+
+
+class HoldsTexts(Quick):
+    """Answers a text no sooner than another server has had its mails."""
+
+    others: list[bytes] = []
+
+    def _taken(self):
+        answer = super()._taken()
+        self.transport.pause_reading()
+        self._look(answer)
+        return b""
+
+    def _look(self, answer):
+        if len(self.others) < 3:
+            asyncio.get_running_loop().call_later(0.01, self._look, answer)
+        else:
+            self.transport.write(answer)
+            self.transport.resume_reading()
+
+
+def test_a_studios_slow_server_does_not_hold_up_the_mails_of_others(anna, pem, monkeypatch):
+    monkeypatch.setattr(batch, "OWN_WAIT", 0.05)
+    monkeypatch.setattr(smtp, "TIMEOUT", 5.0)
+    with quick_server(HoldsTexts, ssl_context=tls(pem)) as (slow, port), quick_server() as (others, quick):
+        use_server(quick)
+        monkeypatch.setattr(HoldsTexts, "others", others)
+        account = entered(anna, port)
+        account.username, account.is_enabled = "", True
+        account.save()
+        for owner, count in ((anna, 80), (make_user(name="Ben"), 3)):
+            targets = contacts_named(studio_of(owner), [f"{owner.name}{number}".lower() for number in range(count)])
+            emails.schedule_emails(studio_of(owner), template=make_template(studio_of(owner), owner), targets=targets, actor=owner)
+        assert batch.send_due() == {"sent": 83}
+    assert len(slow) == len(set(slow)) == 80 and len(others) == 3
 
 
 def test_the_page_tries_what_is_entered_and_never_shows_the_password_again(anna, pem, monkeypatch):
