@@ -35,6 +35,7 @@ def arrived(counter: Till) -> None:
 
 def test_contributing_from_the_first_try_to_the_refund(page, live_server, counter, login, member):
     login(member)
+    page.clock.install()
     page.goto(live_server.url + "/contribute/")
     page.get_by_label("Another amount").fill("12,50")
     page.get_by_role("button", name="Continue to payment").click()
@@ -49,6 +50,7 @@ def test_contributing_from_the_first_try_to_the_refund(page, live_server, counte
     page.get_by_role("button", name="Pay", exact=True).click()
     expect(page.get_by_role("heading", name="Waiting for Stripe’s word")).to_be_visible()
     arrived(counter)
+    page.clock.run_for(2_100)
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     page.get_by_role("link", name="See your contributions").click()
     page.get_by_role("link", name="Receipt").click()
@@ -61,6 +63,7 @@ def test_contributing_from_the_first_try_to_the_refund(page, live_server, counte
     page.get_by_role("button", name="Pay", exact=True).click()
     expect(page.get_by_role("heading", name="Waiting for Stripe’s word")).to_be_visible()
     arrived(counter)
+    page.clock.run_for(2_100)
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     page.get_by_role("link", name="See your contributions").click()
     page.get_by_label("Amount each month").fill("20")

@@ -70,12 +70,14 @@ def test_an_administrator_rotates_by_one_button_and_watches_it_end(signed_in, li
     asked = []
     monkeypatch.setattr(rotate_keys, "apply_async", lambda args, **_options: asked.append(args[0]))
     page = signed_in
+    page.clock.install()
     page.goto(live_server.url + "/admin/")
     page.locator("#content-main").get_by_role("link", name="Keys and secrets").click()
     page.get_by_role("button", name="Rotate now").click()
     page.get_by_text("The rotation waits for a worker.").wait_for()
     rotate_keys(asked[0])
     seal_all()
+    page.clock.run_for(2_100)
     page.get_by_text("Nothing depends on the older keys any more.").wait_for()
     expect(page.get_by_role("row").filter(has_text="test1").first).to_contain_text("may go")
 

@@ -51,11 +51,13 @@ def test_an_administrator_backs_up_by_one_button_and_watches_it_end(signed_in, l
     asked = []
     monkeypatch.setattr(make_backup, "apply_async", lambda args, **_options: asked.append(args[0]))
     page = signed_in
+    page.clock.install()
     page.goto(live_server.url + "/admin/")
     page.locator("#content-main").get_by_role("link", name="Backups", exact=True).click()
     page.get_by_role("button", name="Back up now").click()
     page.get_by_text("The backup waits for a worker.").wait_for()
     make_backup(asked[0])
+    page.clock.run_for(2_100)
     page.get_by_text("manage.py restore").wait_for()
     row = page.get_by_role("row").filter(has_text="by hand")
     row.get_by_text("Whole").wait_for()

@@ -60,6 +60,7 @@ def test_a_plan_that_is_blocked_and_the_pages_outside_are_sound(page, axe, live_
 
 def test_a_copy_is_asked_for_watched_and_downloaded(page, live_server, login, camille, tmp_path):
     login(camille)
+    page.clock.install()
     page.goto(live_server.url + PAGE)
     page.get_by_role("link", name="Make a copy").click()
     page.get_by_role("textbox", name="Password").fill(PASSWORD)
@@ -67,6 +68,7 @@ def test_a_copy_is_asked_for_watched_and_downloaded(page, live_server, login, ca
     page.get_by_role("button", name="Make the copy").click()
     page.get_by_text("about to be put together").wait_for()
     exports.build(DataExport.objects.get().pk)
+    page.clock.run_for(2_100)
     page.get_by_text("is ready").wait_for()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()

@@ -5,7 +5,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from tests.accounts.people import make_user
-from tests.pages.look import LANGUAGES, look_at
+from tests.pages.look import LANGUAGES, look_at, settle
 from tests.tracker.boards import add_signal, fill_board, make_opportunity
 from tests.tracker.mailboxes import make_run
 from tracker.models import Opportunity, Signal, StageMove
@@ -158,9 +158,12 @@ def test_without_scripts_a_card_still_moves(browser, live_server, client, camill
 def test_the_board_fills_itself_when_a_scan_ends(page, live_server, login, camille):
     run = make_run(camille)
     login(camille)
+    page.clock.install()
     page.goto(live_server.url + "/opportunities/")
+    settle(page)
     expect(page.get_by_role("heading", name="Your inbox is being read")).to_be_visible()
     opportunity = make_opportunity(camille, company="Atelier Faure")
     run.status, run.counts = run.Status.SUCCEEDED, {"kept": 1}
     run.save()
+    page.clock.run_for(2_100)
     expect(page.locator(".board-card")).to_contain_text(opportunity.title)
