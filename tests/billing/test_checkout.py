@@ -1,12 +1,16 @@
 """The page that asks, and what may be asked for."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from audit.models import Activity
 from billing.models import Checkout, Contribution, ContributionTerms, PromoCode, StripeEvent, Subscription
 from billing.services import checkouts, is_premium, monthly
 from tests import processes
@@ -34,12 +38,24 @@ def pages_made(till: Till) -> int:
 
 def test_the_browser_is_led_to_the_payment_page_and_machines_get_its_address(till, web):
     sent = {"rhythm": "once", "amount": "15.00", "other": "", "metadata[user_id]": "someone-else", "user_id": "x", "currency": "usd"}
+    sent |= {"card[number]": "4242424242424242", "card[cvc]": "737"}
     led = web.post("/payment/checkout", sent)
     assert led.status_code == 302 and led["Location"].startswith(f"{till.sandbox.stripe_url}/c/pay/cs_test_")
     told = web.post("/payment/checkout", sent, headers={"accept": "application/json"})
     assert told.json() == {"url": led["Location"]} and pages_made(till) == 1  # two tabs, one page
     (asked,) = [one["params"] for one in till.asked("/v1/checkout") if one["method"] == "POST"]
     assert asked["metadata"] == {"user_id": str(Checkout.objects.get().user_id)} and "usd" not in json.dumps(asked)
+    kept = [str(row) for model in (Checkout, Activity) for row in model.objects.values()]
+    assert "4242" not in json.dumps(asked) and kept and not any("4242424242424242" in row for row in kept)
+
+
+def test_nothing_here_takes_a_card():
+    """R-016: no column and no field of a form is made for one."""
+    card = re.compile(r"card_?(number|no\b)|\bcvc|\bcvv|cc-(number|csc|exp)|\bpan\b", re.IGNORECASE)
+    columns = [str(field) for model in apps.get_models() for field in model._meta.concrete_fields]
+    pages = [path.read_text() for path in (settings.BASE_DIR / "templates").rglob("*.html")]
+    fields = [name for page in pages for name in re.findall(r'(?:name|autocomplete)="([^"]+)"', page)]
+    assert len(columns) > 500 and len(fields) > 50 and [name for name in columns + fields if card.search(name)] == []
 
 
 def test_another_amount_closes_the_page_before(till, web, member):
