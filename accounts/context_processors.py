@@ -60,8 +60,8 @@ def site(request: HttpRequest) -> dict[str, Any]:
     signed_in = user is not None and user.is_authenticated
     studios: Any = SimpleLazyObject(lambda: list(Membership.objects.of(user))) if signed_in else []
     return {
-        "CSP_NONCE": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
-        "csp_nonce": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]
+        "CSP_NONCE": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]  # django-csp's, on the request
+        "csp_nonce": SimpleLazyObject(lambda: request.csp_nonce),  # type: ignore[attr-defined]  # django-csp's, on the request
         "developer_notice": _developer_notice(user) if signed_in else None,
         "nav": SimpleLazyObject(lambda: _navigation(cast("UserRequest", request), studios)) if signed_in else [],
         "studios": studios,

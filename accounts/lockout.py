@@ -123,8 +123,8 @@ def plain(request: Any) -> HttpRequest:
 def refuse(request: HttpRequest, locked: Locked) -> None:
     """Let the form answer as it does to a wrong try; `response()` then turns the page into a 429 with the seconds to wait."""
     request = plain(request)
-    request.axes_locked_out = True  # type: ignore[attr-defined]
-    request.locked_for = locked.seconds  # type: ignore[attr-defined]
+    request.axes_locked_out = True  # type: ignore[attr-defined]  # what django-axes looks for on the request
+    request.locked_for = locked.seconds  # type: ignore[attr-defined]  # ours, on the request
 
 
 def response(request: HttpRequest, original: HttpResponse, credentials: dict[str, Any] | None = None) -> HttpResponse:
@@ -199,7 +199,7 @@ def _key(kind: str, value: str) -> str:
 
 
 def _client() -> Any:
-    return caches["locks"]._cache.get_client(None, write=True)  # type: ignore[attr-defined]
+    return caches["locks"]._cache.get_client(None, write=True)  # type: ignore[attr-defined]  # Django's own client of the cache, not in the stubs
 
 
 def _run(script: str, keys: list[str], *arguments: int) -> int:

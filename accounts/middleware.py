@@ -50,13 +50,13 @@ class RequestContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
-        token = logs.request_id.set(request.request_id)  # type: ignore[attr-defined]
+        request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]  # ours, on the request
+        token = logs.request_id.set(request.request_id)  # type: ignore[attr-defined]  # ours, on the request
         try:
             response = self.get_response(request)
         finally:
             logs.request_id.reset(token)
-        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]  # ours, on the request
         return response
 
 
@@ -98,7 +98,7 @@ class PolicyMiddleware(CSPMiddleware):
         nonce = getattr(request, "_csp_nonce", None)
         response.headers[HEADER] = self._text(bool(nonce)).replace(PLACE_OF_NONCE, nonce or "")
         if nonce is None:
-            request.csp_nonce = CheckableLazyObject(self._csp_nonce_post_response)  # type: ignore[attr-defined]
+            request.csp_nonce = CheckableLazyObject(self._csp_nonce_post_response)  # type: ignore[attr-defined]  # django-csp's, on the request
         return response
 
     def _text(self, nonced: bool) -> str:

@@ -51,7 +51,7 @@ def start_session(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     session["language"] = user.language
     ways = [_way(step) for step in session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])]
     agent = request.headers.get("User-Agent", "")
-    session.starts(way=ways[0] if ways else "", address=client_address(request), agent=agent)  # type: ignore[attr-defined]
+    session.starts(way=ways[0] if ways else "", address=client_address(request), agent=agent)  # type: ignore[attr-defined]  # our own session engine
     record("user.login", user, actor=user, request=request, method="+".join(ways))
     nudge(tell_of_new_program, user.pk)
 

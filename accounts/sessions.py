@@ -105,7 +105,7 @@ class SessionStore(DatabaseStore):
         if self.session_key is None or must_create:
             super().save(must_create=must_create)
             return
-        row = self.create_model_instance(self._get_session())  # type: ignore[attr-defined]
+        row = self.create_model_instance(self._get_session())  # type: ignore[attr-defined]  # Django's SessionStore of the database has it
         columns = ["session_data", "expire_date", "user", "seen_at"]
         if row.user_id and self._origin:
             columns += Origin._fields

@@ -24,7 +24,7 @@ class InviteForm(forms.Form):
 
     def __init__(self, *args: Any, inviter: Membership, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = [(role, Membership.Role(role).label) for role in invitable(inviter.role)]  # type: ignore[attr-defined]
+        self.fields["role"].choices = [(role, Membership.Role(role).label) for role in invitable(inviter.role)]  # type: ignore[attr-defined]  # a field that offers choices
         self.initial.setdefault("role", Membership.Role.ASSISTANT)
 
     def clean_email(self) -> str:

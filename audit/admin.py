@@ -73,11 +73,11 @@ class ActivityAdmin(BigListMixin, ReadOnlyAdmin):
         people = get_user_model().objects.only("email").in_bulk({row.actor_id for row in rows if row.actor_id})
         for row in rows:
             person = people.get(row.actor_id)
-            row.who = person.email if person else str(row.actor_id or "")  # type: ignore[attr-defined]
+            row.who = person.email if person else str(row.actor_id or "")  # type: ignore[attr-defined]  # set on the rows of one page
 
     @admin.display(description=_("who"))
     def who(self, activity: Activity) -> str:
-        return activity.who or activity.get_actor_kind_display()  # type: ignore[attr-defined]
+        return activity.who or activity.get_actor_kind_display()  # type: ignore[attr-defined]  # set on the rows of one page
 
     @admin.display(description=_("address"))
     def origin_address(self, activity: Activity) -> str:
@@ -94,7 +94,7 @@ class ArchiveForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["month"].choices = [(f"{month:%Y-%m-%d}", f"{month:%Y-%m}") for month in archived_months()]  # type: ignore[attr-defined]
+        self.fields["month"].choices = [(f"{month:%Y-%m-%d}", f"{month:%Y-%m}") for month in archived_months()]  # type: ignore[attr-defined]  # a field that offers choices
 
 
 def archive_view(request: HttpRequest) -> HttpResponse:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC
 from functools import lru_cache
-from json.encoder import c_make_encoder  # type: ignore[attr-defined]
+from json.encoder import c_make_encoder  # type: ignore[attr-defined]  # CPython's own, not in the stubs
 from json.encoder import encode_basestring as quoted
 from typing import Any
 from uuid import UUID
@@ -87,7 +87,7 @@ def record_after(request: HttpRequest, action: str, target: models.Model | None 
     """Note a refusal to be recorded once the view's own transaction has ended (`ActivityMiddleware` writes it)."""
     pending: list[tuple[str, models.Model | None, dict[str, Any]]] = getattr(request, "activity_after", [])
     pending.append((action, target, details))
-    request.activity_after = pending  # type: ignore[attr-defined]
+    request.activity_after = pending  # type: ignore[attr-defined]  # ours, on the request
 
 
 def as_record(activity: Activity, *, username: str) -> dict[str, Any]:

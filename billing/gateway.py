@@ -144,7 +144,7 @@ def every(resource: str, params: Any) -> Iterator[Object]:
     """All objects of a list, page after page: `resource` is "payment_intents", "invoices", "subscriptions" or "checkout.sessions"."""
     after: Object = {}
     while True:
-        page = _ask(lambda after=after: _listing(resource)({**params, **after, "limit": PAGE}))  # type: ignore[misc]
+        page = _ask(lambda after=after: _listing(resource)({**params, **after, "limit": PAGE}))  # type: ignore[misc]  # mypy infers no lambda with a default
         yield from page["data"]
         if not page["has_more"] or not page["data"]:
             return

@@ -149,7 +149,7 @@ class TemplateForm(WordsForm):
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
         self.template = template
-        self.fields["language"].choices = EmailTemplate._meta.get_field("language").choices  # type: ignore[attr-defined]
+        self.fields["language"].choices = EmailTemplate._meta.get_field("language").choices  # type: ignore[attr-defined]  # a field that offers choices
         if template:
             del self.fields["kind"], self.fields["language"]
 

@@ -21,13 +21,13 @@ from accounts.roles import Role
 from accounts.services.users import step_up
 from audit.services import record
 from operations import access_matrix, alert_pages, key_pages  # noqa: F401 - some add pages of their own
-from operations.analytics import page as analytics_page  # noqa: F401
-from operations.backups import pages as backup_pages  # noqa: F401
-from operations.containment import pages as containment_pages  # noqa: F401
-from operations.maintenance import pages as maintenance_pages  # noqa: F401
+from operations.analytics import page as analytics_page  # noqa: F401 - registers its pages
+from operations.backups import pages as backup_pages  # noqa: F401 - registers its pages
+from operations.containment import pages as containment_pages  # noqa: F401 - registers its pages
+from operations.maintenance import pages as maintenance_pages  # noqa: F401 - registers its pages
 from operations.models import AccessReview, AccessReviewEntry
-from operations.monitoring import page as monitoring_page  # noqa: F401
-from operations.privacy import desk  # noqa: F401
+from operations.monitoring import page as monitoring_page  # noqa: F401 - registers its pages
+from operations.privacy import desk  # noqa: F401 - registers its pages
 from operations.services import access_reviews
 
 LIST = "admin:operations_accessreview_changelist"

@@ -55,7 +55,7 @@ class AssignForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["person"].queryset = handlers()  # type: ignore[attr-defined]
+        self.fields["person"].queryset = handlers()  # type: ignore[attr-defined]  # a ModelChoiceField, declared above
 
 
 class NoteForm(forms.Form):
@@ -119,7 +119,7 @@ class SecurityAlertAdmin(BigListMixin, ReadOnlyAdmin):
     def prepare_rows(self, request: HttpRequest, rows: list[SecurityAlert]) -> None:
         people = User.objects.only("email").in_bulk({row.assigned_to for row in rows if row.assigned_to})
         for row in rows:
-            row.assignee = people.get(row.assigned_to)  # type: ignore[attr-defined]
+            row.assignee = people.get(row.assigned_to)  # type: ignore[attr-defined]  # set on the rows of one page
 
     @admin.display(description=_("severity"))
     def severity_shown(self, alert: SecurityAlert) -> SafeString:
@@ -131,7 +131,7 @@ class SecurityAlertAdmin(BigListMixin, ReadOnlyAdmin):
 
     @admin.display(description=_("assigned to"))
     def assigned(self, alert: SecurityAlert) -> str:
-        return alert.assignee.email if alert.assignee else "–"  # type: ignore[attr-defined]
+        return alert.assignee.email if alert.assignee else "–"  # type: ignore[attr-defined]  # set on the rows of one page
 
     # --- pages -----------------------------------------------------------------------------------------------------------
 

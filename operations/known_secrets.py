@@ -125,7 +125,8 @@ def began(kid: str, *seen: datetime | None, now: datetime | None = None) -> date
     known = [one for one in seen if one]
     if match := DAY.search(kid):
         with suppress(ValueError):
-            day = datetime(*(int(part) for part in match.groups()), tzinfo=UTC)  # type: ignore[misc, arg-type]
+            year, month, number = (int(part) for part in match.groups())
+            day = datetime(year, month, number, tzinfo=UTC)
             known += [day] if day <= (now or timezone.now()) else []
     return min(known, default=None)
 

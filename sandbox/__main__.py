@@ -106,7 +106,7 @@ async def serve(options: argparse.Namespace) -> None:
 
     def config(served: ASGIApp) -> uvicorn.Config:
         quiet = {"log_level": "warning", "access_log": False, "server_header": False}
-        return uvicorn.Config(served, lifespan="off", timeout_graceful_shutdown=1, **quiet)  # type: ignore[arg-type]
+        return uvicorn.Config(served, lifespan="off", timeout_graceful_shutdown=1, **quiet)  # type: ignore[arg-type]  # options of several types in one dict
 
     ready = f"Sandbox ready on {url} (mail on 127.0.0.1:{smtp_port}, Stripe on {world.stripe.base_url})"
     await Server(config(app), smtp, Beside(config(create_stripe(world)), stripe), ready).serve(sockets=[http])

@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from aaperture.lib.mime import Mail, mail_from_bytes  # noqa: E402
+from aaperture.lib.mime import Mail, mail_from_bytes  # noqa: E402 - after the path is set
 
 decide = importlib.import_module("tracker.classify.decide")  # the package also has functions of these names
 likeness = importlib.import_module("tracker.classify.likeness")

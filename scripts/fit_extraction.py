@@ -21,13 +21,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from aaperture.lib.mime import mail_from_bytes  # noqa: E402
-from tracker.classify import choose, extract  # noqa: E402
-from tracker.classify.company_names import company_candidates  # noqa: E402
-from tracker.classify.decide import NOT_RELEVANT  # noqa: E402
-from tracker.classify.evidence import read  # noqa: E402
-from tracker.classify.role_names import role_candidates  # noqa: E402
-from tracker.classify.spans import lines_of  # noqa: E402
+from aaperture.lib.mime import mail_from_bytes  # noqa: E402 - after the path is set
+from tracker.classify import choose, extract  # noqa: E402 - after the path is set
+from tracker.classify.company_names import company_candidates  # noqa: E402 - after the path is set
+from tracker.classify.decide import NOT_RELEVANT  # noqa: E402 - after the path is set
+from tracker.classify.evidence import read  # noqa: E402 - after the path is set
+from tracker.classify.role_names import role_candidates  # noqa: E402 - after the path is set
+from tracker.classify.spans import lines_of  # noqa: E402 - after the path is set
 
 CORPUS = ROOT / "tests" / "corpus"
 CHECKING = {"tune_6", "tune_7"}  # never fitted: what the tests find there is what an unseen mail shows

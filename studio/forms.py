@@ -23,7 +23,7 @@ class ContactFilterForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
         languages = Contact._meta.get_field("language").choices or []
-        self.fields["language"].choices = [("", _("Any language")), *languages]  # type: ignore[attr-defined]
+        self.fields["language"].choices = [("", _("Any language")), *languages]  # type: ignore[attr-defined]  # a field that offers choices
 
 
 class ContactForm(forms.ModelForm):
@@ -58,7 +58,7 @@ class ContactForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["country"].choices = countries.choices()  # type: ignore[attr-defined]
+        self.fields["country"].choices = countries.choices()  # type: ignore[attr-defined]  # a field that offers choices
         if not self.instance._state.adding:
             self.initial["phone"] = self.instance.phone
             self.initial["seen"] = self.instance.updated_at.isoformat()
@@ -88,7 +88,7 @@ class ContactForm(forms.ModelForm):
 
     def _get_validation_exclusions(self) -> set[str]:
         """The table's own check is said by `clean` in words."""
-        return {*super()._get_validation_exclusions(), "given_name"}  # type: ignore[misc]
+        return {*super()._get_validation_exclusions(), "given_name"}  # type: ignore[misc]  # a set, which the stub calls none
 
 
 class ProjectFilterForm(forms.Form):

@@ -78,7 +78,7 @@ class SessionForm(forms.Form):
             "status": [(status, EXPLAINED.get(Status(status), Status(status).label)) for status in statuses],
         }
         for name, found in choices.items():
-            self.fields[name].choices = found  # type: ignore[attr-defined]
+            self.fields[name].choices = found  # type: ignore[attr-defined]  # a field that offers choices
         if session and session.last_of_several:
             told = _("It takes several days, until %(day)s. With another day or time it becomes one day’s.")
             self.fields["end"].help_text = told % {"day": session.last_of_several}
@@ -159,7 +159,7 @@ class ThatDayForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["timezone"].choices = zone_choices()  # type: ignore[attr-defined]
+        self.fields["timezone"].choices = zone_choices()  # type: ignore[attr-defined]  # a field that offers choices
 
 
 class BusyForm(forms.Form):
@@ -172,7 +172,7 @@ class BusyForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["timezone"].choices = zone_choices()  # type: ignore[attr-defined]
+        self.fields["timezone"].choices = zone_choices()  # type: ignore[attr-defined]  # a field that offers choices
 
 
 class SessionMoveForm(forms.Form):
@@ -188,4 +188,4 @@ class AgendaFilterForm(forms.Form):
     def __init__(self, *args: Any, people: list[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
-        self.fields["who"].choices = [("", _("Everybody")), *((str(person.pk), str(person)) for person in people)]  # type: ignore[attr-defined]
+        self.fields["who"].choices = [("", _("Everybody")), *((str(person.pk), str(person)) for person in people)]  # type: ignore[attr-defined]  # a field that offers choices

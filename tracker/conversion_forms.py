@@ -33,7 +33,7 @@ class FirstSessionForm(SessionForm):
         super().__init__(*args, **kwargs)
         for name in ("type", "day", "start", "end"):
             self.fields[name].required = False
-        self.fields["type"].choices = [("", _("Not chosen yet")), *self.fields["type"].choices]  # type: ignore[attr-defined]
+        self.fields["type"].choices = [("", _("Not chosen yet")), *self.fields["type"].choices]  # type: ignore[attr-defined]  # a field that offers choices
         for name in set(self.fields) - set(self.ASKED):
             self.fields[name].widget = forms.HiddenInput()
 

@@ -45,7 +45,7 @@ def start(
         group=identity,
         extra_groups=None if identity is None else [],
         # After the change of user, which would clear the request to the kernel.
-        preexec_fn=lambda: die_with_parent(parent, on_parent_death),  # noqa: PLW1509
+        preexec_fn=lambda: die_with_parent(parent, on_parent_death),  # noqa: PLW1509 - there is no other way to ask the kernel; only system calls run between fork and exec
     )
 
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from django.conf import settings
 from django.http import HttpRequest
 
-UNKNOWN = "0.0.0.0"  # nosec B104
+UNKNOWN = "0.0.0.0"  # nosec B104 - a word for nobody's address; nothing listens there
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ Only kinds, names of hosts and instants. Losing them harms nobody: a process tha
 import logging
 import time
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import redis
 from django.conf import settings
@@ -72,7 +72,7 @@ def end(kind: str, name: str, queues: tuple[str, ...] = ()) -> None:
 
 def heard() -> list[Heartbeat]:
     """Everybody heard of in the last day, the newest first. Raises RedisError or OSError when Valkey does not answer."""
-    entries: list[tuple[bytes, float]] = _client().zrange(KEY, 0, -1, desc=True, withscores=True)  # type: ignore[assignment]
+    entries = cast("list[tuple[bytes, float]]", _client().zrange(KEY, 0, -1, desc=True, withscores=True))
     found = []
     for member, at in entries:
         kind, name, queues = [*member.decode(errors="replace").split("|"), "", ""][:3]

@@ -43,4 +43,4 @@ class OrganizationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("members"))
     def members(self, studio: Organization) -> int:
-        return studio._members  # type: ignore[attr-defined]
+        return studio._members  # type: ignore[attr-defined]  # annotated by the query

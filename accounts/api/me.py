@@ -20,7 +20,7 @@ class TimeZoneField(serializers.ChoiceField):
     """One of those that the profile page offers."""
 
     def __init__(self, **kwargs: Any) -> None:
-        offered = ProfileForm().fields["timezone"].choices  # type: ignore[attr-defined]
+        offered = ProfileForm().fields["timezone"].choices  # type: ignore[attr-defined]  # a field that offers choices
         super().__init__(choices=[name for name, _words in offered], **kwargs)
 
     def to_representation(self, value: Any) -> Any:

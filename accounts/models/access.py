@@ -22,7 +22,7 @@ class _OfAPerson(models.Model):
 
     @property
     def key_owner(self) -> Owner:
-        return person(self.user_id)  # type: ignore[attr-defined]
+        return person(self.user_id)  # type: ignore[attr-defined]  # every model of this kind has a user
 
 
 class Session(_OfAPerson, AbstractBaseSession):

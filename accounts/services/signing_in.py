@@ -44,7 +44,7 @@ def tried(request: HttpRequest, name: str) -> User | None:
     memo: tuple[str, User | None] | None = getattr(request, "sign_in_tried", None)
     if memo is None or memo[0] != name:
         memo = (name, find(name))
-        request.sign_in_tried = memo  # type: ignore[attr-defined]
+        request.sign_in_tried = memo  # type: ignore[attr-defined]  # ours, on the request
     return memo[1]
 
 

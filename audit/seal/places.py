@@ -131,7 +131,7 @@ class Bucket:
         self.abandon(key["Key"])
         upload = _Upload(self.client, key)
         try:
-            yield upload  # type: ignore[misc]
+            yield upload  # type: ignore[misc]  # it is written to as a file is, and nothing else of one is asked
             upload.complete()
         except BaseException:
             upload.abort()

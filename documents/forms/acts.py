@@ -23,7 +23,7 @@ class AnswerForm(forms.Form):
     def __init__(self, *args: Any, options: list[tuple[int, str]] = [], **kwargs: Any) -> None:  # noqa: B006  never changed
         super().__init__(*args, **kwargs)
         if options:
-            self.fields["options"].choices = options  # type: ignore[attr-defined]
+            self.fields["options"].choices = options  # type: ignore[attr-defined]  # a field that offers choices
         else:
             del self.fields["options"]
 

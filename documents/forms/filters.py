@@ -16,7 +16,7 @@ class FilterForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
-        self.fields["state"].choices = [("", _("Any status")), *self.states]  # type: ignore[attr-defined]
+        self.fields["state"].choices = [("", _("Any status")), *self.states]  # type: ignore[attr-defined]  # a field that offers choices
 
 
 class QuoteFilterForm(FilterForm):

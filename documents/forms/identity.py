@@ -59,11 +59,11 @@ class IdentityForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["country"].choices = countries.choices()[1:]  # type: ignore[attr-defined]
+        self.fields["country"].choices = countries.choices()[1:]  # type: ignore[attr-defined]  # a field that offers choices
         country = self.data.get("country") or self.instance.country
         offered = list(dict.fromkeys([*rates(country), self.instance.default_vat_rate]))
-        self.fields["default_vat_rate"].choices = [(str(rate), percent(rate)) for rate in offered]  # type: ignore[attr-defined]
-        self.fields["default_vat_rate"].empty_value = str(self.instance.default_vat_rate)  # type: ignore[attr-defined]
+        self.fields["default_vat_rate"].choices = [(str(rate), percent(rate)) for rate in offered]  # type: ignore[attr-defined]  # a field that offers choices
+        self.fields["default_vat_rate"].empty_value = str(self.instance.default_vat_rate)  # type: ignore[attr-defined]  # a TypedChoiceField, declared above
         self.initial["default_vat_rate"] = str(self.instance.default_vat_rate)
         self.initial["iban"] = self.instance.iban or ""
 

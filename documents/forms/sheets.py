@@ -91,7 +91,7 @@ class LineForm(forms.Form):
         known = rates(identity.country, charges_vat=identity.charges_vat)
         own = self._own_rate()
         offered = [*known, *([own] if own is not None and own not in known else [])]
-        self.fields["vat_rate"].choices = [(str(rate), percent(rate)) for rate in offered]  # type: ignore[attr-defined]
+        self.fields["vat_rate"].choices = [(str(rate), percent(rate)) for rate in offered]  # type: ignore[attr-defined]  # a field that offers choices
         usual = identity.default_vat_rate if identity.charges_vat else ZERO
         self.fields["vat_rate"].initial = str(usual if usual in known else known[0])
         if not options:

@@ -42,7 +42,7 @@ def pdf(template: str, data: Mapping[str, Any], *, made_at: datetime, code: str 
 
 
 def _compiled(template: str, inputs: dict[str, str], standards: list[Any], made_at: datetime) -> bytes:
-    result: bytes = typst.compile(  # type: ignore[type-var]
+    result: bytes = typst.compile(  # type: ignore[type-var]  # the stub knows no output in memory
         _source(template),
         root=str(FONTS),
         font_paths=_fonts(),

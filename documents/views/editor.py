@@ -53,7 +53,7 @@ class Editor:
     def _stored_rows(self) -> list[dict[str, Any]]:
         if self.sheet._state.adding:
             return []
-        lines = self.sheet.lines.all()  # type: ignore[attr-defined]
+        lines = self.sheet.lines.all()  # type: ignore[attr-defined]  # every kind of sheet has lines
         return [{name: getattr(line, name) for name in LINE_FIELDS} for line in lines]
 
     def done(self) -> bool:

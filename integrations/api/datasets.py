@@ -24,7 +24,7 @@ DELETE = "integrations.delete_pipeline"
 
 class RowSerializer(serializers.Serializer):
     id = serializers.CharField(source="item_id", help_text="What the source calls it.")
-    data = serializers.DictField()  # type: ignore[assignment]
+    data = serializers.DictField()  # type: ignore[assignment]  # a field of the answer; DRF has a property of that name
     stored_at = serializers.DateTimeField()
     seen_at = serializers.DateTimeField(help_text="When a run last found it, to the day.")
 

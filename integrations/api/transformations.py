@@ -95,7 +95,7 @@ class StepToldSerializer(serializers.Serializer):
 
 class SampleResult(serializers.Serializer):
     kept = serializers.BooleanField()
-    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # a field of the answer; DRF has an attribute of that name
     reasons = serializers.ListField(child=serializers.CharField())
     steps = StepToldSerializer(many=True, help_text="Step by step, as far as it got.")
 

@@ -81,7 +81,7 @@ class CsvUploadConnector(RecordConnector):
             begun = table.place
             for cells in table.rows():
                 found = self._record(headings, cells, table.row)
-                (faults if isinstance(found, Fault) else records).append(found)  # type: ignore[arg-type]
+                (faults if isinstance(found, Fault) else records).append(found)  # type: ignore[arg-type]  # which list it is goes by its type
                 if len(records) + len(faults) >= BATCH or table.place - begun >= BATCH_BYTES:
                     yield Batch(records, faults, Place(file.name, table.place, table.row, table.delimiter).dump())
                     records, faults, begun = [], [], table.place

@@ -59,7 +59,7 @@ class InboundWebhookConnector(RecordConnector):
                 self._read_one(name, body, records, faults)
             names = [name for name, _body in taken]
             after = names[-1]
-            yield Batch(records, faults, after, lambda names=names: held.settle(names))  # type: ignore[misc]
+            yield Batch(records, faults, after, lambda names=names: held.settle(names))  # type: ignore[misc]  # mypy infers no lambda with a default
 
     @cached_property
     def _items(self) -> Expression:

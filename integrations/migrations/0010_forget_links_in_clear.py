@@ -2,17 +2,14 @@
 
 from django.db import migrations
 
-
-def _forget(table: str, column: str) -> str:
-    return f"UPDATE {table} SET {column} = {column} || '{{\"mark\": \"\"}}' WHERE {column} ->> 'mark' LIKE '[\"http%'"
+FORGET = (
+    """UPDATE integrations_pipeline SET cursor = cursor || '{"mark": ""}' WHERE cursor ->> 'mark' LIKE '["http%'""",
+    """UPDATE integrations_run SET cursor_before = cursor_before || '{"mark": ""}' WHERE cursor_before ->> 'mark' LIKE '["http%'""",
+    """UPDATE integrations_run SET cursor_after = cursor_after || '{"mark": ""}' WHERE cursor_after ->> 'mark' LIKE '["http%'""",
+)
 
 
 class Migration(migrations.Migration):
     dependencies = [("integrations", "0009_words_of_how_much")]
 
-    operations = [
-        migrations.RunSQL(_forget(table, column), migrations.RunSQL.noop)
-        for table, column in (
-            ("integrations_pipeline", "cursor"), ("integrations_run", "cursor_before"), ("integrations_run", "cursor_after"),
-        )
-    ]  # fmt: skip
+    operations = [migrations.RunSQL(statement, migrations.RunSQL.noop) for statement in FORGET]

@@ -57,7 +57,7 @@ def _ask_database() -> None:
 
 
 def _ask_cache() -> None:
-    caches["default"]._cache.get_client("ready").ping()  # type: ignore[attr-defined]
+    caches["default"]._cache.get_client("ready").ping()  # type: ignore[attr-defined]  # Django's own client of the cache, not in the stubs
 
 
 def _told(reading: Reading) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def _by(field: str) -> Mine:
 
 
 def _invitations(user: User) -> Q:
-    owned = user.emailaddress_set.filter(verified=True).values_list("email", flat=True)  # type: ignore[attr-defined]
+    owned = user.emailaddress_set.filter(verified=True).values_list("email", flat=True)  # type: ignore[attr-defined]  # allauth's, by its foreign key
     return Q(invited_by=user) | Q(email__in=list(owned))
 
 
@@ -174,7 +174,7 @@ def records(part: Part, user: User) -> Iterator[dict[str, Any]]:
 
 def _value(row: Model, column: str) -> Any:
     try:
-        return getattr(row, row._meta.get_field(column).attname)  # type: ignore[union-attr]
+        return getattr(row, row._meta.get_field(column).attname)  # type: ignore[union-attr]  # a column, no relation from elsewhere
     except SealedDataError:
         return None
 

@@ -52,7 +52,7 @@ def _people() -> list[User]:
 def _entry(review: AccessReview, user: User) -> AccessReviewEntry:
     return AccessReviewEntry(
         review=review, user=user, role=user.role, is_active=user.is_active, last_login=user.last_login,
-        second_factor=user._second_factor, open_keys=user._open_keys,  # type: ignore[attr-defined]
+        second_factor=user._second_factor, open_keys=user._open_keys,  # type: ignore[attr-defined]  # annotated by the query
     )  # fmt: skip
 
 

@@ -109,7 +109,7 @@ def why_never(address: str, own: str) -> str:
 
 
 def _refuse_own_goals(network: Network, own: str) -> None:
-    if network.network_address.is_loopback or network.network_address.is_unspecified or ip_address("0.0.0.0") in network:  # nosec B104
+    if network.network_address.is_loopback or network.network_address.is_unspecified or ip_address("0.0.0.0") in network:  # nosec B104 - compared with, not listened at
         raise ValidationError({"network": _("This machine itself cannot be blocked.")})
     if ip_address(own) in network:
         raise ValidationError({"network": _("You are in this network yourself.")})

@@ -220,7 +220,7 @@ def finish(erasure_id: UUID) -> bool:
         return False
     user = User.objects.filter(pk=erasure.account_id).first()
     for connection in Connection.objects.filter(owner=user).exclude(status=Connection.Status.REVOKED) if user else ():
-        _end_connection(connection, user)  # type: ignore[arg-type]
+        _end_connection(connection, user)  # type: ignore[arg-type]  # its owner is this person
     try:
         ledger.add(erasure.account_id, at=timezone.now())
     except ledger.FAILURES as error:
@@ -269,7 +269,7 @@ def _purge(erasure: Erasure) -> None:
 def _invitations_of(user: User) -> QuerySet[Invitation]:
     """By them and to them."""
     wanted = Q(invited_by=user)
-    for address in {user.email, *user.emailaddress_set.values_list("email", flat=True)}:  # type: ignore[attr-defined]
+    for address in {user.email, *user.emailaddress_set.values_list("email", flat=True)}:  # type: ignore[attr-defined]  # allauth's, by its foreign key
         wanted |= Q(email__iexact=address)
     return Invitation.objects.filter(wanted)
 

@@ -61,7 +61,7 @@ def statuses(user: User, *, of: UUID | None = None) -> list[CalendarStatus]:
 
 
 def _status(calendar: SessionCalendar, conflicts: list[CalendarEvent]) -> CalendarStatus:
-    waiting: int = calendar._waiting  # type: ignore[attr-defined]
+    waiting: int = calendar._waiting  # type: ignore[attr-defined]  # annotated by the query
     if calendar.connection.status != Connection.Status.ACTIVE:
         return CalendarStatus(calendar, str(NEEDS_REAUTH), "again", waiting, conflicts)
     trouble = ""

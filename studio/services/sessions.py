@@ -173,10 +173,10 @@ def _tell(
     if "status" in changed:
         states = {"from_status": str(before["status"]), "to_status": str(session.status)}
         kind = "session.deleted_in_google" if via else "session.moved"
-        add_entry(session.project, kind, actor=actor, status=str(session.status), **link)  # type: ignore[arg-type]
+        add_entry(session.project, kind, actor=actor, status=str(session.status), **link)  # type: ignore[arg-type]  # texts and ids in one dict
         record("photo_session.moved", session, actor=actor, request=request, organization_id=organization_id, **states)
     if {"starts_at", "ends_at"} & set(changed):
-        add_entry(session.project, "session.moved_in_google" if via else "session.rescheduled", actor=actor, **link)  # type: ignore[arg-type]
+        add_entry(session.project, "session.moved_in_google" if via else "session.rescheduled", actor=actor, **link)  # type: ignore[arg-type]  # texts and ids in one dict
     if other := sorted(set(changed) - {"status"}):
         record("photo_session.updated", session, actor=actor, request=request, organization_id=organization_id, fields=other)
 

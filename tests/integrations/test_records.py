@@ -2,9 +2,11 @@
 
 import time
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connections as databases
 from django.utils import timezone
 
 from aaperture.lib import safe_http
@@ -118,7 +120,15 @@ def test_the_link_to_the_next_page_is_read_by_nobody_else(feed, designer):
     assert first.stop_reason == "message_cap" and "Kangaroo" not in str(places) and pipeline.cursor["mark"].startswith("sealed:")
     run(pipeline, designer)
     assert [path for path, _headers in feed.asked] == list(feed.pages) and pipeline.rows.count() == 2
-    for lost in (f'["{feed.url}/more?token=Kangaroo", 0]', "sealed:AAAA", "sealed:?"):  # an older release's; of a key that is gone
+    in_clear = f'["{feed.url}/more?token=Kangaroo", 0]'
+    Pipeline.objects.update(cursor={"mark": in_clear, "complete": False})
+    Run.objects.update(cursor_before={"mark": '["", 4]'}, cursor_after={"mark": in_clear})
+    with databases["default"].cursor() as database:
+        for statement in import_module("integrations.migrations.0010_forget_links_in_clear").FORGET:
+            database.execute(statement)
+    assert Pipeline.objects.get().cursor == {"mark": "", "complete": False}
+    assert set(Run.objects.values_list("cursor_before__mark", "cursor_after__mark")) == {('["", 4]', "")}
+    for lost in (in_clear, "sealed:AAAA", "sealed:?"):  # an older release's; of a key that is gone
         Pipeline.objects.update(cursor={"mark": lost})
         feed.asked.clear()
         run(Pipeline.objects.get(), designer)

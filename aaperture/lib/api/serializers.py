@@ -41,4 +41,4 @@ class ErrorSerializer(serializers.Serializer):
 
 
 class InvalidSerializer(ErrorSerializer):
-    errors = serializers.DictField(required=False, help_text="By field, where fields were wrong.")  # type: ignore[assignment]
+    errors = serializers.DictField(required=False, help_text="By field, where fields were wrong.")  # type: ignore[assignment]  # the name of the answer's field; DRF has a property of that name, of no use here

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 from psycopg import sql
@@ -143,15 +143,22 @@ class Servers:
         password = self.state.sockets / "pg" / "password"
         password.touch(mode=0o600)
         password.write_text(self.state.passwords()["superuser"])
-        drop: dict[str, object] = {}
+        drop: dict[str, Any] = {}
         if self.place.identity is not None:
             drop = {"user": place.passing_user(), "group": self.place.identity, "extra_groups": []}
             for path in (draft, password, password.parent):
                 os.chown(path, place.passing_user(), self.place.identity)
-        command = [self.place.postgres / "initdb", "-D", draft, f"--username={SUPERUSER}", f"--pwfile={password}", "--auth=scram-sha-256"]
+        command: list[str | Path] = [
+            self.place.postgres / "initdb",
+            "-D",
+            draft,
+            f"--username={SUPERUSER}",
+            f"--pwfile={password}",
+            "--auth=scram-sha-256",
+        ]
         command += [*LOCALE, "--no-instructions", *(["--no-sync"] if self.state.fast else [])]
         try:
-            done = subprocess.run(command, env=_environment(), cwd="/", capture_output=True, text=True, check=False, **drop)  # type: ignore[call-overload]
+            done = subprocess.run(command, env=_environment(), cwd="/", capture_output=True, text=True, check=False, **drop)
         finally:
             password.unlink()
             self._give(password.parent)

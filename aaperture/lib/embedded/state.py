@@ -17,7 +17,7 @@ DATABASE, OWNER, APPLICATION, SUPERUSER = "aaperture", "aaperture_owner", "aaper
 
 # Not `tempfile.gettempdir()`: every process must find the same sockets whatever its TMPDIR, and a path has 107 bytes.
 # The folder made below it is ours alone, and checked.
-SOCKETS = Path("/tmp")  # nosec B108
+SOCKETS = Path("/tmp")  # nosec B108 - folders of one's own are made there, 0700: a socket's path must be short
 
 DEFAULT_FOLDER = STATE
 

@@ -55,4 +55,4 @@ class Command(BaseCommand):
     def _progress(self, done: int, total: int) -> None:
         if total >= PROGRESS_FROM and sys.stderr.isatty():
             end = "\n" if done == total else ""
-            print(f"\r{done}/{total}", end=end, file=sys.stderr, flush=True)  # noqa: T201
+            print(f"\r{done}/{total}", end=end, file=sys.stderr, flush=True)  # noqa: T201 - a command tells how far it is
