@@ -63,11 +63,13 @@ def times_words(start: datetime, end: datetime) -> str:
     return f"{date_format(start, 'TIME_FORMAT')}{'–' if one_day else ' – '}{end_words(start, end)}"
 
 
-def that_day_words(start: datetime, end: datetime, day: date) -> str:
-    """What stands on one of its days in a month: when it begins, when it ends, or that it takes all of it."""
+def that_day_words(start: datetime, end: datetime, day: date) -> tuple[str, str]:
+    """For one of its days in a month: when it begins, to stand before its name; else when it ends or that it takes all of it, to follow."""
     if takes_whole_days(start, end) or start.date() < day < last_day(start, end):
-        return _("all day")
-    return date_format(start, "TIME_FORMAT") if day == start.date() else _("until %(time)s") % {"time": date_format(end, "TIME_FORMAT")}
+        return "", _("all day")
+    if day == start.date():
+        return date_format(start, "TIME_FORMAT"), ""
+    return "", _("until %(time)s") % {"time": date_format(end, "TIME_FORMAT")}
 
 
 @cache

@@ -91,7 +91,7 @@ def session_month(request: UserRequest) -> HttpResponse:
 
 
 def _cell(day: date, first: date, today: date, sessions: list[PhotoSession]) -> dict[str, Any]:
-    told = [(session, that_day_words(session.local_start, session.local_end, day)) for session in sessions]
+    told = [(session, *that_day_words(session.local_start, session.local_end, day)) for session in sessions]
     return {"day": day, "out": day.month != first.month, "today": day == today, "sessions": told}
 
 
