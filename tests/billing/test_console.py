@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import CONTRIBUTIONS, ROLE_PERMISSIONS, STAFF, Role
+from accounts.step_up import StepUpRequired
 from audit.models import Activity
 from billing import tasks
 from billing.models import Contribution, ContributionTerms, Difference, PromoCode, PromoGrant, Refund, StripeEvent, Subscription
@@ -77,7 +78,12 @@ def test_a_refund_asks_who_it_is_and_goes_out_once(till, member):
     path = f"{BILLING}/contribution/{row.pk}/refund/"
     for role in ("developer", "executive", "viewer"):
         assert staff(role).post(path, {"amount": "5"}).status_code == 403
-    assert "reauthenticate" in staff(stepped_up=False).get(path)["Location"]
+    unproved = staff(stepped_up=False)
+    for answer in (unproved.get(path), unproved.post(path, {"amount": "5"})):
+        assert "reauthenticate" in answer["Location"]
+    with pytest.raises(StepUpRequired):  # whatever way somebody comes
+        refunds.ask(row, 500, actor=answer.wsgi_request.user, request=answer.wsgi_request)
+    assert not Refund.objects.exists()
     admin = staff()
     assert path in admin.get(f"{BILLING}/contribution/{row.pk}/change/").content.decode()
     assert b"At most" in admin.post(path, {"amount": "20.01"}).content and not Refund.objects.exists()
@@ -161,6 +167,7 @@ def test_staff_end_a_monthly_contribution(till, member):
     row = Subscription.objects.get()
     path = f"{BILLING}/subscription/{row.pk}/end/"
     assert staff("executive").post(path).status_code == 403
+    assert "reauthenticate" in staff(stepped_up=False).post(path)["Location"] and monthly.to_be_ended() == []
     admin = staff()
     assert admin.get(path).status_code == 200 and admin.post(path).status_code == 302
     assert [monthly.end_due(pk) for pk in monthly.to_be_ended()] == [True]
