@@ -241,6 +241,9 @@ def test_credit_notes_add_up_and_a_full_one_cancels(project, anna):
     invoice = make_invoice(project, anna)
     some = invoices.credit_invoice(invoice, gross=Decimal("47.57"), actor=anna)
     assert (some.number[:2], some.gross, state_of(invoice)) == ("A-", Decimal("-47.57"), ("open", GROSS - Decimal("47.57")))
+    for amount in (Decimal(0), Decimal(-1), GROSS - Decimal("47.56"), GROSS):  # nothing, and more than is left
+        with refused("amount"):
+            invoices.credit_invoice(invoice, gross=amount, actor=anna)
     rest = invoices.credit_invoice(invoice, actor=anna)
     assert some.gross + rest.gross == -GROSS and some.vat + rest.vat == -invoice.vat
     assert Invoice.objects.get(pk=invoice.pk).status == "cancelled" and rest.content["refers_to"] == invoice.number
