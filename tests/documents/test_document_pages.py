@@ -1,10 +1,11 @@
 """Quotes, contracts and invoices as people with different rights and their clients meet them, request by request."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -387,6 +388,11 @@ def test_unknown_expired_and_revoked_links_are_answered_alike_and_cookies_open_o
     thief = Client()
     thief.cookies["paper"] = value
     assert thief.get(url("client", mine.pk)).status_code == 404 and fresh.get(path).status_code == 200
+    said = {name: fresh.cookies["paper"][name] for name in ("path", "httponly", "samesite", "max-age")}
+    assert said == {"path": path, "httponly": True, "samesite": "Lax", "max-age": 12 * 3600}
+    for hours, status in ((11.9, 200), (12.1, 404)):  # whatever the browser does with it
+        with time_machine.travel(timezone.now() + timedelta(hours=hours), tick=True):
+            assert fresh.get(path).status_code == status
 
 
 def test_a_link_is_shown_once_and_the_studio_looking_is_not_the_client(anna, project):
