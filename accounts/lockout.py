@@ -9,7 +9,6 @@ django-axes drives the pages' sign-in through `ReservingHandler`; other channels
 keyed hashes, no name and no address; while it is down `RedisError` ends the request with 503.
 """
 
-import unicodedata
 from typing import Any
 
 from axes.handlers.base import AbstractAxesHandler, AxesBaseHandler
@@ -19,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 
 from aaperture.lib.client_address import address_bucket, client_address
+from aaperture.lib.composed import composed
 from aaperture.lib.nudge import nudge
 from aaperture.lib.uuid7 import uuid7
 from accounts.models import User
@@ -65,7 +65,7 @@ class Locked(Exception):
 
 def canonical_name(name: str) -> str:
     """One form for every spelling of an account's name: NFKC, trimmed, casefolded."""
-    return unicodedata.normalize("NFKC", str(name)).strip().casefold()
+    return composed(str(name), "NFKC").strip().casefold()
 
 
 def attempt(name: str, request: HttpRequest) -> None:

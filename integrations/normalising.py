@@ -1,7 +1,6 @@
 """Values that sources write in many ways, written in one: what the step `normalise` does to a field."""
 
 import re
-import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -9,30 +8,17 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from aaperture.lib.composed import composed
+
 DAY_FIRST = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})")
 SHORTEST_PHONE = 6
-MOST_MARKS = 1000  # Unicode's own bound for what is written on purpose is 30 (UAX 15, stream-safe text)
 BETWEEN_DIGITS = re.compile(r"(?<=\d)\D+(?=\d)")
 WITHIN_ONE_NUMBER = re.compile(r"[\s.,'’]+")
 
 
 def text(value: Any) -> Any:
     """One line without spaces around it; what is no text stays."""
-    if not isinstance(value, str):
-        return value
-    return " ".join((value if _is_piled(value) else unicodedata.normalize("NFC", value)).split())
-
-
-def _is_piled(value: str) -> bool:
-    """Whether marks stand on one letter without end: to order them takes time by the square of their number, minutes for a million."""
-    if len(value) <= MOST_MARKS or value.isascii():
-        return False
-    marks = 0
-    for char in value:
-        marks = marks + 1 if unicodedata.combining(char) else 0
-        if marks > MOST_MARKS:
-            return True
-    return False
+    return " ".join(composed(value).split()) if isinstance(value, str) else value
 
 
 def lower(value: Any) -> Any:

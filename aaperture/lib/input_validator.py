@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email as check_email
 
+from aaperture.lib.composed import composed
 from aaperture.lib.redaction import SECRET_KEY
 
 LONGEST = 10_000
@@ -46,10 +47,10 @@ class InputValidator:
     def sanitize_string(text: str, longest: int = LONGEST) -> str:
         """The same words without control characters (new lines and tabs stay), composed, trimmed. Raises ValidationError if too long."""
         kept = "".join(one for one in text if one in "\n\t" or unicodedata.category(one) not in {"Cc", "Cs"})
-        composed = unicodedata.normalize("NFC", kept).strip()
-        if len(composed) > longest:
+        whole = composed(kept).strip()
+        if len(whole) > longest:
             raise ValidationError("too long", code="max_length")
-        return composed
+        return whole
 
     @staticmethod
     def check_sql_injection(text: str) -> bool:

@@ -12,7 +12,6 @@ an edge, and costs three round trips a key: see `bench/web.py`, which times both
 import hashlib
 import logging
 import math
-import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from django_ratelimit import UNSAFE
 from redis.exceptions import NoScriptError, RedisError
 
 from aaperture.lib.client_address import address_bucket, client_address
+from aaperture.lib.composed import composed
 
 logger = logging.getLogger(__name__)
 
@@ -230,7 +230,7 @@ def keys_of(request: HttpRequest, name: str, limit: Limit) -> list[Key]:
     else:
         keys = [Key(f"{place}|{address}", times, seconds)]
     if writing and limit.field and (value := request.POST.get(limit.field, "")):
-        same = unicodedata.normalize("NFKC", value).strip().casefold()
+        same = composed(value, "NFKC").strip().casefold()
         keys.append(Key(f"{place}|field|{hashlib.sha256(same.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}", times, seconds))
     return keys
 

@@ -3,13 +3,15 @@
 import re
 import unicodedata
 
+from aaperture.lib.composed import composed
+
 WORD = re.compile(r"\w+")
 MOST_WORDS = 12
 
 
 def searchable(text: str) -> str:
     """NFKD, accents stripped, casefolded, one space between words."""
-    plain = "".join(character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character))
+    plain = "".join(one for one in composed(text, "NFKD") if not unicodedata.combining(one))
     return " ".join(WORD.findall(plain.casefold()))
 
 
