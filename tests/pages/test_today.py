@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -52,6 +53,11 @@ def add_email(studio, contact, status, *, days=1, subject="Votre devis D-2026-00
     )  # fmt: skip
 
 
+def first_of_month(user):
+    """Where they are: for an hour or two of each month that is another one than in UTC."""
+    return timezone.localdate(timezone=ZoneInfo(user.timezone)).replace(day=1)
+
+
 def put_to_work(studio, anna):
     """Something for every panel."""
     make_identity(studio, anna)
@@ -63,9 +69,7 @@ def put_to_work(studio, anna):
     make_session(project, anna, at=noon + timedelta(days=9), status="requested", title="Repérage au domaine de la Tour-Maubourg")
     quotes.mark_sent(make_quote(project, anna), actor=anna)
     paid, _open = make_invoice(project, anna), make_invoice(project, anna)
-    payments.record_payment(
-        paid, amount=Decimal(1000), paid_on=timezone.localdate().replace(day=1) - timedelta(days=1), method="transfer", actor=anna
-    )  # fmt: skip
+    payments.record_payment(paid, amount=Decimal(1000), paid_on=first_of_month(anna) - timedelta(days=1), method="transfer", actor=anna)
     add_email(studio, contact, "scheduled")
     add_email(studio, contact, "failed", days=-1, error="refused")
     add_email(studio, contact, "held", days=-1)
@@ -147,7 +151,7 @@ def test_money_is_what_is_owed_and_twelve_months_of_it(anna):
     owed, late = GROSS * 3 - 1000, GROSS
     assert re.findall(r"<dd[^>]*>([^<]+)", page) == [f"€{owed:,}", f"€{late:,}", "€0.00"] and 'class="late"' in page
     rows = re.findall(r'<tr><th scope="row">([^<]+)</th><td>([^<]+)</td><td>([^<]+)</td></tr>', page)
-    first = timezone.localdate().replace(day=1)
+    first = first_of_month(user)
     before = (first - timedelta(days=1)).replace(day=1)
     assert len(rows) == 12 and rows[-1] == (f"{first:%B %Y}", f"€{GROSS * 2:,}", "€0.00")
     assert rows[-2] == (f"{before:%B %Y}", "€0.00", "€1,000.00")
