@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -19,7 +20,7 @@ def redis() -> Redis:
 def waits(monkeypatch) -> list[float]:
     """What was to be waited: nobody sleeps here, so a hundred calls come at once."""
     waited: list[float] = []
-    monkeypatch.setattr(quota.time, "sleep", waited.append)
+    monkeypatch.setattr(quota, "time", SimpleNamespace(monotonic=time.monotonic, sleep=waited.append))
     return waited
 
 
