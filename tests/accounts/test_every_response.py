@@ -95,7 +95,7 @@ def test_gunicorn_does_not_name_itself(tmp_path):
     command = [sys.executable, "-m", "gunicorn", "hello:application", "--pythonpath", str(tmp_path), "--bind", f"127.0.0.1:{port}"]
     server = subprocess.Popen([*command, "--no-control-socket", "--log-level", "error"], cwd=PROJECT)
     try:
-        assert eventually(lambda: not is_free(port), within=20)
+        assert eventually(lambda: not is_free(port), within=60)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as response:
             assert response.read() == b"hello" and "Server" not in response.headers
         with socket.create_connection(("127.0.0.1", port)) as one:

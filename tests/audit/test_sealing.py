@@ -44,12 +44,12 @@ def test_nothing_slips_in_behind_a_seal():
         with transaction.atomic():
             record("user.updated", user)
             written.set()
-            may_commit.wait(20)
+            may_commit.wait(60)
         connections.close_all()
 
     thread = threading.Thread(target=slow)
     thread.start()
-    assert written.wait(10)
+    assert written.wait(60)
     record("user.activated", user)  # commits at once, with a later transaction number
     assert sealing.seal_pending() == 0 and AuditSeal.objects.count() == before
     may_commit.set()
@@ -67,12 +67,12 @@ def test_only_one_sealer_at_a_time():
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [sealing.LOCK])
             taken.set()
-            done.wait(20)
+            done.wait(60)
         connections.close_all()
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert taken.wait(10)
+    assert taken.wait(60)
     assert sealing.seal_pending() == 0
     done.set()
     thread.join()

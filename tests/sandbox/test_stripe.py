@@ -74,7 +74,7 @@ def payments(request: pytest.FixtureRequest, endpoint: str, tmp_path: Path) -> I
     url = f"http://127.0.0.1:{port}"
     command = ["node", str(program), "start", "--service", "stripe", "--port", str(port), "--base-url", url, "--seed", str(seed)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert eventually(lambda: answers(url), within=20)
+    assert eventually(lambda: answers(url), within=60)
     yield Payments(url, lambda session: requests.post(f"{session.url}/complete", timeout=10, allow_redirects=False))
     process.terminate()
     process.wait(10)
@@ -108,7 +108,7 @@ def test_what_two_pretend_stripes_agree_on(payments: Payments) -> None:
         events = [stripe.Webhook.construct_event(body, header, SECRET).to_dict() for body, header in Endpoint.received]
         return [event["data"]["object"]["id"] for event in events if event["type"] == "checkout.session.completed"]
 
-    assert eventually(lambda: completed() == [session.id], within=10)
+    assert eventually(lambda: completed() == [session.id], within=60)
     with pytest.raises(stripe.InvalidRequestError):
         api.customers.retrieve("cus_unknown")
 
@@ -239,9 +239,9 @@ def test_events_are_signed_come_again_and_come_twice(sandbox: SandboxServer, cli
     sandbox.control("POST", "stripe/webhooks", {"url": url, "retry_after": 0.05, "secrets": [SECRET, "whsec_newer"]})
     session = client.v1.checkout.sessions.create(wanted())
     client.v1.checkout.sessions.expire(session.id)
-    assert eventually(lambda: sandbox.control("GET", "stripe/webhooks")["waiting"] == 0, within=10)
+    assert eventually(lambda: sandbox.control("GET", "stripe/webhooks")["waiting"] == 0, within=60)
     assert sandbox.control("POST", "stripe/send", {"times": [2, 2]})["sent"] == 2
-    assert eventually(lambda: len(Endpoint.received) == 4, within=10)
+    assert eventually(lambda: len(Endpoint.received) == 4, within=60)
     for body, header in Endpoint.received:
         for secret in (SECRET, "whsec_newer"):
             assert stripe.Webhook.construct_event(body, header, secret).type == "checkout.session.expired"
