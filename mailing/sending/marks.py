@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from audit.services import record_many
@@ -70,7 +70,7 @@ class Marks:
         self.claim = claim
         self._queue: queue.SimpleQueue[_Asked | Outcome | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="mail-marks", daemon=True)
-        self.failure: DatabaseError | None = None
+        self.failure: Exception | None = None
         self.counts: dict[str, int] = {}
 
     def __enter__(self) -> "Marks":
@@ -104,7 +104,7 @@ class Marks:
                 granted: set[UUID] = set()
                 try:
                     granted = self._commit(asked, outcomes)
-                except DatabaseError as error:  # rows that are being sent stay so, and are in doubt when their lease has run out
+                except Exception as error:  # noqa: BLE001 - whoever asks waits for an answer; rows that are being sent stay so, in doubt
                     self.failure = error
                     connection.close()
                 if asked:

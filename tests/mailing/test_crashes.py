@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from mailing.models import ScheduledEmail
@@ -13,7 +14,7 @@ from mailing.sending import batch
 from mailing.services import emails
 from tests import processes
 from tests.accounts.people import make_user
-from tests.mailing.post import contacts_named, mail_server, make_template, quick_server
+from tests.mailing.post import contacts_named, mail_server, make_template, quick_server, use_server
 from tests.studio.trade import studio_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -87,6 +88,36 @@ def test_workers_killed_twenty_times_lose_nothing_and_send_nothing_twice():
         assert set(arrived(told).values()) == {1}
         assert sent <= set(arrived(told)) <= sent | set(doubtful)
         assert len(doubtful) <= 20 * batch.CONNECTIONS and all(row.message_id and row.error == "lost" for row in doubtful.values())
+
+
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND usename = current_user AND pid NOT IN (%s, pg_backend_pid())"
+)
+
+
+def test_a_lost_connection_to_the_database_ends_the_run_and_the_next_one_sends_nothing_twice():
+    mails(200)
+    connection.ensure_connection()
+    claiming, cut = connection.connection.info.backend_pid, []
+
+    def cut_the_line_of_the_marks():
+        if len(told.taken) > 40 and not cut:
+            cut.append(True)
+            with connections["default"].cursor() as cursor:  # of this thread
+                cursor.execute(CUT, [claiming])
+            connections["default"].close()
+
+    with mail_server() as (told, port):
+        use_server(port)
+        told.while_sending = cut_the_line_of_the_marks
+        with pytest.raises(OperationalError):
+            batch.send_due()
+        ScheduledEmail.objects.exclude(status="sent").update(claimed_until=timezone.now() - timedelta(seconds=1))
+        batch.send_due()
+        assert set(arrived(told).values()) == {1}
+    counts = collections.Counter(ScheduledEmail.objects.values_list("status", flat=True))
+    assert counts["sent"] + counts["unknown"] == 200 and counts["unknown"] <= 2 * batch.CONNECTIONS
 
 
 def test_ten_thousand_that_are_due_after_an_outage_go_out_once_each():
