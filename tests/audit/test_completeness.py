@@ -45,7 +45,7 @@ MACHINERY = {
     "integrations.services.datasets.store_page": "rows of a run; its end is on record with their count",
     "integrations.services.deliveries.settle": "what a run took in; its end is on record with their count",
     "integrations.services.deliveries.sweep": "deliveries at the end of their time",
-    "integrations.services.uploads.__init__": "a file that begins to come in; that it has is on record",
+    "integrations.services.uploads._place_among_the_waiting": "a file that begins to come in; that it has is on record",
     "integrations.services.uploads._keep": "pieces of a file that comes in; that it has is on record",
     "integrations.services.uploads.abandon": "a file that was refused, or whose sender went away",
     "integrations.services.uploads.settle": "what a run has read; its end is on record with its counts",
