@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -25,8 +24,9 @@ def export(request: UserRequest) -> StreamingHttpResponse:
     mailboxes = list(Connection.objects.visible_to(request.user).mailboxes().for_pages())
     found = Listing(request.user, request.GET, mailboxes).opportunities().newest_first()
     services.record_export(request.user, count=found.count(), request=request)
-    rows = _rows(found, _words(), timezone.get_current_timezone())
-    return csv_response(f"opportunities-{timezone.localdate():%Y-%m-%d}.csv", _header(), rows, language=get_language() or "")
+    return csv_response(
+        f"opportunities-{timezone.localdate():%Y-%m-%d}.csv", _header(), _rows(found, _words(), timezone.get_current_timezone())
+    )
 
 
 def _header() -> list[str]:
