@@ -6,7 +6,9 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-PARSER = MarkdownIt("commonmark", {"html": False}).disable(["image", "link", "autolink", "code", "fence", "html_block", "html_inline"])
+PARSER = MarkdownIt("commonmark", {"html": False}).disable(
+    ["image", "link", "reference", "autolink", "code", "fence", "html_block", "html_inline"]
+)
 TAGS = {"h2", "h3", "h4", "p", "ul", "ol", "li", "strong", "em", "br", "hr"}
 Run = dict[str, Any]
 Block = dict[str, Any]
@@ -59,7 +61,6 @@ def _runs(inline: Token) -> list[Run]:
             strong += token.nesting
         elif token.type in {"em_open", "em_close"}:
             emphasis += token.nesting
-        else:
-            text = "\n" if token.type == "hardbreak" else token.content or " "
+        elif text := {"hardbreak": "\n", "softbreak": " "}.get(token.type, token.content):
             runs.append({"text": text, "strong": strong > 0, "emphasis": emphasis > 0})
     return runs

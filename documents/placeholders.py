@@ -20,7 +20,11 @@ KNOWN = {
     "quote.deposit": _("the deposit it asks for"),
     "today": _("the day the contract is written"),
 }
-ESCAPED = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>])")
+# What Markdown would take for markup within a line: what it leaves alone is not escaped, since people read and edit the text.
+WITHIN = re.compile(r"[\\`*]|(?<!\w)_|_(?!\w)|(?<=_)_|&(?=#?\w+;|$)|(?<!\S)#(?=#*$)")
+# … and at the beginning of one, behind nothing but marks of lists, quotations and headings: "1. ", "- ", "> ", "# ", "==="
+BEGINNING = re.compile(r"[\s\d>*+\-.)#=]*")
+LEADING = re.compile(r"\d*[.)+\-#](?=[\s\-#]|$)|[>=]")
 
 
 def unknown(text: str) -> list[str]:
@@ -35,6 +39,13 @@ def filled(text: str, values: Mapping[str, str]) -> str:
         name = match.group(1)
         if name not in KNOWN:
             return match.group(0)
-        return ESCAPED.sub(r"\\\1", " ".join(values.get(name, "").split())) or "…………"
+        before = match.string[match.string.rfind("\n", 0, match.start()) + 1 : match.start()]
+        return _literal(" ".join(values.get(name, "").split()), begins=bool(BEGINNING.fullmatch(before))) or "…………"
 
     return PLACEHOLDER.sub(value, text)
+
+
+def _literal(value: str, *, begins: bool) -> str:
+    escaped = WITHIN.sub(r"\\\g<0>", value)
+    mark = LEADING.match(escaped) if begins else None
+    return f"{escaped[: mark.end() - 1]}\\{escaped[mark.end() - 1 :]}" if mark else escaped

@@ -7,9 +7,13 @@ from decimal import Decimal
 import pytest
 import time_machine
 from django.db import IntegrityError, connection, transaction
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audit.models import Activity
+from documents.markdown import as_blocks
 from documents.models import ContractTemplate, Identity, Invoice, Quote
+from documents.placeholders import filled
 from documents.printing import digest
 from documents.services import acts, contracts, invoices, links, payments, quotes
 from documents.services.errors import Incomplete, NotPossible
@@ -116,14 +120,13 @@ def test_a_contract_is_written_from_its_template_and_a_clients_name_is_no_markup
     Contact.objects.filter(pk=project.contact_id).update(family_name="**Faure** {{ quote.total }} #panic()")
     project.refresh_from_db()
     quote = accepted_quote(project, anna)
-    text = "# Objet\n\n{{ client.name }} paie {{quote.total}}, dont {{ quote.deposit }}. {{ session.date }} {{ nobody.knows }}"
+    text = "{{ client.name }} paie {{quote.total}}, dont {{ quote.deposit }} ({{ quote.number }}). {{ session.date }} {{ nobody.knows }}"
     template = ContractTemplate.objects.create(organization=project.organization, name="Mariage", language="fr", text=text)
     fields = {"project": project, "contact": project.contact, "quote": quote, "subject": "Contrat", "language": "fr"}
     contract = contracts.create_contract(project.organization, fields=fields, template=template, actor=anna)
-    plain = contract.text.replace("\\", "")
-    assert "Claire **Faure** {{ quote.total }} #panic() paie 2 647,57 €, dont 794,27 €." in plain.replace("\u202f", " ").replace(
-        "\xa0", " "
-    )
+    plain = contract.text.replace("\u202f", " ").replace("\xa0", " ")
+    said = rf"Claire \*\*Faure\*\* {{{{ quote.total }}}} #panic() paie 2 647,57 €, dont 794,27 € ({quote.number})."
+    assert said in plain  # read and edited by people: nothing is escaped without need
     assert "………… {{ nobody.knows }}" in contract.text
     contract = contracts.mark_sent(contract, actor=anna)
     contracts.accept_contract(contract, CLIENT)
@@ -132,6 +135,15 @@ def test_a_contract_is_written_from_its_template_and_a_clients_name_is_no_markup
     contracts.void_contract(contract, actor=anna)
     with refused("voided"):
         contracts.accept_contract(contract, CLIENT)
+
+
+@given(st.text(alphabet="a1 .)>+-#=*_`\\&;<![](){}|~é:amp", min_size=1, max_size=12).map(lambda text: " ".join(text.split()) or "-"))
+def test_whatever_a_client_is_called_a_contract_says_it_letter_by_letter(name):
+    template = "A\n\n{{ client.name }}\n\n- {{ client.name }}\n\n# {{ client.name }}\n\n**x {{ client.name }} x**\n{{client.name}}"
+    blocks = as_blocks(filled(template, {"client.name": name}))
+    assert [block["kind"] for block in blocks] == ["paragraph", "paragraph", "bullets", "heading", "paragraph"]
+    runs = [blocks[1]["runs"], blocks[2]["items"][0], blocks[3]["runs"], blocks[4]["runs"]]
+    assert ["".join(run["text"] for run in some) for some in runs] == [name, name, name, f"x {name} x {name}"]
 
 
 # --- invoices -----------------------------------------------------------------------------------------------------------------
