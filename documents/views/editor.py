@@ -115,6 +115,8 @@ class Editor:
             "currency": self.currency,
         }  # fmt: skip
         whole = not (self.request.htmx and self.wanted)
+        if not whole and self.wanted == "add" and len(self.lines) == len(rows_said(self.request.POST)):
+            return HttpResponse(status=204)  # there are as many as there may be: the page stays as it is
         template = "documents/sheet_form.html" if whole else "documents/_sheet_lines.html"
         return render(self.request, template, context, status=status)
 

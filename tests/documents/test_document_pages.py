@@ -74,6 +74,8 @@ def test_a_quote_is_written_line_by_line_and_goes_through_all_its_steps(anna):
     assert "Reportage" not in part.text
     over = web.post(add, SHEET | {"lines_do": "reckon", "discount_amount": "9999"}, headers={"HX-Request": "true"})
     assert "exceeds the sum" in over.text and not Quote.objects.exists()
+    most = web.post(add, SHEET | {"lines_do": "add", "lines-TOTAL_FORMS": "100"}, headers={"HX-Request": "true"})
+    assert most.status_code == 204  # no line more than there may be
 
     wrong = web.post(add, SHEET | {"lines-0-unit_price": "abc", "deposit_amount": "5"})
     assert wrong.status_code == 422 and "not both" in wrong.text and not Quote.objects.exists()

@@ -88,7 +88,9 @@ def test_a_quote_is_written_where_answers_take_long_and_its_client_takes_an_opti
     page.locator("#id_lines-0-unit_price").fill("1850")
     with kept_waiting(page):  # the price asks for the totals: the line comes all the same
         press("Ajouter une ligne")
+        page.locator("#id_lines-0-details").fill("Toute la journée")  # typed while the line is on its way
     page.locator("#id_lines-1-description").fill("Drone")
+    expect(page.locator("#id_lines-0-details")).to_have_value("Toute la journée")
     expect(total).to_have_text(EUROS.format("2\u202f220,00"))
     price = page.locator("#id_lines-1-unit_price")
     with kept_waiting(page):  # one price asks for the totals and the next asks again: the last counts
