@@ -51,8 +51,6 @@
     "[data-theme-choice]": (element) => chooseTheme(element.dataset.themeChoice),
     "[data-nav-toggle]": toggleNavigation,
     "[data-password-toggle]": togglePassword,
-    "[data-dialog-open]": (element) => document.getElementById(element.dataset.dialogOpen)?.showModal(),
-    "[data-dialog-close]": (element) => element.closest("dialog")?.close(),
     "[data-dismiss]": (element) => element.closest("[data-dismissable]")?.remove(),
     "[data-copy]": copy,
     "[data-print]": () => window.print(),
@@ -63,7 +61,6 @@
       const element = event.target.closest(selector);
       if (element) act(element);
     }
-    if (event.target.matches("dialog[open]")) event.target.close(); // a click on the backdrop
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
     }
@@ -94,7 +91,7 @@
   // A second click on a form that is being sent does nothing; time, or coming back to the page, frees it again.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method === "dialog" || event.defaultPrevented) return;
+    if (event.defaultPrevented) return;
     if (form.dataset.sent !== undefined) event.preventDefault();
     else if (form.method === "post") {
       form.dataset.sent = "";
