@@ -46,6 +46,11 @@ def tell_of_removed_factor(user: User) -> None:
     _send("second_factor_removed", user, url=settings.PUBLIC_URL + reverse("settings_security"))
 
 
+def tell_of_replaced_password(user: User) -> None:
+    """Tell somebody that an operator set a new password for them on the server."""
+    _send("password_replaced", user)
+
+
 def _send(mail: str, user: User, **context: object) -> None:
     try:
         send_account_mail(mail, to=user.email, language=user.language, context={"name": user.get_short_name(), **context})

@@ -80,6 +80,16 @@ def create_admin(*, email: str, password: str, name: str = "") -> User:
 
 
 @transaction.atomic
+def replace_password(user: User, password: str) -> None:
+    """From the command line only, for whoever has lost theirs; every session ends. Raises ValidationError for a weak one."""
+    validate_password(password, user)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record("password.reset", user, method="command")
+    sessions.end_all(user, reason="password_reset")
+
+
+@transaction.atomic
 def update_profile(user: User, *, changes: dict[str, Any], request: HttpRequest | None = None) -> User:
     """Store changed profile fields; the record says which, never their values."""
     changed = sorted(name for name, value in changes.items() if getattr(user, name) != value)

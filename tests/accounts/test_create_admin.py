@@ -1,12 +1,14 @@
-"""`manage.py create_admin` makes the one primary administrator, and nothing weak (R-062)."""
+"""`manage.py create_admin` makes the one primary administrator, and nothing weak (R-062); `changepassword` helps whoever lost theirs."""
 
 import io
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.models import User
-from tests.accounts.people import add_totp
+from accounts.models import ApiSession, Session, User
+from audit.models import Activity
+from tests.accounts.people import PASSWORD, add_totp, make_user
+from tests.api.caller import with_token
 
 pytestmark = pytest.mark.django_db
 
@@ -56,3 +58,30 @@ def test_without_a_terminal_it_says_how_to_give_the_password():
         patch.setenv("TERM", "dumb")
         call_command("create_admin", "boss@example.test")
     assert not User.objects.exists()
+
+
+def change_password(monkeypatch, email, password):
+    monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
+    call_command("changepassword", email, password_stdin=True, stdout=io.StringIO())
+
+
+def test_a_password_that_is_replaced_on_the_host_is_on_record_and_ends_every_session(client, monkeypatch, mailoutbox):
+    user = make_user(email="boss@example.test", role="admin", is_primary_admin=True, password=PASSWORD, language="fr")
+    client.force_login(user)
+    program = with_token(user)
+    change_password(monkeypatch, "BOSS@example.test", "Other-Horse-43")
+    user.refresh_from_db()
+    assert user.check_password("Other-Horse-43")
+    assert not Session.objects.filter(user=user).exists() and not ApiSession.objects.filter(user=user, ended_at=None).exists()
+    assert program.get("/api/v1/me").status_code == 401
+    row = Activity.objects.get(action="password.reset")
+    assert (row.target_id, row.actor_kind, row.details) == (str(user.pk), "system", {"method": "command"})
+    assert [message.to for message in mailoutbox] == [[user.email]] and "remplacé" in mailoutbox[0].subject
+
+
+@pytest.mark.parametrize(("email", "password"), [("nobody@example.test", "Other-Horse-43"), ("boss@example.test", "short1A")])
+def test_nothing_is_replaced_for_nobody_or_by_a_weak_password(monkeypatch, email, password):
+    user = make_user(email="boss@example.test", password=PASSWORD)
+    with pytest.raises(CommandError):
+        change_password(monkeypatch, email, password)
+    assert User.objects.get(pk=user.pk).check_password(PASSWORD) and not Activity.objects.filter(action="password.reset").exists()

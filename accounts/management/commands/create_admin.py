@@ -18,12 +18,15 @@ class Command(BaseCommand):
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input instead of asking for it")
 
     def handle(self, *args: Any, email: str, name: str, password_stdin: bool, **options: Any) -> None:
-        password = sys.stdin.readline().rstrip("\n") if password_stdin else self._ask()
+        password = self.read_password(from_stdin=password_stdin)
         try:
             user = users.create_admin(email=email, password=password, name=name)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         self.stdout.write(self.style.SUCCESS(f"{user.email} is the primary administrator."))
+
+    def read_password(self, *, from_stdin: bool) -> str:
+        return sys.stdin.readline().rstrip("\n") if from_stdin else self._ask()
 
     def _ask(self) -> str:
         nowhere = "There is no terminal to ask for the password on; use --password-stdin."
