@@ -70,6 +70,12 @@ class Writing:
     def day(self, day: str | None) -> str:
         return format_date(date.fromisoformat(day), format="long", locale=self.language) if day else ""
 
+    def days(self, first: date, last: date) -> str:
+        if last <= first:
+            return self.day(first.isoformat())
+        with translation.override(self.language):
+            return _("%(first)s to %(last)s") % {"first": self.day(first.isoformat()), "last": self.day(last.isoformat())}
+
 
 HEADINGS = {
     "quote": lambda: _("Quote"),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
 from documents.models.quotes import Quote
-from documents.models.sheets import Document, DocumentQuerySet, Offer
+from documents.models.sheets import Document, Offer, OfferQuerySet
 from studio.models.owned import OwnedQuerySet
 
 
@@ -36,11 +36,6 @@ class ContractTemplate(models.Model):
         return self.name
 
 
-class ContractQuerySet(DocumentQuerySet):
-    def waiting(self) -> "ContractQuerySet":
-        return self.filter(status=Contract.Status.SENT)
-
-
 class Contract(Offer, Document):
     class Status(models.TextChoices):
         DRAFT = "draft", _("Draft")
@@ -56,7 +51,7 @@ class Contract(Offer, Document):
     template_name = models.CharField(max_length=120, blank=True, editable=False)
     template_version = models.PositiveIntegerField(null=True, editable=False)
 
-    objects = ContractQuerySet.as_manager()
+    objects = OfferQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("contract")

@@ -70,10 +70,6 @@ class Identity(models.Model):
         return [name for name in needed if not getattr(self, name)]
 
     @property
-    def is_complete(self) -> bool:
-        return not self.missing
-
-    @property
     def charges_vat(self) -> bool:
         return self.vat_scheme == self.VatScheme.STANDARD
 

@@ -1,8 +1,5 @@
 """Quotes: what would be done for how much, until when that holds, and what the client said."""
 
-from datetime import date
-from typing import Self
-
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.core.validators import MinValueValidator
@@ -11,19 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from documents.amounts import ZERO
-from documents.models.sheets import PERCENT, DocumentQuerySet, Line, Offer, Sheet
-
-
-class QuoteQuerySet(DocumentQuerySet):
-    def in_state(self, state: str, *, today: date) -> Self:
-        """By what pages call it: a sent one past its date is expired, without any job having said so."""
-        late = Q(status=Quote.Status.SENT, valid_until__lt=today)
-        if state == Quote.Status.EXPIRED:
-            return self.filter(late)
-        return self.filter(status=state).exclude(late)
-
-    def waiting(self, *, today: date) -> Self:
-        return self.in_state(Quote.Status.SENT, today=today)
+from documents.models.sheets import PERCENT, Line, Offer, OfferQuerySet, Sheet
 
 
 class Quote(Offer, Sheet):
@@ -44,7 +29,7 @@ class Quote(Offer, Sheet):
     revises = models.ForeignKey("self", models.SET_NULL, null=True, editable=False, related_name="revisions")
     revision = models.PositiveSmallIntegerField(default=1, editable=False)
 
-    objects = QuoteQuerySet.as_manager()
+    objects = OfferQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("quote")

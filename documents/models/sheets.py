@@ -1,6 +1,7 @@
-"""What quotes and invoices have in common: a client, lines and what they come to."""
+"""What documents have in common: a client; the day until which an offer stands; lines and what they come to."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, Self
 
@@ -8,6 +9,7 @@ from django.conf import settings
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -76,6 +78,16 @@ class Document(models.Model):
     def derive_search(self) -> None:
         client = f"{self.contact.person_name} {self.contact.company_name}" if self.contact else ""
         self.search_text = searchable(f"{self.number} {self.number.replace('-', ' ')} {self.subject} {client}")[:20_000]
+
+
+class OfferQuerySet(DocumentQuerySet):
+    def in_state(self, state: str, *, today: date) -> Self:
+        """By what pages call it: a sent one past its date is expired, without any job having said so."""
+        late = Q(status="sent", valid_until__lt=today)
+        return self.filter(late) if state == "expired" else self.filter(status=state).exclude(late)
+
+    def waiting(self, *, today: date) -> Self:
+        return self.in_state("sent", today=today)
 
 
 class Offer(models.Model):

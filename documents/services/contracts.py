@@ -45,7 +45,7 @@ def placeholder_values(contract: Contract) -> dict[str, str]:
         values["project.title"] = project.title
         session = PhotoSession.objects.filter(project=project, ends_at__gte=timezone.now()).expected().in_order().first()
         if session:
-            values |= {"session.date": writing.day(session.local_start.date().isoformat()), "session.place": session.place}
+            values |= {"session.date": writing.days(session.local_start.date(), session.last_day), "session.place": session.place}
     if quote:
         deposit = quote_deposit(quote)
         values |= {"quote.number": quote.number, "quote.total": writing.money(quote.gross), "quote.deposit": writing.money(deposit)}

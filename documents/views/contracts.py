@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -26,7 +25,6 @@ from documents.views.lists import Listing, list_page
 from documents.views.pdfs import pdf_response
 from documents.views.possible import asked_for, asked_of_draft, attempt, choose, delete_page, gone_is_404, refuse
 from documents.views.sidebar import common
-from documents.zones import today_in
 from studio.access import found, here
 
 Status = Contract.Status
@@ -40,14 +38,8 @@ def _rows() -> Any:
 @vary_on_headers("HX-Request")
 def contract_list(request: UserRequest) -> HttpResponse:
     mine = here(request, "documents.view")
-    identity = identity_of(mine.organization_id)
-    late = Q(status=Status.SENT, valid_until__lt=today_in(identity.country))
-
-    def narrowed(rows: Any, state: str) -> Any:
-        return rows.filter(late) if state == Status.EXPIRED else rows.filter(status=state).exclude(late)
-
     own = Contract.objects.for_organization(mine.organization)
-    return list_page(request, mine, Listing("contract", own, ContractFilterForm, narrowed, [], identity.currency, "documents.edit"))
+    return list_page(request, mine, Listing("contract", own, ContractFilterForm, [], identity_of(mine.organization_id), "documents.edit"))
 
 
 @require_http_methods(["GET", "POST"])

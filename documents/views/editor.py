@@ -112,7 +112,6 @@ class Editor:
         context = {
             "form": self.form, "lines": self.lines, "totals": self.totals(), "kind": kind, "contact": self.contact, "project": self.project,
             "document": None if self.sheet._state.adding else self.sheet, "charges_vat": self.identity.charges_vat,
-            "currency": self.currency,
         }  # fmt: skip
         whole = not (self.request.htmx and self.wanted)
         if not whole and self.wanted == "add" and len(self.lines) == len(rows_said(self.request.POST)):

@@ -30,26 +30,11 @@ from documents.views.sidebar import common
 from documents.zones import today_in
 from studio.access import found, here
 
-Kind, State, Status = Invoice.Kind, Invoice.State, Invoice.Status
+Kind, Status = Invoice.Kind, Invoice.Status
 
 
 def _rows() -> Any:
     return Invoice.objects.with_balance().select_related("contact", "project", "quote", "credits").defer("search_text")
-
-
-def narrowed(rows: Any, state: str) -> Any:
-    """The invoices that pages call so."""
-    today = today_in("")
-    found_rows: dict[str, Any] = {
-        State.DRAFT: rows.filter(status=Status.DRAFT),
-        State.CANCELLED: rows.filter(status=Status.CANCELLED),
-        State.CREDIT: rows.filter(status=Status.ISSUED, kind=Kind.CREDIT_NOTE),
-        State.PAID: rows.settled(),
-        State.OVERDUE: rows.overdue(today=today),
-        State.OPEN: rows.outstanding().filter(paid=0).exclude(due_on__lt=today),
-        State.PARTLY_PAID: rows.outstanding().exclude(paid=0).exclude(due_on__lt=today),
-    }
-    return found_rows[state]
 
 
 @require_GET
@@ -63,8 +48,7 @@ def invoice_list(request: UserRequest) -> HttpResponse:
     late = own.overdue(today=today).aggregate(sum=Sum("balance"))["sum"]
     paid = Payment.objects.filter(organization=mine.organization, paid_on__year=today.year).aggregate(sum=Sum("amount"))["sum"]
     figures = [(_("To be paid"), owed), (_("Overdue"), late), (_("Received in %(year)s") % {"year": today.year}, paid)]
-    listing = Listing("invoice", own.with_balance(), InvoiceFilterForm, narrowed, figures, identity.currency, "invoices.edit")
-    return list_page(request, mine, listing)
+    return list_page(request, mine, Listing("invoice", own.with_balance(), InvoiceFilterForm, figures, identity, "invoices.edit"))
 
 
 @require_http_methods(["GET", "POST"])

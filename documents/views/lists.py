@@ -1,6 +1,5 @@
 """The lists of quotes, contracts and invoices: one shape for the three."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -14,19 +13,20 @@ from accounts.models import Membership
 from accounts.studio_roles import may
 from documents.amounts import ZERO
 from documents.forms.filters import FilterForm
+from documents.models import Identity
 from documents.printing import Writing
+from documents.zones import today_in
 from studio.views.pages import asked_without_blanks, page_of, query, wants_rows
 
 
 class Listing(NamedTuple):
-    """What a list is of. `figures` are sums above it, each with its words; `narrowed(rows, state)` keeps those in a state."""
+    """What a list is of, for the studio whose `identity` it is. `figures` are sums above it, each with its words."""
 
     kind: str
     own: Any
     form: type[FilterForm]
-    narrowed: Callable[[Any, str], Any]
     figures: list[tuple[str, Decimal | None]]
-    currency: str
+    identity: Identity
     operation: str
 
 
@@ -34,10 +34,10 @@ def list_page(request: UserRequest, mine: Membership, listing: Listing) -> HttpR
     filters = asked_without_blanks(listing.form(request.GET))
     rows = listing.own.search(filters.get("q", ""))
     if state := filters.get("state"):
-        rows = listing.narrowed(rows, state)
+        rows = rows.in_state(state, today=today_in(listing.identity.country))
     page, pages = page_of(request, rows.newest_first().for_lists(), filters)
     list_url = reverse(f"documents:{listing.kind}_list")
-    writing = Writing({"language": (request.LANGUAGE_CODE or "en")[:2], "currency": listing.currency})
+    writing = Writing({"language": (request.LANGUAGE_CODE or "en")[:2], "currency": listing.identity.currency})
     total = page.paginator.count
     context = {
         "kind": listing.kind,

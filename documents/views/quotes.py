@@ -40,20 +40,15 @@ def _rows() -> Any:
 @vary_on_headers("HX-Request")
 def quote_list(request: UserRequest) -> HttpResponse:
     mine = here(request, "documents.view")
+    identity = identity_of(mine.organization_id)
     own = Quote.objects.for_organization(mine.organization)
-    today = today_in(identity_of(mine.organization_id).country)
-
-    def narrowed(rows: Any, state: str) -> Any:
-        return rows.in_state(state, today=today)
-
-    late = Q(status=Status.SENT, valid_until__lt=today)
+    late = Q(status=Status.SENT, valid_until__lt=today_in(identity.country))
     sums = own.aggregate(
         waiting=Sum("gross", filter=Q(status=Status.SENT) & ~late), accepted=Sum("gross", filter=Q(status=Status.ACCEPTED)),
         drafted=Sum("gross", filter=Q(status=Status.DRAFT)),
     )  # fmt: skip
     figures = [(_("Waiting for an answer"), sums["waiting"]), (_("Accepted"), sums["accepted"]), (_("Drafts"), sums["drafted"])]
-    listing = Listing("quote", own, QuoteFilterForm, narrowed, figures, identity_of(mine.organization_id).currency, "documents.edit")
-    return list_page(request, mine, listing)
+    return list_page(request, mine, Listing("quote", own, QuoteFilterForm, figures, identity, "documents.edit"))
 
 
 @require_http_methods(["GET", "POST"])

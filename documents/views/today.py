@@ -39,7 +39,7 @@ def needs(request: UserRequest) -> HttpResponse:
     today, writing = today_in(identity.country), _writing(request, identity)
     found = [_overdue(mine, today, writing)] if may(mine.role, "invoices.view") else []
     quotes = Quote.objects.for_organization(mine.organization).waiting(today=today)
-    contracts = Contract.objects.for_organization(mine.organization).waiting().exclude(valid_until__lt=today)
+    contracts = Contract.objects.for_organization(mine.organization).waiting(today=today)
     found += [_quotes(quotes, writing), _contracts(contracts)]
     return needs_panel(request, _("Documents"), [need for need in found if need])
 

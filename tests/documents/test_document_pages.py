@@ -209,7 +209,7 @@ def test_the_settings_check_numbers_and_keep_the_iban_sealed(anna):
     }  # fmt: skip
     good = DETAILS | {"company_number": "732 829 320 00074"}
     assert web.post(url("settings"), good).status_code == 302
-    assert Identity.objects.get().iban == IDENTITY["iban"] and Identity.objects.get().is_complete
+    assert Identity.objects.get().iban == IDENTITY["iban"] and not Identity.objects.get().missing
     make_invoice(make_project(studio_of(anna), contact=make_contact(studio_of(anna))), anna)
     swapped = web.post(url("settings"), good | {"invoice_prefix": "A-", "credit_note_prefix": "F-"})
     assert set(swapped.context["form"].errors) == {"credit_note_prefix"}
