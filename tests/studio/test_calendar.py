@@ -24,7 +24,7 @@ from tests.accounts.people import make_user
 from tests.api.caller import with_token
 from tests.integrations.journey import decide
 from tests.studio.google import SCOPE, calendars, events, grant, sync, there
-from tests.studio.trade import DAY, make_contact, make_project, make_session, studio_of
+from tests.studio.trade import DAY, YEAR, make_contact, make_project, make_session, studio_of
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -163,7 +163,7 @@ def test_an_event_says_title_place_time_and_the_way_back_and_nothing_of_the_clie
     [event] = events(sandbox)
     assert event["id"] == f"aap{session.pk.hex}" and event["summary"] == "Mariage" and event["status"] == "confirmed"
     assert event["location"] == "Domaine des Vignes, 12 chemin des Vignes, 69400 Gleizé"
-    assert event["start"] == {"dateTime": "2027-06-12T14:00:00+02:00", "timeZone": "Europe/Paris"}
+    assert event["start"] == {"dateTime": f"{YEAR}-06-12T14:00:00+02:00", "timeZone": "Europe/Paris"}
     assert f"http://localhost:8000/sessions/{session.pk}/" in event["description"]
     assert event["extendedProperties"]["private"]["aaperture"] == str(session.pk)
     text = str(event)
@@ -185,7 +185,7 @@ def test_every_change_here_is_there_after_the_next_round(sandbox, anna, project,
     sync(calendar)
     [event] = events(sandbox)
     assert (event["status"], event["summary"]) == ("confirmed", "Mariage Claire & Marc")
-    assert event["start"]["dateTime"] == "2027-06-12T15:00:00+02:00"
+    assert event["start"]["dateTime"] == f"{YEAR}-06-12T15:00:00+02:00"
     project.refresh_from_db()
     edit_project(project, fields={"title": "Noces"}, actor=anna)
     sync(calendar)
@@ -296,13 +296,13 @@ def test_strangers_events_change_nothing_and_a_whole_day_is_one_of_the_place(san
     [event] = events(sandbox)
     own = {"calendar": calendars(sandbox)[0]["id"], "summary": "Dentist", "start": event["start"], "end": event["end"]}
     sandbox.control("POST", "calendar/camille@example.test/events", own)
-    there(sandbox, "PATCH", event["id"], {"start": {"date": "2027-06-14"}, "end": {"date": "2027-06-15"}})
+    there(sandbox, "PATCH", event["id"], {"start": {"date": f"{YEAR}-06-14"}, "end": {"date": f"{YEAR}-06-15"}})
     assert sync(calendar)
     session.refresh_from_db()
     assert PhotoSession.objects.count() == 1 and len(events(sandbox)) == 2
-    assert session.local_start.isoformat() == "2027-06-14T00:00:00+02:00" and session.ends_at - session.starts_at == 24 * HOUR
+    assert session.local_start.isoformat() == f"{YEAR}-06-14T00:00:00+02:00" and session.ends_at - session.starts_at == 24 * HOUR
     [event] = [one for one in events(sandbox) if one["id"] == event["id"]]
-    assert event["start"] == {"dateTime": "2027-06-14T00:00:00+02:00", "timeZone": "Europe/Paris"}
+    assert event["start"] == {"dateTime": f"{YEAR}-06-14T00:00:00+02:00", "timeZone": "Europe/Paris"}
 
 
 # --- both sides ------------------------------------------------------------------------------------------------------------
@@ -481,7 +481,7 @@ def test_a_deleted_calendar_ends_no_session_and_is_made_again_when_asked(web, sa
 
 def test_an_end_that_nobody_heard_of_asks_where_we_may_not_look(web, sandbox, anna, connected):
     calendar = connected(scopes=[SCOPE + ".app.created"])
-    day = {"day": "2027-06-12", "timezone": "Europe/Paris", "photographer": str(anna.pk)}
+    day = {"day": f"{YEAR}-06-12", "timezone": "Europe/Paris", "photographer": str(anna.pk)}
     assert reverse("studio:session_busy") not in web.get(reverse("studio:session_that_day"), day).content.decode()
     SessionCalendar.objects.update(making_since=timezone.now())
     assert not sync(calendar) and calendars(sandbox) == []
@@ -492,12 +492,12 @@ def test_an_end_that_nobody_heard_of_asks_where_we_may_not_look(web, sandbox, an
 
 
 def test_while_picking_a_time_google_says_when_one_is_taken_and_keeps_nobody_from_it(web, sandbox, anna, project, connected):
-    day = {"day": "2027-06-12", "timezone": "Europe/Paris", "photographer": str(anna.pk)}
+    day = {"day": f"{YEAR}-06-12", "timezone": "Europe/Paris", "photographer": str(anna.pk)}
     busy = reverse("studio:session_busy")
     assert busy not in web.get(reverse("studio:session_that_day"), day).content.decode()
     connected()
     sandbox.control("POST", "calendar/camille@example.test/events", {
-        "summary": "Dentist", "start": {"dateTime": "2027-06-12T09:00:00+02:00"}, "end": {"dateTime": "2027-06-12T10:30:00+02:00"},
+        "summary": "Dentist", "start": {"dateTime": f"{YEAR}-06-12T09:00:00+02:00"}, "end": {"dateTime": f"{YEAR}-06-12T10:30:00+02:00"},
     })  # fmt: skip
     assert busy in web.get(reverse("studio:session_that_day"), day).content.decode()
     other = {**day, "photographer": str(make_user().pk)}
@@ -505,7 +505,7 @@ def test_while_picking_a_time_google_says_when_one_is_taken_and_keeps_nobody_fro
     page = web.get(busy, day | {"start": "10:00", "end": "12:00"}).content.decode()
     assert "you are taken then" in page and "9 a.m." in page and "Dentist" not in page
     assert "you are taken then" not in web.get(busy, day | {"start": "11:00", "end": "12:00"}).content.decode()
-    assert "Nothing in your other" in web.get(busy, day | {"day": "2027-06-13"}).content.decode()
+    assert "Nothing in your other" in web.get(busy, day | {"day": f"{YEAR}-06-13"}).content.decode()
     sandbox.control("POST", "/faults", {"status": 503, "path": "/calendar/"})
     answer = web.get(busy, day)
     assert (answer.status_code, answer.content) == (200, b"")

@@ -1,6 +1,7 @@
 """From our pages to Google's and back: connect, plan a session, find it in the calendar, move it there, see it moved here."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
@@ -13,7 +14,7 @@ from studio.models import CalendarEvent, PhotoSession, SessionCalendar
 from tests.accounts.people import make_user
 from tests.pages.look import TWO_LOOKS, look_at
 from tests.studio.google import ACCOUNT, events
-from tests.studio.trade import make_contact, make_project, studio_of
+from tests.studio.trade import DAY, YEAR, make_contact, make_project, studio_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
 
@@ -49,10 +50,10 @@ def test_connect_plan_move_there_and_see_it_moved_here(page, axe, live_server, l
     work()
 
     google.control("POST", f"calendar/{ACCOUNT}/events", {
-        "summary": "Dentist", "start": {"dateTime": "2027-06-12T09:00:00+02:00"}, "end": {"dateTime": "2027-06-12T10:30:00+02:00"},
+        "summary": "Dentist", "start": {"dateTime": f"{YEAR}-06-12T09:00:00+02:00"}, "end": {"dateTime": f"{YEAR}-06-12T10:30:00+02:00"},
     })  # fmt: skip
     page.goto(live_server.url + reverse("studio:session_add", args=[project.pk]))
-    page.get_by_label("Day", exact=True).fill("2027-06-12")
+    page.get_by_label("Day", exact=True).fill(f"{YEAR}-06-12")
     page.get_by_label("From").fill("10:00")
     page.get_by_label("Until", exact=True).fill("12:00")
     expect(page.get_by_text("Your other Google calendars say that you are taken then")).to_be_visible()
@@ -68,24 +69,24 @@ def test_connect_plan_move_there_and_see_it_moved_here(page, axe, live_server, l
 
     page.goto(f"{google.url}/calendar/{ACCOUNT}")
     event = page.get_by_role("article", name=re.compile("On hold: Mariage Claire & Marc"))
-    event.get_by_label("Day").fill("2027-06-13")
+    event.get_by_label("Day").fill(f"{YEAR}-06-13")
     event.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Sun 13 Jun 2027, 14:00–16:00")).to_be_visible()
-    page.goto(live_server.url + "/sessions/?month=2027-06")
-    on = 'td:has(time[datetime="2027-06-{}"]) a.calendar-event'
+    expect(page.get_by_text(f"{DAY + timedelta(days=1):%a %d %b %Y}, 14:00–16:00")).to_be_visible()
+    page.goto(live_server.url + f"/sessions/?month={YEAR}-06")
+    on = f'td:has(time[datetime="{YEAR}-06-{{}}"]) a.calendar-event'
     expect(page.locator(on.format(12))).to_be_visible()
     work()
     page.get_by_role("button", name="Read now").click()
     expect(page.locator(on.format(13))).to_be_visible()
     expect(page.locator(on.format(12))).to_have_count(0)
     page.goto(session_url)
-    expect(page.get_by_role("heading", name=re.compile("Sunday.*June 13, 2027"))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile(f"June 13, {YEAR}"))).to_be_visible()
     page.goto(live_server.url + reverse("studio:project_detail", args=[project.pk]))
     expect(page.get_by_text("Session moved to another time in Google Calendar")).to_be_visible()
 
     row = CalendarEvent.objects.get()
     row.conflict = "changed"
-    row.theirs = {"title": "Noces", "place": "Studio B", "starts_at": "2027-06-14T12:00:00+00:00", "ends_at": "2027-06-14T14:00:00+00:00"}
+    row.theirs = {"title": "Noces", "place": "Studio B", "starts_at": f"{YEAR}-06-14T12:00Z", "ends_at": f"{YEAR}-06-14T14:00Z"}
     row.save()
     paths = ["/sessions/", "/connections/", "/connections/calendar/connect/", session_url.removeprefix(live_server.url)]
     assert [fault for path in paths for fault in look_at(page, axe, live_server.url + path, looks=TWO_LOOKS)] == []

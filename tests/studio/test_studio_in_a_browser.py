@@ -14,7 +14,7 @@ from studio.services import contacts, imports, timeline
 from tests.accounts.people import make_user
 from tests.accounts.studios import make_studio
 from tests.pages.look import TWO_LOOKS, look_at
-from tests.studio.trade import make_contact, make_project, make_session, many_contacts
+from tests.studio.trade import YEAR, make_contact, make_project, make_session, many_contacts
 from tests.tracker.boards import make_opportunity
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -86,7 +86,7 @@ def test_from_a_won_opportunity_to_the_shoot_day_on_a_phone(page, axe, live_serv
     page.goto(live_server.url + reverse("tracker:opportunity_detail", args=[won.pk]))
     page.get_by_role("link", name="Make it a project").click()
     expect(page.get_by_label("First name")).to_have_value("Jeanne")
-    page.get_by_label("Day").fill("2027-06-12")
+    page.get_by_label("Day").fill(f"{YEAR}-06-12")
     page.get_by_label("From").fill("14:00")
     page.get_by_label(re.compile("^Until")).fill("23:00")
     page.get_by_label("Status").select_option("confirmed")
@@ -98,7 +98,7 @@ def test_from_a_won_opportunity_to_the_shoot_day_on_a_phone(page, axe, live_serv
 
     contact = Contact.objects.get()
     contacts.edit_contact(contact, fields={"phone": "+33 6 12 34 56 78"}, actor=anna)
-    page.get_by_role("link", name="June 12, 2027, 2 p.m.–11 p.m.").click()
+    page.get_by_role("link", name=f"June 12, {YEAR}, 2 p.m.–11 p.m.").click()
     expect(page.get_by_role("link", name="+33 6 12 34 56 78")).to_have_attribute("href", "tel:+33612345678")
     expect(page.get_by_role("link", name="Google Maps")).to_have_attribute("href", re.compile("query=Domaine%20des%20Vignes$"))
     expect(page.locator(".session-times")).to_be_in_viewport()
@@ -106,16 +106,16 @@ def test_from_a_won_opportunity_to_the_shoot_day_on_a_phone(page, axe, live_serv
     expect(page.locator("td", has_text="Saturday 12 June")).to_contain_text("Mariage au domaine · Confirmed · Domaine des Vignes")
     expect(page.locator("td", has_text="Sunday 13 June")).to_be_hidden()
     page.get_by_role("link", name="Month after").click()
-    expect(page.get_by_role("heading", name="July 2027")).to_be_visible()
-    expect(page).to_have_url(re.compile(r"month=2027-07"))
+    expect(page.get_by_role("heading", name=f"July {YEAR}")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"month={YEAR}-07"))
 
-    page.goto(live_server.url + reverse("studio:session_add", args=[Project.objects.get().pk]) + "?day=2027-06-12")
+    page.goto(live_server.url + reverse("studio:session_add", args=[Project.objects.get().pk]) + f"?day={YEAR}-06-12")
     expect(page.locator("#that-day")).to_contain_text("2 p.m.–11 p.m. Mariage au domaine")
     page.get_by_label("From").fill("20:00")
     page.get_by_label("Until", exact=True).fill("01:00")
     page.get_by_role("button", name="Plan the session").click()
     told = page.get_by_role("alert").filter(has_text="Anna photographs")
-    expect(told).to_contain_text("on June 12, 2027 from 2 p.m. to 11 p.m.")
+    expect(told).to_contain_text(f"on June 12, {YEAR} from 2 p.m. to 11 p.m.")
     page.get_by_label("Status").select_option("requested")
     page.get_by_role("button", name="Plan the session").click()
     expect(page.locator("#messages")).to_contain_text("The session is planned.")

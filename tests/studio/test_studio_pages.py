@@ -1,7 +1,7 @@
 """Contacts, projects and sessions as people with different rights meet them, request by request."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -19,7 +19,7 @@ from studio.timeline import Kind, register
 from studio.views.sessions import taken_words
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of, make_studio
-from tests.studio.trade import DAY, make_contact, make_project, make_session, many_contacts
+from tests.studio.trade import DAY, YEAR, make_contact, make_project, make_session, many_contacts
 from tests.tracker.boards import make_opportunity
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ CLAIRE = {
     "language": "fr", "street": "12 rue Neuve", "postcode": "69002", "city": "Lyon", "country": "FR",
 }  # fmt: skip
 SESSION = {
-    "type": "wedding", "title": "", "day": "2027-06-12", "start": "14:00", "end": "02:00", "timezone": "Europe/Paris",
+    "type": "wedding", "title": "", "day": f"{YEAR}-06-12", "start": "14:00", "end": "02:00", "timezone": "Europe/Paris",
     "status": "confirmed", "place": "Domaine des Vignes", "address": "Gleizé", "notes": "Sonner.",
 }  # fmt: skip
 MOST_QUERIES = 12
@@ -143,7 +143,7 @@ def test_a_project_from_its_client_to_its_end(morel):
     studio, people = morel
     contact, web = make_contact(studio), browser_of(people["anna"])
     assert "Claire Faure" in web.get(url("project_add"), {"q": "clai"}).text
-    page = web.post(url("project_add"), {"contact": contact.pk, "title": "Mariage", "status": "open", "deliver_on": "2027-09-01"})
+    page = web.post(url("project_add"), {"contact": contact.pk, "title": "Mariage", "status": "open", "deliver_on": f"{YEAR}-09-01"})
     project = Project.objects.get()
     assert page["Location"] == url("project_detail", project.pk) and project.contact == contact
 
@@ -188,14 +188,15 @@ def test_a_session_is_planned_on_the_clock_of_its_place(morel):
     project, web = make_project(studio, contact=make_contact(studio, phone="+33 6 12 34 56 78")), browser_of(people["cleo"])
     web.post(url("session_add", project.pk), SESSION | {"photographer": people["anna"].pk, "timezone": "America/New_York"})
     session = PhotoSession.objects.get()
-    assert session.starts_at == datetime(2027, 6, 12, 18, tzinfo=UTC) and session.ends_at - session.starts_at == timedelta(hours=12)
+    assert session.starts_at == datetime(YEAR, 6, 12, 18, tzinfo=UTC) and session.ends_at - session.starts_at == timedelta(hours=12)
     page = web.get(url("session_detail", session.pk)).text
     assert 'href="tel:+33612345678"' in page and "2 p.m." in page and "America/New_York" in page and "8 p.m." in page
     assert "query=Domaine%20des%20Vignes%2C%20Gleiz%C3%A9" in page
     refused = web.post(url("session_add", project.pk), SESSION | {"photographer": people["anna"].pk, "start": "22:00", "end": "23:00"})
-    assert refused.status_code == 409 and "Anna photographs “Mariage Claire &amp; Marc” (Claire Faure) on June 12, 2027" in refused.text
+    assert refused.status_code == 409 and f"Anna photographs “Mariage Claire &amp; Marc” (Claire Faure) on June 12, {YEAR}" in refused.text
     assert url("session_detail", session.pk) in refused.text and PhotoSession.objects.count() == 1
-    skipped = SESSION | {"day": "2027-03-28", "start": "02:30", "end": "04:00"}
+    spring = date(YEAR, 3, 31) - timedelta(days=date(YEAR, 3, 31).isoweekday() % 7)  # the last Sunday
+    skipped = SESSION | {"day": spring.isoformat(), "start": "02:30", "end": "04:00"}
     assert "the clocks go forward" in web.post(url("session_add", project.pk), skipped).text
 
     form = SESSION | {"photographer": people["anna"].pk, "timezone": "America/New_York", "notes": "Autre.", "version": session.version}
@@ -230,7 +231,7 @@ def test_a_hold_is_kept_until_the_end_of_its_day_and_what_collides_elsewhere_sta
     sessions.move_session(hold, to="requested", actor=people["anna"])
     make_session(other, people["anna"], at=DAY)
     answer = web.post(url("session_move", hold.pk), {"to": "confirmed"}, follow=True).text
-    assert "Anna works for another studio on June 12, 2027" in answer and "Secret" not in answer and "Domaine" in answer
+    assert f"Anna works for another studio on June 12, {YEAR}" in answer and "Secret" not in answer and "Domaine" in answer
     PhotoSession.objects.filter(project=other).delete()
     PhotoSession.objects.filter(pk=hold.pk).update(status="tentative", hold_expires_at=timezone.now() - timedelta(days=1))
     assert "The hold ran out" in web.get(url("session_detail", hold.pk)).text
@@ -274,35 +275,69 @@ def test_the_month_shows_sessions_on_the_days_of_their_place(morel):
     assert "Tokyo" in july.text and "Tokyo" not in web.get(url("session_month"), {"month": "2027-07", "who": people["cleo"].pk}).text
     for odd in ("2027-13", "0000-01", "9999-12", "x"):
         assert web.get(url("session_month"), {"month": odd}).context["is_this_month"]
-    assert [day.isoformat() for day, _ in web.get(url("session_agenda"), {"q": "tok"}).context["days"]] == ["2027-07-01"]
+    PhotoSession.objects.filter(title="Tokyo").update(
+        starts_at=datetime(YEAR, 6, 30, 15, 30, tzinfo=UTC), ends_at=datetime(YEAR, 6, 30, 16, tzinfo=UTC)
+    )
+    assert [day for day, _ in web.get(url("session_agenda"), {"q": "tok"}).context["days"]] == [date(YEAR, 7, 1)]
 
 
 def test_a_session_of_several_days_says_its_days_wherever_it_stands(morel):
     studio, people = morel
     contact = make_contact(studio)
     project, web = make_project(studio, contact=contact), browser_of(people["anna"])
-    start = datetime(2027, 6, 25, 8, tzinfo=UTC)  # Friday, ten in Paris
+    start = datetime(YEAR, 6, 25, 8, tzinfo=UTC)  # ten in Paris
+    first, last, holiday = (date_format(date(YEAR, 6, day), "D j F") for day in (25, 27, 30))
     fair = make_session(project, people["anna"], at=start, hours=54, title="Fair")
-    make_session(project, people["anna"], at=datetime(2027, 6, 28, 22, tzinfo=UTC), hours=48, title="Off season")  # days of Google's
-    make_session(project, people["anna"], at=datetime(2027, 6, 4, 22, tzinfo=UTC), hours=24, title="One whole day")
+    make_session(project, people["anna"], at=datetime(YEAR, 6, 28, 22, tzinfo=UTC), hours=48, title="Off season")  # days of Google's
+    make_session(project, people["anna"], at=datetime(YEAR, 6, 4, 22, tzinfo=UTC), hours=24, title="One whole day")
     pages = [("session_agenda",), ("session_detail", fair.pk), ("project_detail", project.pk), ("contact_detail", contact.pk)]
     for page in [*pages, ("session_delete", fair.pk)]:
-        assert "10 a.m. – Sun 27 June, 4 p.m." in web.get(url(*page)).text, page
+        assert f"10 a.m. – {last}, 4 p.m." in web.get(url(*page)).text, page
     agenda = web.get(url("session_agenda")).text
-    assert "all day, until Wed 30 June" in agenda and "all day</span>" in agenda
-    assert "until Sun 27 June" in web.get(url("today_sessions"), headers={"HX-Request": "true"}).text
-    month = web.get(url("session_month"), {"month": "2027-06"}).context["weeks"]
+    assert f"all day, until {holiday}" in agenda and "all day</span>" in agenda
+    assert f"until {last}" in web.get(url("today_sessions"), headers={"HX-Request": "true"}).text
+    month = web.get(url("session_month"), {"month": f"{YEAR}-06"}).context["weeks"]
     told = {cell["day"].day: [words for _, *words in cell["sessions"]] for week in month for cell in week if cell["sessions"]}
     assert told == {
         5: [["", "all day"]], 25: [["10 a.m.", ""]], 26: [["", "all day"]], 27: [["", "until 4 p.m."]],
         29: [["", "all day"]], 30: [["", "all day"]],
     }  # fmt: skip
-    asked = {"day": "2027-06-26", "photographer": people["anna"].pk, "timezone": "Europe/Paris"}
-    assert "Fri 25 June, 10 a.m. – Sun 27 June, 4 p.m." in web.get(url("session_that_day"), asked).text
-    assert "until Sun 27 June. With another day" in web.get(url("session_edit", fair.pk)).text
+    asked = {"day": f"{YEAR}-06-26", "photographer": people["anna"].pk, "timezone": "Europe/Paris"}
+    assert f"{first}, 10 a.m. – {last}, 4 p.m." in web.get(url("session_that_day"), asked).text
+    around = web.get(url("session_that_day"), asked | {"day": f"{YEAR}-06-04", "ends_on": f"{YEAR}-06-25"}).text
+    assert "In these days already" in around and "One whole day" in around and "Fair" in around and "Off season" not in around
     with pytest.raises(sessions.TimeTaken) as taken:
         make_session(project, people["anna"], at=start)
-    assert "from 10 a.m. to Sun 27 June, 4 p.m." in taken_words(taken.value, studio.pk)
+    assert f"from 10 a.m. to {last}, 4 p.m." in taken_words(taken.value, studio.pk)
+
+
+def test_a_session_of_several_days_is_planned_and_changed_by_its_form(morel):
+    studio, people = morel
+    project, web = make_project(studio), browser_of(people["anna"])
+    form = SESSION | {"photographer": people["anna"].pk, "ends_on": f"{YEAR}-06-14", "end": "12:00"}
+    for wrong in ({"ends_on": f"{YEAR}-06-11"}, {"ends_on": f"{YEAR}-06-12"}, {"ends_on": f"{YEAR}-07-14"}, {"ends_on": "soon"}):
+        assert list(web.post(url("session_add", project.pk), form | wrong).context["form"].errors) == ["ends_on"], wrong
+    web.post(url("session_add", project.pk), form)
+    session = PhotoSession.objects.get()
+    assert (session.local_start, session.local_end) == tuple(
+        datetime(YEAR, 6, day, hour, tzinfo=session.zone) for day, hour in ((12, 14), (14, 12))
+    )
+
+    def shown():
+        session.refresh_from_db()
+        asked = web.get(url("session_edit", session.pk)).context["form"].initial
+        return {name: asked[name] for name in ("day", "start", "end", "ends_on", "version")}
+
+    assert shown()["ends_on"] == date(YEAR, 6, 14)
+    web.post(url("session_edit", session.pk), form | shown() | {"start": "09:00"})
+    assert (shown()["start"].hour, shown()["ends_on"]) == (9, date(YEAR, 6, 14))
+    web.post(url("session_edit", session.pk), form | shown() | {"ends_on": "", "end": "02:00"})  # the night of the first day
+    assert (shown()["ends_on"], session.local_end.day) == (None, 13)
+    long = timedelta(days=40)  # as Google may have it: it stays while something else is edited
+    PhotoSession.objects.filter(pk=session.pk).update(ends_at=session.starts_at + long)
+    assert web.post(url("session_edit", session.pk), form | shown() | {"notes": "Autre."}).status_code == 302
+    session.refresh_from_db()
+    assert (session.notes, session.ends_at) == ("Autre.", session.starts_at + long)
 
 
 def test_whether_it_took_place_is_asked_from_its_beginning_on(morel):

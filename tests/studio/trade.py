@@ -3,12 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.models import Organization, User
 from accounts.services import studios
 from studio.models import Contact, PhotoSession, Project
 from studio.services import sessions
 
-DAY = datetime(2027, 6, 12, 12, tzinfo=UTC)
+YEAR = timezone.now().year + 1  # to come, whenever this runs
+DAY = datetime(YEAR, 6, 12, 12, tzinfo=UTC)
 
 
 def studio_of(user: User) -> Organization:

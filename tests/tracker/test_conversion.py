@@ -11,7 +11,7 @@ from studio.session_types import suggested_type
 from tests import processes
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of, make_studio
-from tests.studio.trade import make_contact, make_project, make_session, studio_of
+from tests.studio.trade import YEAR, make_contact, make_project, make_session, studio_of
 from tests.tracker.boards import make_opportunity
 from tracker import services
 from tracker.conversion import NotWon, convert
@@ -23,7 +23,7 @@ CLIENT = {
     "language": "fr", "project_title": "Mariage au domaine", "session-type": "wedding", "session-timezone": "Europe/Paris",
     "session-status": "confirmed",
 }  # fmt: skip
-DAY = {"session-day": "2027-06-12", "session-start": "14:00", "session-end": "23:00", "session-place": "Domaine des Vignes"}
+DAY = {"session-day": f"{YEAR}-06-12", "session-start": "14:00", "session-end": "23:00", "session-place": "Domaine des Vignes"}
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_where_the_time_is_taken_nothing_is_made(camille, won):
     assert answer.status_code == 409 and "“Portraits”" in answer.text and reverse("studio:session_detail", args=[taken.pk]) in answer.text
     won.refresh_from_db()
     assert won.project is None and Project.objects.count() == 1 and not Contact.objects.exists()
-    missing = browser_of(camille).post(at(won), CLIENT | {"session-day": "2027-06-12"})
+    missing = browser_of(camille).post(at(won), CLIENT | {"session-day": f"{YEAR}-06-12"})
     assert set(missing.context["session"].errors) == {"start", "end"}
 
 
