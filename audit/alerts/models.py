@@ -4,21 +4,16 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.uuid7 import uuid7
-from audit.detectors import RANKED, By, Severity, kinds
+from audit.detectors import By, Severity, kinds
 
 
 class SecurityAlertQuerySet(models.QuerySet):
     def unresolved(self) -> Self:
         return self.exclude(state=SecurityAlert.State.RESOLVED)
-
-    def by_severity(self) -> Self:
-        """The worst first, among them the newest."""
-        ranks = [When(severity=severity, then=Value(rank)) for rank, severity in enumerate(RANKED)]
-        return self.annotate(rank=Case(*ranks, output_field=IntegerField())).order_by("-rank", "-opened_at")
 
     def mail_due(self, now: datetime) -> Self:
         due = self.filter(mail=SecurityAlert.Mail.DUE)

@@ -30,14 +30,6 @@ class Unavailable(exceptions.APIException):
     wait = 30
 
 
-class UpstreamFailed(exceptions.APIException):
-    """502: the other system refused or did not answer."""
-
-    status_code = status.HTTP_502_BAD_GATEWAY
-    default_detail = "The other system did not answer."
-    default_code = "upstream_failed"
-
-
 def as_api_exception(exc: Exception) -> exceptions.APIException | None:
     """What Django and our services raise, as DRF knows it."""
     if isinstance(exc, exceptions.APIException):
