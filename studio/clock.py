@@ -22,9 +22,14 @@ def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
     return local.astimezone(UTC)
 
 
-def span(day: date, start: time, end: time, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Beginning and end; an end before the beginning is the next day's. Raises ValidationError."""
-    return instant(day, start, zone), instant(day + DAY if end <= start else day, end, zone)
+def day_of_end(day: date, start: time, end: time) -> date:
+    """Where nobody names another: an end before the beginning is the next day's."""
+    return day + DAY if end <= start else day
+
+
+def span(day: date, start: time, end: time, zone: ZoneInfo, *, ends_on: date | None = None) -> tuple[datetime, datetime]:
+    """Beginning and end. Raises ValidationError."""
+    return instant(day, start, zone), instant(ends_on or day_of_end(day, start, end), end, zone)
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:

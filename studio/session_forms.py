@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization, User
 from accounts.studio_roles import ROLES_BY_OPERATION
-from studio.clock import RECKONED, end_of_day, span, zone_choices
+from studio.clock import RECKONED, day_of_end, end_of_day, span, zone_choices
 from studio.models import PhotoSession
 
 Status = PhotoSession.Status
@@ -24,6 +24,7 @@ EXPLAINED = {
 }
 HOLDS_FOR = timedelta(days=7)
 YEARS = 5
+MOST = timedelta(days=31)
 
 
 def photographers_of(organization: Organization | Any) -> list[User]:
@@ -45,6 +46,11 @@ class SessionForm(forms.Form):
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text=_("An end before the beginning is the next day’s."),
     )
+    ends_on = forms.DateField(
+        label=_("Ends on"), required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("Only if it takes several days."),
+    )  # fmt: skip
     timezone = forms.ChoiceField(label=_("Time zone of the place"))
     photographer = forms.ChoiceField(label=_("Photographer"), required=False)
     status = forms.ChoiceField(label=_("Status"))
@@ -79,9 +85,6 @@ class SessionForm(forms.Form):
         }
         for name, found in choices.items():
             self.fields[name].choices = found  # type: ignore[attr-defined]  # a field that offers choices
-        if session and session.last_of_several:
-            told = _("It takes several days, until %(day)s. With another day or time it becomes one day’s.")
-            self.fields["end"].help_text = told % {"day": session.last_of_several}
 
     def clean_day(self) -> date:
         day: date = self.cleaned_data["day"]
@@ -95,18 +98,23 @@ class SessionForm(forms.Form):
             try:
                 values["starts_at"], values["ends_at"] = self._span(values)
             except ValidationError as fault:
-                self.add_error("start", fault)
+                self.add_error("ends_on" if fault.code == "end" else "start", fault)
         self._check_hold(values)
         return values
 
     def _span(self, values: dict[str, Any]) -> tuple[datetime, datetime]:
-        """Times left as they were shown stay what they are: from Google some come with several days, or with seconds."""
+        """Times left as they were shown stay what they are: from Google some come with seconds."""
         if self.session is not None:
             shown = _initial(self.session)
             shown |= {name: shown[name].replace(second=0, microsecond=0) for name in ("start", "end")}
-            if all(values[name] == shown[name] for name in ("day", "start", "end", "timezone")):
+            if all(values.get(name) == shown[name] for name in ("day", "start", "end", "ends_on", "timezone")):
                 return self.session.starts_at, self.session.ends_at
-        return span(values["day"], values["start"], values["end"], ZoneInfo(values["timezone"]))
+        ends_on = values.get("ends_on")
+        if ends_on and (ends_on, values["end"]) <= (values["day"], values["start"]):
+            raise ValidationError(_("It would end before it begins."), code="end")
+        if ends_on and ends_on - values["day"] > MOST:
+            raise ValidationError(_("A session takes at most 31 days."), code="end")
+        return span(values["day"], values["start"], values["end"], ZoneInfo(values["timezone"]), ends_on=ends_on)
 
     def _check_hold(self, values: dict[str, Any]) -> None:
         day = values.get("hold_until")
@@ -139,20 +147,35 @@ def _proposal(user: User) -> dict[str, Any]:
 
 
 def _initial(session: PhotoSession) -> dict[str, Any]:
+    start, end = session.local_start, session.local_end
+    as_shown = (start.date(), start.time().replace(second=0, microsecond=0), end.time().replace(second=0, microsecond=0))
+    several = session.last_of_several or end.date() != day_of_end(*as_shown)
     same = ("type", "title", "timezone", "place", "address", "notes", "status", "version")
     return {name: getattr(session, name) for name in same} | {
-        "day": session.local_start.date(),
-        "start": session.local_start.time(),
-        "end": session.local_end.time(),
+        "day": start.date(),
+        "start": start.time(),
+        "end": end.time(),
+        "ends_on": end.date() if several else None,
         "photographer": str(session.photographer_id or ""),
         "hold_until": session.held_through,
     }
 
 
-class ThatDayForm(forms.Form):
-    """Whose day to look at while a session is planned; what is not filled in yet is no error."""
+class DaysForm(forms.Form):
+    """The days that somebody thinks of for a session."""
 
     day = forms.DateField(validators=RECKONED)
+    ends_on = forms.DateField(validators=RECKONED, required=False)
+
+    @property
+    def last(self) -> date:
+        day: date = self.cleaned_data["day"]
+        return min(max(day, self.cleaned_data["ends_on"] or day), day + MOST)
+
+
+class ThatDayForm(DaysForm):
+    """Whose days to look at while a session is planned; what is not filled in yet is no error."""
+
     photographer = forms.UUIDField()
     timezone = forms.ChoiceField()
     but = forms.UUIDField(required=False)  # the session that is being edited
@@ -162,10 +185,9 @@ class ThatDayForm(forms.Form):
         self.fields["timezone"].choices = zone_choices()  # type: ignore[attr-defined]  # a field that offers choices
 
 
-class BusyForm(forms.Form):
-    """A day of one's own, and the times that are being thought of, if there are any yet."""
+class BusyForm(DaysForm):
+    """Days of one's own, and the times that are being thought of, if there are any yet."""
 
-    day = forms.DateField(validators=RECKONED)
     timezone = forms.ChoiceField()
     start = forms.TimeField(required=False)
     end = forms.TimeField(required=False)

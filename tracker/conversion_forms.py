@@ -27,7 +27,7 @@ class ClientForm(ContactForm):
 class FirstSessionForm(SessionForm):
     """A session that is planned only when its day is given."""
 
-    ASKED = ("type", "day", "start", "end", "timezone", "photographer", "status", "hold_until", "place", "address")
+    ASKED = ("type", "day", "start", "end", "ends_on", "timezone", "photographer", "status", "hold_until", "place", "address")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -178,7 +178,7 @@ class Preparation:
                 writing = Writing({"language": language, "currency": "EUR"})
                 start = session.local_start
                 values |= {
-                    "session.date": writing.day(start.date().isoformat()),
+                    "session.date": writing.days(start.date(), session.last_day),
                     "session.time": f"{start:%H:%M}",
                     "session.place": session.place,
                 }

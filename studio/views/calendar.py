@@ -108,7 +108,7 @@ def _of(rows: Any, who: str) -> Any:
 
 @require_GET
 def session_that_day(request: UserRequest) -> HttpResponse:
-    """What a photographer has that day already: a fragment of the form, so that a collision is seen before it is refused."""
+    """What a photographer has in those days already: a fragment of the form, so that a collision is seen before it is refused."""
     mine = here(request, "sessions.view")
     form = ThatDayForm(request.GET)
     if not form.is_valid():
@@ -116,19 +116,24 @@ def session_that_day(request: UserRequest) -> HttpResponse:
     asked = form.cleaned_data
     zone = ZoneInfo(asked["timezone"])
     rows = PhotoSession.objects.for_organization(mine.organization).filter(photographer=asked["photographer"]).exclude(pk=asked["but"])
-    rows = rows.between(start_of_day(asked["day"], zone), end_of_day(asked["day"], zone)).expected()
+    rows = rows.between(start_of_day(asked["day"], zone), end_of_day(form.last, zone)).expected()
     own = asked["photographer"] == request.user.pk and may(mine.role, "sessions.edit")
+    several = form.last > asked["day"]
+    google = {"day": asked["day"].isoformat(), "ends_on": form.last.isoformat() if several else "", "timezone": zone.key}
     context = {
-        "sessions": [(row, _times(row, zone)) for row in rows.for_pages().defer("notes", "address").in_order()[:MOST_THAT_DAY]],
-        "ask_google": {"day": asked["day"].isoformat(), "timezone": zone.key} if own and may_ask(request.user) else None,
+        "sessions": [
+            (row, _times(row, zone, with_day=several)) for row in rows.for_pages().defer("notes", "address").in_order()[:MOST_THAT_DAY]
+        ],
+        "several": several,
+        "ask_google": google if own and may_ask(request.user) else None,
     }
     return render(request, "studio/_that_day.html", context)
 
 
-def _times(session: PhotoSession, zone: ZoneInfo) -> str:
+def _times(session: PhotoSession, zone: ZoneInfo, *, with_day: bool) -> str:
     start, end = session.starts_at.astimezone(zone), session.ends_at.astimezone(zone)
     times = times_words(start, end)
-    return times if last_day(start, end) == start.date() else f"{day_words(start.date())}, {times}"
+    return f"{day_words(start.date())}, {times}" if with_day or last_day(start, end) > start.date() else times
 
 
 @require_GET

@@ -100,28 +100,29 @@ def calendar_choice(request: UserRequest, pk: UUID) -> HttpResponse:
 
 @require_GET
 def session_busy(request: UserRequest) -> HttpResponse:
-    """When one is taken elsewhere that day: a fragment of the form. Silent where Google does not answer in time."""
+    """When one is taken elsewhere in those days: a fragment of the form. Silent where Google does not answer in time."""
     here(request, "sessions.edit")
     form = BusyForm(request.GET)
     if not form.is_valid():
         return HttpResponse()
     asked = form.cleaned_data
     zone = ZoneInfo(asked["timezone"])
-    day = (start_of_day(asked["day"], zone), end_of_day(asked["day"], zone))
-    spans = busy.busy_spans(request.user, *day)
+    days = (start_of_day(asked["day"], zone), end_of_day(form.last, zone))
+    spans = busy.busy_spans(request.user, *days)
     if spans is None:
         return HttpResponse()
-    wanted = _wanted(asked, zone)
+    wanted = _wanted(form, zone)
     clashes = [one for one in spans if wanted and one[0] < wanted[1] and one[1] > wanted[0]]
-    shown: list[dict[str, Any]] = [{"start": start, "end": end, "all_day": start <= day[0] and end >= day[1]} for start, end in spans]
-    context = {"spans": shown[:MOST_SPANS], "clashes": clashes, "zone": zone.key}
+    shown: list[dict[str, Any]] = [{"start": start, "end": end, "all_day": start <= days[0] and end >= days[1]} for start, end in spans]
+    context = {"spans": shown[:MOST_SPANS], "clashes": clashes, "zone": zone.key, "several": form.last > asked["day"]}
     return render(request, "studio/_busy.html", context)
 
 
-def _wanted(asked: dict[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+def _wanted(form: BusyForm, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+    asked = form.cleaned_data
     if not (asked["start"] and asked["end"]):
         return None
     try:
-        return span(asked["day"], asked["start"], asked["end"], zone)
+        return span(asked["day"], asked["start"], asked["end"], zone, ends_on=form.last if form.last > asked["day"] else None)
     except ValidationError:  # an hour that does not exist there
         return None

@@ -20,7 +20,7 @@ from documents.services.errors import Incomplete, NotPossible
 from studio.models import Contact
 from tests.accounts.people import make_user
 from tests.documents.papers import GROSS, IDENTITY, LINES, accepted_quote, make_identity, make_invoice, make_job, make_quote
-from tests.studio.trade import make_contact, make_project, studio_of
+from tests.studio.trade import YEAR, make_contact, make_project, make_session, studio_of
 
 CLIENT = acts.Act("Claire Faure", address="192.0.2.9", agent="Firefox")
 
@@ -120,14 +120,18 @@ def test_a_contract_is_written_from_its_template_and_a_clients_name_is_no_markup
     Contact.objects.filter(pk=project.contact_id).update(family_name="**Faure** {{ quote.total }} #panic()")
     project.refresh_from_db()
     quote = accepted_quote(project, anna)
-    text = "{{ client.name }} paie {{quote.total}}, dont {{ quote.deposit }} ({{ quote.number }}). {{ session.date }} {{ nobody.knows }}"
+    make_session(project, anna, hours=30, place="")
+    text = (
+        "{{ client.name }} paie {{quote.total}}, dont {{ quote.deposit }} ({{ quote.number }}). Le {{ session.date }}, {{ session.place }}"
+    )
+    text += " {{ nobody.knows }}"
     template = ContractTemplate.objects.create(organization=project.organization, name="Mariage", language="fr", text=text)
     fields = {"project": project, "contact": project.contact, "quote": quote, "subject": "Contrat", "language": "fr"}
     contract = contracts.create_contract(project.organization, fields=fields, template=template, actor=anna)
     plain = contract.text.replace("\u202f", " ").replace("\xa0", " ")
     said = rf"Claire \*\*Faure\*\* {{{{ quote.total }}}} #panic() paie 2 647,57 €, dont 794,27 € ({quote.number})."
     assert said in plain  # read and edited by people: nothing is escaped without need
-    assert "………… {{ nobody.knows }}" in contract.text
+    assert f"Le 12 juin {YEAR} au 13 juin {YEAR}, ………… {{{{ nobody.knows }}}}" in contract.text
     contract = contracts.mark_sent(contract, actor=anna)
     contracts.accept_contract(contract, CLIENT)
     contract.refresh_from_db()

@@ -24,7 +24,7 @@ from mailing.services import emails, free_text, templates
 from tests.accounts.people import make_user
 from tests.documents.papers import LINES, accepted_quote, make_invoice, make_job, make_quote
 from tests.mailing.post import contacts_named, mail_server, make_template, status_of, use_server
-from tests.studio.trade import make_contact, studio_of
+from tests.studio.trade import YEAR, make_contact, make_session, studio_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -239,7 +239,8 @@ def test_a_draft_that_is_for_another_client_now_does_not_go_to_the_one_before(an
 def test_a_quote_is_sent_when_its_mail_is_with_a_link_and_its_pdf(anna, server):
     project = make_job(anna)
     quote = make_quote(project, anna)
-    text = "Voici votre devis {{ quote.number }} de {{ quote.total }} :\n\n{{ link }}"
+    make_session(project, anna, hours=30)
+    text = "Voici votre devis {{ quote.number }} de {{ quote.total }} pour le {{ session.date }} :\n\n{{ link }}"
     template = make_template(project.organization, anna, kind="quote", subject="Devis {{ quote.number }}", text=text)
     row = emails.schedule_email(project.organization, template=template, document=quote, actor=anna)
     assert Quote.objects.get().number == ""
@@ -254,6 +255,7 @@ def test_a_quote_is_sent_when_its_mail_is_with_a_link_and_its_pdf(anna, server):
     assert message["subject"] == f"Devis {quote.number}" and message["reply-to"].addresses[0].addr_spec == "bonjour@studio.example"
     [attachment] = message.iter_attachments()
     assert attachment.get_filename() == f"{quote.number}.pdf" and attachment.get_content().startswith(b"%PDF")
+    assert f"pour le 12 juin {YEAR} au 13 juin {YEAR}" in message.get_body(["plain"]).get_content()
     assert '<a href="http://localhost:8000/p/' in message.get_body(["html"]).get_content()
     assert [entry.kind for entry in project.timeline.order_by("at")][-2:] == ["email.sent", "quote.sent"]
     assert ScheduledEmail.objects.get(pk=row.pk).settled_at
