@@ -275,7 +275,7 @@ def _check_stored(stored: int, wanted: int) -> None:
 
 
 def make_partitions(*, months: int = 3) -> None:
-    """Make this month's partition and the next `months` ones where they are missing."""
+    """Make this month's partition and the next `months` ones where they are missing. Raises OperationalError if the log is in use."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT audit_make_partition((date_trunc('month', now() AT TIME ZONE 'UTC') + n * interval '1 month')::date)"

@@ -1,13 +1,21 @@
+import logging
+
 from celery import shared_task
+from django.db import OperationalError
 
 from audit import services
 from audit.alerts import detection, mail
 from audit.seal import heads, retention, sealing, watching
 
+logger = logging.getLogger(__name__)
+
 
 @shared_task(ignore_result=True)
 def make_partitions() -> None:
-    services.make_partitions()
+    try:
+        services.make_partitions()
+    except OperationalError as error:  # in use for long, by a backup perhaps: there is time until a month begins
+        logger.warning("the next months of the activity log wait", extra={"error": type(error).__name__})
 
 
 @shared_task(ignore_result=True)

@@ -11,7 +11,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "pipelines": {"task": "integrations.tasks.tick", "schedule": 15.0, "options": {"expires": 15}},
     "tokens": {"task": "integrations.tasks.refresh_due_tokens", "schedule": 60.0, "options": {"expires": 60}},
     "datasets": {"task": "integrations.tasks.keep_datasets", "schedule": 3600.0, "options": {"expires": 3600}},
-    "activity-partitions": {"task": "audit.tasks.make_partitions", "schedule": 12 * 3600.0},
+    "activity-partitions": {"task": "audit.tasks.make_partitions", "schedule": 3600.0, "options": {"expires": 3600}},
     "activity-seal": {"task": "audit.tasks.seal", "schedule": 4.0, "options": {"expires": 8}},
     "activity-heads": {"task": "audit.tasks.publish_heads", "schedule": 5.0, "options": {"expires": 10}},
     "alerts": {"task": "audit.tasks.detect", "schedule": 30.0, "options": {"expires": 30}},

@@ -157,7 +157,7 @@ GAUGES = {gauge.name: gauge for gauge in (
     ),
     Gauge(
         "partitions_ahead", Group.TRUST, _("Months of the activity log made ahead"), C, low=True, warn=1, bad=0,
-        advice=_("The clock makes them every twelve hours; see whether it is alive, then the workers’ log."),
+        advice=_("The clock makes them every hour; see whether it is alive, then the workers’ log."),
     ),
     Gauge(
         "backups_configured", Group.BACKUPS, _("A place and a key for backups"), Unit.FLAG, low=True, bad=0,

@@ -8,7 +8,9 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
+from audit import tasks
 from audit.models import Activity, AuditArchive, AuditSeal, SealLeaves
 from audit.seal import archive_records, archives, heads, retention
 from audit.seal.findings import Kind, Report
@@ -69,6 +71,34 @@ def test_a_month_is_archived_when_its_last_day_is_31_days_old_and_gone_after_396
     retention.keep(now=day(397))
     seal_all()
     assert AuditArchive.objects.filter(kind="removed", month=MONTH).count() == 1 and verify().is_intact
+
+
+def test_a_month_whose_partition_comes_late_takes_its_rows_from_the_default_one_and_leaves_like_any_other(folder, test_database):
+    with time_machine.travel(LAST_DAY, tick=False):
+        record("user.created")
+    with time_machine.travel(LAST_DAY + timedelta(minutes=1), tick=False):
+        record("user.created")  # April's stays
+    seal_all()
+    where = "SELECT tableoid::regclass::text, canonical FROM audit_activity ORDER BY recorded_at"
+    with as_owner(test_database) as owner:
+        (before, march), (_, april) = owner.execute(where).fetchall()
+        assert owner.execute("SELECT audit_make_partition(%s)", [MONTH]).fetchone() == (True,)
+        assert before == "audit_activity_default"
+        assert owner.execute(where).fetchall() == [("audit_activity_2025_03", march), (before, april)]
+    assert verify().is_intact
+    assert retention.keep(now=day(31)) == [MONTH] and Activity.objects.filter(recorded_at__year=2025).count() == 1
+
+
+def test_nobody_waits_behind_the_making_of_partitions(test_database, caplog):
+    """One that waits for a reader would have all who write wait behind it."""
+    with as_owner(test_database) as owner:
+        owner.execute("DROP TABLE audit_activity_" + f"{timezone.now():%Y_%m}")
+        with owner.transaction():
+            owner.execute("SELECT 1 FROM audit_activity")
+            tasks.make_partitions()
+        assert [line.getMessage() for line in caplog.records] == ["the next months of the activity log wait"]
+        tasks.make_partitions()
+    assert timezone.now().date().replace(day=1) in archive_records.months_online()
 
 
 def test_without_a_place_for_the_archive_nothing_leaves(settings, test_database):
