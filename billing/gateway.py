@@ -141,7 +141,7 @@ def create_refund(params: Any, *, key: str) -> Object:
 
 
 def every(resource: str, params: Any) -> Iterator[Object]:
-    """All objects of a list, page after page: `resource` is "payment_intents", "invoices", "subscriptions" or "checkout.sessions"."""
+    """All objects of a list, page after page: `resource` is "invoices", "subscriptions", "refunds", "disputes" or "checkout.sessions"."""
     after: Object = {}
     while True:
         page = _ask(lambda after=after: _listing(resource)({**params, **after, "limit": PAGE}))  # type: ignore[misc]  # mypy infers no lambda with a default

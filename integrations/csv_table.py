@@ -167,12 +167,13 @@ class Table:
             raise BadTable("csv_no_headings")
         if len(found) > MOST_COLUMNS:
             raise BadTable("csv_columns", str(MOST_COLUMNS))
+        found = [heading or f"column_{number}" for number, heading in enumerate(found, 1)]
         for number, heading in enumerate(found, 1):
-            if len(heading) > LONGEST_HEADING or not (heading or " ").isprintable():
+            if len(heading) > LONGEST_HEADING or not heading.isprintable():
                 raise BadTable("csv_heading", f"1:{number}")
-            if heading and heading in found[: number - 1]:
+            if heading in found[: number - 1]:
                 raise BadTable("csv_same_heading", f"1:{number}")
-        return [heading or f"column_{number}" for number, heading in enumerate(found, 1)]
+        return found
 
     def rows(self) -> Iterator[list[str]]:
         """Those that are not empty. Raises BadTable, with the row at which reading cannot go on."""

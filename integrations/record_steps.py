@@ -6,6 +6,7 @@ ends in `map`, after which only `normalise` may follow, so that nothing is kept 
 """
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ LONGEST_ID = 255
 MOST_FIELDS = 50
 LARGEST = 32 * 1024  # bytes of JSON that are kept of one record
 FILTERED = "filtered"
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it, and not somebody who writes about it
 
 
 class Dropped(Exception):
@@ -33,6 +35,10 @@ class Dropped(Exception):
 
 class TooLarge(ValueError):
     """What the fields come to is more than a row may hold."""
+
+
+class NotStorable(ValueError):
+    """Something that no column holds: NUL, half a character, a number without end."""
 
 
 Step = Callable[[Record], Record]
@@ -133,13 +139,25 @@ def _name(found: Any, otherwise: str) -> str:
 
 
 def run(steps: list[Step], record: Record) -> KeptRecord:
-    """Raises Dropped, TooLarge, TooSlow."""
+    """Raises Dropped, TooLarge, NotStorable, TooSlow."""
     until = time.thread_time() + SECONDS_OF_ONE  # for all steps together; the last of them may take as long again
     for step in steps:
         record = step(record)
         if time.thread_time() > until:
             raise TooSlow
-    text = json.dumps(record.data)
+    return KeptRecord(record.id, record.data, written(record.data))
+
+
+def written(data: dict[str, Any]) -> str:
+    """What is kept, as JSON. Raises TooLarge, NotStorable."""
+    try:
+        text = json.dumps(data, allow_nan=False)
+        if "\\ud" in text:  # the first half of a character, or a letter of some scripts
+            json.dumps(data, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise NotStorable from None
+    if "\\u0000" in text and NUL.search(text):
+        raise NotStorable
     if len(text) > LARGEST:
         raise TooLarge
-    return KeptRecord(record.id, record.data, text)
+    return text

@@ -1,6 +1,7 @@
 """The test bench: what each step of a transformation makes of one sample. Nothing is stored, nobody outside is asked."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from integrations.items import Item, Record
 from integrations.steps import MAIL, kind_of, redact, rules_of
 
 SAMPLE = "sample"
+HALF, MISSING = re.compile("[\ud800-\udfff]"), "\ufffd"
 WENT_ON, DROPPED, FAILED = "went_on", "dropped", "failed"
 
 
@@ -78,16 +80,24 @@ def try_record(steps: list[dict[str, Any]], data: dict[str, Any], *, name: str =
         before = record
         try:
             record = compiled(record)
+            seen = writable(_seen(step, before, record))
         except record_steps.Dropped:
-            told.append(Told(step["do"], DROPPED, _seen(step, before, record)))
+            told.append(Told(step["do"], DROPPED, writable(_seen(step, before, record))))
             return Trial(False, record_steps.FILTERED, [], told, record.id)
         except Exception as error:  # noqa: BLE001 - the sample has another shape than the step expects: that is the answer
             told.append(Told(step["do"], FAILED, {"error": _fault(error)}))
             return Trial(False, "", [], told, record.id)
-        told.append(Told(step["do"], WENT_ON, _seen(step, before, record)))
-    if len(json.dumps(record.data)) > record_steps.LARGEST:
-        return Trial(False, "", [], [*told[:-1], Told(told[-1].do, FAILED, {"error": "TooLarge"})], record.id)
+        told.append(Told(step["do"], WENT_ON, seen))
+    try:
+        record_steps.written(record.data)
+    except ValueError as error:
+        return Trial(False, "", [], [*told[:-1], Told(told[-1].do, FAILED, {"error": _fault(error)})], record.id)
     return Trial(True, "", [], told, record.id)
+
+
+def writable(value: Any) -> Any:
+    """What a page or an answer can hold of it: a character that is missing for half of one, a word for a number without end."""
+    return json.loads(HALF.sub(MISSING, json.dumps(value, ensure_ascii=False, default=str)), parse_constant=str)
 
 
 def _seen(step: dict[str, Any], before: Record, after: Record) -> dict[str, Any]:
@@ -100,7 +110,7 @@ def _seen(step: dict[str, Any], before: Record, after: Record) -> dict[str, Any]
 def _fault(error: Exception) -> str:
     """The kind of fault, and of JMESPath's own its words, which name types and functions; others may hold what was read."""
     words = str(error).splitlines()[0] if isinstance(error, JMESPathError) and str(error) else ""
-    return f"{type(error).__name__}: {words[:200]}" if words else type(error).__name__
+    return f"{type(error).__name__}: {HALF.sub(MISSING, words[:200])}" if words else type(error).__name__
 
 
 def overtaken(trials: Sequence[Trial]) -> dict[int, int]:

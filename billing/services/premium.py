@@ -1,6 +1,6 @@
 """Who is premium: one answer for pages, jobs and tokens, worked out when it is asked for, so that nothing has to end it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import CoachLink, InstanceSettings, User
 from accounts.roles import Role
 from billing.models import Contribution, ContributionTerms, PromoGrant, Subscription
-from billing.models.contributions import Rhythm
+from billing.models.contributions import ContributionQuerySet, Rhythm
 
 RENEWAL_TAKES = timedelta(days=1)  # Stripe makes a renewal's invoice at once, charges it an hour later, and then tells us
 
@@ -28,19 +28,28 @@ def is_premium(user: User) -> bool:
     return _contributes(user, terms) or PromoGrant.objects.filter(user=user).in_force().exists() or _is_in_coaching(user, terms)
 
 
+def once_until(user: User, terms: ContributionTerms) -> datetime | None:
+    """Until when what was given at once makes `user` premium, on an instance where that counts."""
+    last = _in_force_once(user, terms).order_by("-paid_at").values_list("paid_at", flat=True).first()
+    return last + timedelta(days=terms.premium_days) if last else None
+
+
+def _in_force_once(user: User, terms: ContributionTerms) -> ContributionQuerySet:
+    recent = Contribution.objects.filter(user=user, rhythm=Rhythm.ONCE, paid_at__gt=timezone.now() - timedelta(days=terms.premium_days))
+    return recent.worth_at_least(terms.premium_once)
+
+
 def _contributes(user: User, terms: ContributionTerms) -> bool:
-    now = timezone.now()
-    recent = Q(rhythm=Rhythm.ONCE, paid_at__gt=now - timedelta(days=terms.premium_days))
-    own = Contribution.objects.filter(user=user)
-    if own.filter(recent).worth_at_least(terms.premium_once).exists():
+    if _in_force_once(user, terms).exists():
         return True
+    now = timezone.now()
     in_force = Q(
         subscription__status__in=[Subscription.Status.ACTIVE, Subscription.Status.TRIALING],
         subscription__is_paused=False, subscription__end_requested_at=None,
     )  # fmt: skip
     ends = Q(subscription__ends_at_period_end=True, period_end__gt=now)
     goes_on = Q(subscription__ends_at_period_end=False, period_end__gt=now - RENEWAL_TAKES)
-    return own.filter(in_force).filter(ends | goes_on).worth_at_least(terms.premium_monthly).exists()
+    return Contribution.objects.filter(in_force, user=user).filter(ends | goes_on).worth_at_least(terms.premium_monthly).exists()
 
 
 def _is_in_coaching(user: User, terms: ContributionTerms) -> bool:

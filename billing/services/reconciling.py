@@ -28,7 +28,7 @@ def reconcile() -> list[Found]:
     """Compare the last weeks, store what differs and settle what no longer does. Raises StripeUnavailable, and then changes nothing."""
     until = timezone.now() - SETTLING
     since = until - LOOK_BACK
-    found = [*_payments(since, until), *_subscriptions(until)]
+    found = [*_payments(since, until), *_money_back(since, until), *_subscriptions(until)]
     _store(found, since)
     return found
 
@@ -80,8 +80,21 @@ def _compare(reading: readings.Payment, name: str) -> Iterator[Found]:
         return
     if row.amount != reading.amount:
         yield Found(Kind.AMOUNT, "contribution", name, here=str(row.amount), there=str(reading.amount))
-    if row.amount_refunded != reading.amount_refunded:
-        yield Found(Kind.REFUNDED, "contribution", name, here=str(row.amount_refunded), there=str(reading.amount_refunded))
+
+
+def _money_back(since: datetime, until: datetime) -> Iterator[Found]:
+    """What was refunded or disputed lately, single or monthly and however long ago it was paid."""
+    params = _between(since, until)
+    backs = [one for resource in ("refunds", "disputes") for one in gateway.every(resource, params)]
+    for name in dict.fromkeys(readings.name_of(one.get("payment_intent")) for one in backs):
+        row = Contribution.objects.filter(payment_intent=name).first()
+        if row is None or row.paid_at is None:  # another shop's, or told above
+            continue
+        money = readings.money(gateway.payment_intent(name), [], gateway.disputes_of(name))
+        if row.amount_refunded != money.amount_refunded:
+            yield Found(Kind.REFUNDED, "contribution", name, here=str(row.amount_refunded), there=str(money.amount_refunded))
+        elif row.status != money.status:
+            yield Found(Kind.STATUS, "contribution", name, here=row.status, there=money.status)
 
 
 def _compare_invoice(bill: gateway.Object) -> Iterator[Found]:

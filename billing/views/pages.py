@@ -21,7 +21,7 @@ from billing.forms import ContributeForm, MonthlyAmountForm, PromoForm
 from billing.models import Contribution, ContributionTerms, PromoGrant
 from billing.models.contributions import Rhythm
 from billing.services import monthly, promos
-from billing.services.premium import is_premium
+from billing.services.premium import is_premium, once_until
 from billing.wording import FAULTS, TONES
 
 PER_PAGE = 24
@@ -56,6 +56,7 @@ def _premium(request: UserRequest, terms: ContributionTerms) -> dict[str, Any]:
     grant = PromoGrant.objects.filter(user=request.user).in_force().order_by("-ends_at").first()
     return {
         "mine": is_premium(request.user), "for": InstanceSettings.current().premium_for, "grant": grant, "days": terms.premium_days,
+        "once_until": once_until(request.user, terms),
         "once": shown(terms.premium_once, terms.currency), "monthly": shown(terms.premium_monthly, terms.currency),
     }  # fmt: skip
 

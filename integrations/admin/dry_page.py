@@ -15,7 +15,7 @@ from integrations.models import Pipeline
 from integrations.services import dry_runs
 from integrations.services.dry_runs import DryRun
 from integrations.step_kinds import BY_NAME
-from integrations.steps import MAIL, kind_of
+from integrations.steps import MAIL, kind_of, printable
 from integrations.wording import CONNECTION_FAULTS, DESTINATIONS, LABELS, STOP_REASONS_FOR_STAFF
 
 
@@ -59,4 +59,4 @@ def _tried(pipeline: Pipeline, found: DryRun) -> list[Any]:
         trials = [trial.try_item(steps, item) for item in found.mails]
         return tried_together(chain, steps, trials, [_("Mail %(n)d") % {"n": n} for n in range(1, len(trials) + 1)])
     trials = [trial.try_record(steps, one.data, name=one.id) for one in found.records]
-    return tried_together(chain, steps, trials, [_("Record %(name)s") % {"name": one.id[:60]} for one in found.records])
+    return tried_together(chain, steps, trials, [_("Record %(name)s") % {"name": printable(one.id, 60)} for one in found.records])

@@ -86,7 +86,12 @@ class Tried(NamedTuple):
 
 
 def shown(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
+    """As JSON that a page can hold: half a character stays written as a number."""
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
+    except RecursionError:  # on lines of its own, depth takes many times as much
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    return trial.HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def _why(step: dict[str, Any], told: trial.Told) -> str:
@@ -198,7 +203,7 @@ class Editor:
 
     def _fetch_records(self, connection: Connection) -> None:
         found = [one.data for one in sampling.records(connection, actor=self.user)]
-        while len(found) > 1 and len(json.dumps(found)) > LONGEST_SAMPLE:
+        while len(found) > 1 and len(shown(found)) > LONGEST_SAMPLE:
             found.pop()
         if not found:
             self.fault = _("It answered, and there is nothing to read at the moment.")

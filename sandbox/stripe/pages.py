@@ -78,6 +78,7 @@ ACTS: dict[str, tuple[str, Act]] = {
     "pay-overdue": ("subscription", lambda world, row: world.pay_overdue(row)),
     "pause": ("subscription", lambda world, row: world.pause(row, on=True)),
     "resume": ("subscription", lambda world, row: world.pause(row, on=False)),
+    "suspend": ("subscription", lambda world, row: world.suspend(row)),
     "cancel": ("subscription", lambda world, row: world.cancel(row)),
     "expire": ("checkout.session", lambda world, row: world.expire(row)),
     "settle": ("checkout.session", lambda world, row: world.settle(row, well=True)),

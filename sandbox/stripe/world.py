@@ -223,8 +223,13 @@ class StripeWorld:
         return self.change(sub, status="active")
 
     def pause(self, sub: Object, *, on: bool) -> Object:
-        self.change(sub, status="paused" if on else "active", pause_collection={"behavior": "void", "resumes_at": None} if on else None)
-        self.say(f"customer.subscription.{'paused' if on else 'resumed'}", sub)
+        """Nothing is collected for a while. The subscription goes on being active, and says of itself only that it was updated."""
+        return self.change(sub, pause_collection={"behavior": "void", "resumes_at": None} if on else None)
+
+    def suspend(self, sub: Object) -> Object:
+        """What becomes of a trial that ends without a card."""
+        self.change(sub, status="paused")
+        self.say("customer.subscription.paused", sub)
         return sub
 
     def cancel(self, sub: Object) -> Object:

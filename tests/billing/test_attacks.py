@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import Activity
-from billing.models import Checkout, Contribution, Difference, PromoCode, Refund, StripeEvent, Subscription
+from billing.models import Checkout, Contribution, ContributionTerms, Difference, PromoCode, Refund, StripeEvent, Subscription
 from billing.services import applying, checkouts, events, is_premium, monthly, reconciling
+from billing.services.premium import once_until
 from tests import processes
 from tests.accounts.people import make_user, step_up
 from tests.billing.test_checkout import EVENT
@@ -199,11 +200,22 @@ def test_a_second_monthly_contribution_is_settled_however_it_ends(till: Till, me
     assert not Difference.objects.filter(settled_at=None).exists() and Subscription.objects.live().count() == 1
 
 
-def test_while_collection_is_paused_no_charge_is_promised(till: Till, web, member):
+def test_while_nothing_is_charged_no_charge_is_promised_and_no_premium_denied(till: Till, web, member, contributors_only):
     till.pay(member, 500, rhythm="monthly")
-    Subscription.objects.update(is_paused=True)
-    page = web.get("/contribute/").content.decode()
-    assert "The next charge is on" not in page and "paused" in page
+    assert "By your contribution until" not in web.get("/contribute/").content.decode()  # what is paid monthly goes on
+    till.pay(member, 1500)
+    row = member.contributions.get(rhythm="once")
+    told = []
+    for change in ({"is_paused": True}, {"is_paused": False, "status": "past_due"}, {"status": "unpaid"}):
+        Subscription.objects.update(**change)
+        page = web.get("/contribute/").content.decode()
+        assert "The next charge is on" not in page and "there is no premium" not in page and "By your contribution until" in page
+        told += [words for words in ("It is paused", "Stripe tries again", "Stripe tries no more") if words in page]
+    assert told == ["It is paused", "Stripe tries again", "Stripe tries no more"]
+    terms = ContributionTerms.current()
+    assert once_until(member, terms) == row.paid_at + timedelta(days=365)
+    Contribution.objects.filter(pk=row.pk).update(paid_at=timezone.now(), status="refunded", amount_refunded=1500)
+    assert once_until(member, terms) is None
 
 
 # --- codes

@@ -295,6 +295,13 @@ def test_an_answer_that_was_asked_for_earlier_overwrites_nothing(till, member):
     till.deliver()
     applying.apply(early)
     assert Contribution.objects.get().status == "refunded"
+    till.pay(member, 500, rhythm="monthly")
+    name = Subscription.objects.get().stripe_id
+    early = facts.about("subscription", name)
+    till.do("cancel", name)
+    till.deliver()
+    applying.apply(early)
+    assert Subscription.objects.get().status == "canceled"
 
 
 def test_monthly_has_nothing_to_change_where_there_is_nothing(till, web):

@@ -216,10 +216,13 @@ def test_the_reconciliation_reports_what_differs_and_settles_what_agrees_again(t
     monkeypatch.setattr(reconciling, "SETTLING", timedelta(seconds=-5))
     agreed = till.pay(member, 2000)
     till.pay(member, 500, rhythm="monthly")
+    disputed = till.pay(make_user(), 1900)["payment_intent"]
     assert reconciling.reconcile() == []
     unheard = till.do("pay", till.open(make_user(), 1800))["payment_intent"]
     till.do("refund-part", agreed["payment_intent"], amount=100)
+    till.do("dispute", disputed)
     invoice = Contribution.objects.get(rhythm="monthly")
+    till.do("refund-part", invoice.payment_intent, amount=200)
     Contribution.objects.filter(pk=invoice.pk).update(amount=400)
     till.do("cancel", Subscription.objects.get().stripe_id)
     gone = Contribution.objects.create(
@@ -229,11 +232,11 @@ def test_the_reconciliation_reports_what_differs_and_settles_what_agrees_again(t
     found = {(one.kind, one.object_id) for one in reconciling.reconcile()}
     assert found == {
         ("missing_here", unheard), ("refunded", agreed["payment_intent"]), ("amount", invoice.invoice_id), ("missing_there", "pi_invented"),
-        ("status", Subscription.objects.get().stripe_id),
+        ("status", Subscription.objects.get().stripe_id), ("status", disputed), ("refunded", invoice.payment_intent),
     }  # fmt: skip
-    assert Difference.objects.filter(settled_at=None).count() == 5
+    assert Difference.objects.filter(settled_at=None).count() == 7
     reconciling.reconcile()
-    assert Difference.objects.count() == 5 and Activity.objects.filter(action="stripe.differences_found").count() == 1
+    assert Difference.objects.count() == 7 and Activity.objects.filter(action="stripe.differences_found").count() == 1
     assert "Another sum refunded" in staff("executor").get(f"{BILLING}/difference/").content.decode()
     gone.delete()
     till.deliver()
@@ -241,7 +244,7 @@ def test_the_reconciliation_reports_what_differs_and_settles_what_agrees_again(t
     assert reconciling.reconcile() == [] and not Difference.objects.filter(settled_at=None).exists()
     till.sandbox.control("POST", "faults", {"status": 500, "path": "/stripe/v1/"})
     tasks.reconcile()  # says nothing while Stripe is down
-    assert Difference.objects.count() == 5
+    assert Difference.objects.count() == 7
 
 
 # --- accounts that close

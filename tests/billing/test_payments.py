@@ -149,10 +149,13 @@ def test_a_paused_month_is_no_premium(till, member):
     name = Subscription.objects.get().stripe_id
     till.do("pause", name)
     till.deliver()
-    assert not is_premium(member)
+    assert Subscription.objects.get().status == "active" and not is_premium(member)  # it is its collection that is paused
     till.do("resume", name)
     till.deliver()
     assert is_premium(member)
+    till.do("suspend", name)
+    till.deliver()
+    assert Subscription.objects.get().status == "paused" and not is_premium(member)
 
 
 def test_premium_ends_with_the_paid_time_though_no_event_comes(till, member):

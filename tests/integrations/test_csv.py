@@ -50,6 +50,7 @@ def test_whatever_stands_between_cells_is_found_out(delimiter):
 BAD = {
     "empty": (b"", "csv_empty", ""), "blank": (b"\n \n", "csv_empty", ""), "workbook": (b"PK\x03\x04....", "csv_workbook", ""),
     "binary": (b"name\n\x00\x01", "csv_no_text", ""), "same heading": (b"a,b,a\n1,2,3", "csv_same_heading", "1:3"),
+    "heading of ours": (b",column_1\n1,2", "csv_same_heading", "1:2"),
     "open quote": (b'a,b\n1,2\n3,"4\n5,6', "csv_quotes", "3"), "after a quote": (b'a,b\n"1"x,2\n', "csv_quotes", "2"),
     "old line ends": (b"a,b\r1,2\r3,4", "csv_line_ends", "1"), "endless": (b"a,b\n" + b"x" * (1 << 20) + b"yy", "csv_endless", "2"),
     "long cell": (b'a,b\n1,"' + b"xx\n" * 50_000 + b'"\n', "csv_cell_long", "2"), "no headings": (b",,\n1,2,3", "csv_no_headings", ""),

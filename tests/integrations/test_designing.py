@@ -17,6 +17,7 @@ from integrations.services import configured, datasets, definitions, pipelines
 from integrations.step_forms import Draft
 from integrations.step_kinds import lines
 from tests.accounts.people import make_user
+from tests.api.caller import with_token
 from tests.processes import outputs, start
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +146,44 @@ def test_a_sample_is_fetched_from_a_source_of_the_instances_and_from_no_other(fe
     assert "did not answer" in text(web.post(path, EDITOR | FIELDS | {"act": "fetch", "connection": str(source.pk)}))
     assert len(feed.asked) == asked + 1  # somebody waits: nothing is tried again
     assert not DatasetRow.objects.exists() and not Run.objects.exists()
+
+
+ODD = [  # what is in no column's power to hold, or hard to show; and whether it is kept
+    ('{"name": "half: \\ud83d"}', False), ('{"name": "\\u0000"}', False), ('{"name": 1e400}', False), ('{"name": "nan"}', True),
+    ('{"name": ' + '{"a":' * 400 + "1" + "}" * 401, True), ('{"name": "\\\\u0000 \\ud83d\\ude00"}', True),
+]  # fmt: skip
+
+
+def test_a_broken_sample_is_told_from_a_good_one_on_the_bench_by_machines_and_in_a_run(feed, designer):
+    """What the bench would keep a run keeps, and what it would not is the fault of nobody else's record."""
+    web, path = staff(designer), url("transformation", "add")
+    keeping = EDITOR | FIELDS | {"s0-when": "name", "s1-fields-at": ["name", "@.name", ""]}
+    for sample, kept in ODD:
+        page = web.post(path, keeping | {"act": "try", "record": sample})
+        assert [one.kept for one in page.context["editor"].tried] == [kept] and page.content.decode(), sample
+        assert kept or "NotStorable" in page.context["editor"].tried[0].why
+    source = configured.add("http_json", "Odd", {"url": feed.url + "/feed"}, actor=designer)
+    feed.pages["/feed"] = f'[{",".join(one[:-1] + f""", "id": "{n}"}}""" for n, (one, _kept) in enumerate(ODD))}]'.encode()
+    page = web.post(path, keeping | {"act": "fetch", "connection": str(source.pk)})
+    assert [one.kept for one in page.context["editor"].tried] == [kept for _one, kept in ODD[:4]] and "\\ud83d" in text(
+        page
+    )  # the fifth is too long
+    steps = [{"do": "map", "fields": {"name": "name"}}]
+    chain = Transformation.objects.create(name="Odd", steps=steps)
+    pipeline = Pipeline.objects.create(name="Odd", connection=source, transformation=chain, destination="dataset")
+    assert staff(designer).post(url("run", "dry", pipeline.pk)).context["found"].created == 3
+    engine.execute(pipelines.start_run(pipeline, actor=designer, trigger=Run.Trigger.MANUAL).pk)
+    run = Run.objects.get()
+    assert (run.status, run.counts["quarantined"], set(pipeline.rows.values_list("item_id", flat=True))) == (
+        "succeeded",
+        3,
+        {"3", "4", "5"},
+    )
+    chain.steps = [{"do": "filter", "when": "to_number(name)"}, {"do": "map", "fields": {"half": '`"\\ud83d"`'}}]
+    chain.save()
+    told = with_token(designer).post(f"/api/v1/transformations/{chain.pk}/test", {"record": {"name": "nan"}})
+    assert told.status_code == 200 and told.body["kept"] is False
+    assert [one["output"] for one in told.body["steps"]] == [{"found": "NaN"}, {"error": "NotStorable"}]
 
 
 def test_every_save_is_a_version_that_stays_and_can_come_back(designer):

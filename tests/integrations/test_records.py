@@ -275,7 +275,7 @@ def test_what_is_too_large_is_set_aside(feed, source, designer):
     done = run(pipeline, designer)
     assert done.status == "succeeded" and done.counts["quarantined"] == 2 and pipeline.rows.count() == 1
     events = set(RunEvent.objects.filter(run=done).values_list("code", "text"))
-    assert events == {("quarantined", "2: TooLarge"), ("not_storable", "DataError")}  # by number: what names a record may be an address
+    assert events == {("quarantined", "2: TooLarge"), ("quarantined", "3: NotStorable")}  # by number: what names a record may be an address
 
 
 @pytest.mark.parametrize(
