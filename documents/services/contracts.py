@@ -1,6 +1,5 @@
 """Contracts: written from a template, sent, answered, voided."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -10,14 +9,13 @@ from django.utils import timezone
 from accounts.models import Organization, User
 from audit.services import record
 from documents.content import contract_content, quote_deposit
-from documents.models import Acceptance, Contract, ContractTemplate, Identity, NumberSeries
+from documents.models import Acceptance, Contract, ContractTemplate
 from documents.placeholders import filled
-from documents.printing import Writing, digest
-from documents.services.acts import Act, accepted
+from documents.printing import Writing
+from documents.services.acts import Act, accept, freeze
 from documents.services.errors import Incomplete, NotPossible
 from documents.services.identities import complete_identity, identity_of
 from documents.services.links import revoke_links
-from documents.services.numbering import allot
 from documents.services.sheets import take
 from documents.services.telling import tell
 from documents.zones import today_in
@@ -96,16 +94,6 @@ def edit_contract(contract: Contract, *, fields: dict[str, Any], actor: User, re
 
 
 @transaction.atomic
-def delete_contract(contract: Contract, *, actor: User, request: HttpRequest | None = None) -> None:
-    """A draft without a number. Raises NotPossible("numbered")."""
-    contract = _locked(contract)
-    if not contract.is_draft or contract.number:
-        raise NotPossible("numbered")
-    record("contract.deleted", contract, actor=actor, request=request, organization_id=contract.organization_id)
-    contract.delete()
-
-
-@transaction.atomic
 def make_ready(contract: Contract, *, actor: User | None, request: HttpRequest | None = None) -> Contract:
     """Give a draft its number, date and content. Nothing to do the second time. Raises Incomplete."""
     contract = _locked(contract)
@@ -114,20 +102,8 @@ def make_ready(contract: Contract, *, actor: User | None, request: HttpRequest |
     missing = [name for name in ("contact", "text") if not getattr(contract, name)]
     if missing:
         raise Incomplete(missing)
-    identity: Identity = complete_identity(contract.organization_id)
-    if not contract.number:
-        contract.number, contract.issued_on = allot(identity, NumberSeries.Kind.CONTRACT)
-    today = today_in(identity.country)
-    contract.issued_on = max(contract.issued_on or today, today)
-    if contract.valid_until is None or contract.valid_until < today:
-        contract.valid_until = today + timedelta(days=DAYS)
-    contract.content = contract_content(contract, identity=identity, dated_on=contract.issued_on)
-    contract.content_digest = digest(contract.content)
-    contract.derive_search()
-    contract.save(update_fields=["number", "issued_on", "valid_until", "content", "content_digest", "search_text"])
-    record(
-        "contract.numbered", contract, actor=actor, request=request, organization_id=contract.organization_id, number=contract.number
-    )  # fmt: skip
+    identity = complete_identity(contract.organization_id)
+    freeze(contract, contract_content, identity=identity, days=DAYS, actor=actor, request=request)
     return contract
 
 
@@ -148,13 +124,7 @@ def accept_contract(contract: Contract, act: Act, *, request: HttpRequest | None
     contract = _locked(contract)
     if contract.state != Status.SENT:
         raise NotPossible(contract.state)
-    contract.status, contract.answered_at = Status.ACCEPTED, timezone.now()
-    contract.save(update_fields=["status", "answered_at"])
-    acceptance = accepted(act, contract=contract)
-    tell(
-        contract, "contract.accepted", actor=act.recorded_by, request=request, number=contract.number, digest=contract.content_digest
-    )  # fmt: skip
-    return acceptance
+    return accept(contract, act, request=request)
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -11,13 +12,11 @@ from django.utils import timezone
 from accounts.models import Organization, User
 from audit.services import record
 from documents.content import quote_content
-from documents.models import Acceptance, NumberSeries, Quote, QuoteLine
-from documents.printing import digest
-from documents.services.acts import Act, accepted
+from documents.models import Acceptance, Quote, QuoteLine
+from documents.services.acts import Act, accept, freeze
 from documents.services.errors import NotPossible
 from documents.services.identities import complete_identity, identity_of
 from documents.services.links import revoke_links
-from documents.services.numbering import allot
 from documents.services.sheets import DERIVED, LINE_FIELDS, SHEET_FIELDS, made_lines, reckon, require_whole, take
 from documents.services.telling import tell
 from documents.zones import today_in
@@ -63,16 +62,6 @@ def edit_quote(
 
 
 @transaction.atomic
-def delete_quote(quote: Quote, *, actor: User, request: HttpRequest | None = None) -> None:
-    """A draft without a number. Raises NotPossible("numbered")."""
-    quote = _locked(quote)
-    if not quote.is_draft or quote.number:
-        raise NotPossible("numbered")
-    record("quote.deleted", quote, actor=actor, request=request, organization_id=quote.organization_id)
-    quote.delete()
-
-
-@transaction.atomic
 def make_ready(quote: Quote, *, actor: User | None, request: HttpRequest | None = None) -> Quote:
     """Give a draft its number, its date and its content, so that it can be read as it will go out. Nothing to do the second time.
 
@@ -89,18 +78,8 @@ def make_ready(quote: Quote, *, actor: User | None, request: HttpRequest | None 
     lines = list(quote.lines.all())
     require_whole(quote, lines)
     identity = complete_identity(quote.organization_id)
-    if not quote.number:
-        allotted = allot(identity, NumberSeries.Kind.QUOTE)
-        quote.number, quote.issued_on = allotted
-    today = today_in(identity.country)
-    quote.issued_on = max(quote.issued_on or today, today)
-    if quote.valid_until is None or quote.valid_until < today:
-        quote.valid_until = today + timedelta(days=identity.quote_days)
-    quote.content = quote_content(quote, lines, identity=identity, dated_on=quote.issued_on)
-    quote.content_digest = digest(quote.content)
-    quote.derive_search()
-    quote.save(update_fields=["number", "issued_on", "valid_until", "content", "content_digest", "search_text"])
-    record("quote.numbered", quote, actor=actor, request=request, organization_id=quote.organization_id, number=quote.number)
+    content = partial(quote_content, lines=lines)
+    freeze(quote, content, identity=identity, days=identity.quote_days, actor=actor, request=request)
     return quote
 
 
@@ -130,11 +109,8 @@ def accept_quote(quote: Quote, act: Act, *, options: Sequence[int] = (), request
         line.optional = False
     QuoteLine.objects.bulk_update(taken, ["optional"])
     reckon(quote, lines)
-    quote.status, quote.answered_at = Status.ACCEPTED, timezone.now()
-    quote.save(update_fields=["status", "answered_at", *DERIVED])
-    acceptance = accepted(act, quote=quote, options=[line.position for line in taken], gross=quote.gross)
-    tell(quote, "quote.accepted", actor=act.recorded_by, request=request, number=quote.number, digest=quote.content_digest)
-    return acceptance
+    quote.save(update_fields=DERIVED)
+    return accept(quote, act, options=[line.position for line in taken], gross=quote.gross, request=request)
 
 
 @transaction.atomic

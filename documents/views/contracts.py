@@ -198,4 +198,4 @@ def contract_void(request: UserRequest, pk: UUID) -> HttpResponse:
 @gone_is_404
 def contract_delete(request: UserRequest, pk: UUID) -> HttpResponse:
     row, _mine = found(request, _rows(), pk, "documents.edit")
-    return delete_page(request, row, contracts.delete_contract)
+    return delete_page(request, row, acts.delete_draft)

@@ -185,7 +185,7 @@ def quote_revise(request: UserRequest, pk: UUID) -> HttpResponse:
 @gone_is_404
 def quote_delete(request: UserRequest, pk: UUID) -> HttpResponse:
     row, _mine = found(request, _rows(), pk, "documents.edit")
-    return delete_page(request, row, quotes.delete_quote)
+    return delete_page(request, row, acts.delete_draft)
 
 
 @require_POST

@@ -70,7 +70,7 @@ def test_a_draft_made_ready_keeps_its_number_when_it_is_changed(project, anna):
     with refused("sent"):
         quotes.edit_quote(quote, fields={}, lines=[], actor=anna)
     with refused("numbered"):
-        quotes.delete_quote(quote, actor=anna)
+        acts.delete_draft(quote, actor=anna)
 
 
 def test_the_client_takes_an_option_and_the_total_follows(project, anna):
