@@ -43,7 +43,7 @@ certificate() { # name of the service: a certificate of our own little authority
     [ -s "$1.crt" ] && return
     openssl req -new -newkey rsa:3072 -nodes -keyout "$1.key" -subj "/CN=$1" -out "$1.csr" 2>/dev/null
     printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\n' "$1" >"$1.ext"
-    openssl x509 -req -in "$1.csr" -CA internal_ca.crt -CAkey internal_ca.key -CAcreateserial -days 825 \
+    openssl x509 -req -in "$1.csr" -CA internal_ca.crt -CAkey internal_ca.key -CAcreateserial -days 3650 \
         -extfile "$1.ext" -out "$1.crt" 2>/dev/null
     rm -f "$1.csr" "$1.ext"
     echo "made secrets/$1.crt"
