@@ -7,11 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Min
+from django.db.models import Exists, Max, Min, OuterRef
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.models import Organization, User
+from accounts.models import Membership, Organization, User
 from audit.services import record
 from documents.models import Invoice
 from documents.zones import ZONES
@@ -77,8 +77,10 @@ def schedule_due_reminders(*, limit: int = BATCH) -> int:
 
 
 def _rules() -> dict[UUID, list[ReminderRule]]:
+    """Of studios in which somebody works: in the name of one whose last account is being erased nobody is reminded."""
     found: dict[UUID, list[ReminderRule]] = defaultdict(list)
-    for rule in ReminderRule.objects.filter(template__is_archived=False).select_related("template"):
+    people = Membership.objects.current().filter(organization=OuterRef("organization"), user__erasure_requested_at=None)
+    for rule in ReminderRule.objects.filter(Exists(people), template__is_archived=False).select_related("template"):
         found[rule.organization_id].append(rule)
     return found
 

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, CoachLink, Membership, Organization, User
 from accounts.roles import Role
-from billing.models import Subscription
+from billing.models import Contribution, Subscription
 from documents.services.retention import Kept, kept_of
 from integrations.models import Connection
+from mailing.models import ScheduledEmail
 from operations.models import Erasure
 from operations.privacy.own_data import Held, held
 
@@ -25,8 +26,10 @@ class Plan(NamedTuple):
     api_keys: int
     connections: int
     coaches: int
+    emails: int  # of those studios, that have not gone out
     pays_monthly: bool
     later: list[Held]
+    contributed: bool
     studios: list[Organization]  # theirs alone: these go with the account
     blocked_by: list[Organization]
     is_last_admin: bool
@@ -40,14 +43,17 @@ class Plan(NamedTuple):
 
 def plan_for(user: User) -> Plan:
     alone, blocked = studios_of(user)
+    held_here = held(user)
     return Plan(
         due_at=timezone.now() + Erasure.GRACE,
         sessions=user.sessions.count() + user.api_sessions.filter(ended_at=None).count(),
         api_keys=ApiKey.objects.filter(user=user, revoked_at=None, expires_at__gt=timezone.now()).count(),
         connections=Connection.objects.visible_to(user).exclude(status=Connection.Status.REVOKED).count(),
         coaches=CoachLink.objects.open().filter(Q(client=user) | Q(coach=user)).count(),
+        emails=ScheduledEmail.objects.filter(organization__in=alone).waiting().count(),
         pays_monthly=Subscription.objects.visible_to(user).live().exists(),
-        later=held(user),
+        later=[one for one in held_here if not one.stays],
+        contributed=Contribution.objects.visible_to(user).exists(),
         studios=alone,
         blocked_by=blocked,
         is_last_admin=is_needed(user),

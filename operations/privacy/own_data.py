@@ -29,6 +29,7 @@ class Part(NamedTuple):
     mine: Mine
     page: str = ""  # the URL name of where it is seen and corrected
     without: frozenset[str] = frozenset()
+    stays: bool = False  # its rows outlive the account, without the person
 
 
 def _by(field: str) -> Mine:
@@ -95,12 +96,12 @@ PARTS = (
     Part("payments", _("Payments"), "documents.Payment", _of_own_studios, "documents:invoice_list"),
     Part("acceptances", _("Records of what clients agreed to"), "documents.Acceptance", _of_own_studios, "documents:quote_list"),
     Part("client_links", _("Links for clients"), "documents.ClientLink", _of_own_studios, "documents:quote_list"),
-    Part("number_series", _("Numbers of documents"), "documents.NumberSeries", _of_own_studios),
-    Part("email_templates", _("Texts of e-mails"), "mailing.TemplateVersion", _of_own_studios_by("template")),
-    Part("sending_accounts", _("Accounts that mail is sent with"), "mailing.SendingAccount", _of_own_studios),
-    Part("scheduled_emails", _("E-mails to clients"), "mailing.ScheduledEmail", _of_own_studios),
-    Part("added_files", _("Files added to e-mails"), "mailing.AddedFile", _of_own_studios),
-    Part("stopped_reminders", _("Invoices without reminders"), "mailing.ReminderStop", _of_own_studios),
+    Part("number_series", _("Numbers of documents"), "documents.NumberSeries", _of_own_studios, "documents:settings"),
+    Part("email_templates", _("Texts of e-mails"), "mailing.TemplateVersion", _of_own_studios_by("template"), "mailing:settings"),
+    Part("sending_accounts", _("Accounts that mail is sent with"), "mailing.SendingAccount", _of_own_studios, "mailing:settings"),
+    Part("scheduled_emails", _("E-mails to clients"), "mailing.ScheduledEmail", _of_own_studios, "mailing:email_list"),
+    Part("added_files", _("Files added to e-mails"), "mailing.AddedFile", _of_own_studios, "mailing:email_list"),
+    Part("stopped_reminders", _("Invoices without reminders"), "mailing.ReminderStop", _of_own_studios, "documents:invoice_list"),
     Part("coaching", _("Coaching"), "accounts.CoachLink", lambda user: Q(client=user) | Q(coach=user), "settings_coaches"),
     Part("connections", _("Connections"), "integrations.Connection", _by("owner"), "integrations:connections"),
     Part("calendars", _("Calendars of sessions"), "studio.SessionCalendar", _by("connection__owner"), "studio:session_month"),
@@ -108,16 +109,18 @@ PARTS = (
     Part("pipelines", _("What is read, and when"), "integrations.Pipeline", _by("connection__owner"), "integrations:connections"),
     Part("scans", _("Scans"), "integrations.Run", _by("pipeline__connection__owner"), "integrations:run_list"),
     Part("steps_saved", _("Versions of steps you saved"), "integrations.TransformationVersion", _by("created_by")),
-    Part("dataset_rows", _("Rows of datasets"), "integrations.DatasetRow", _by("owner")),
+    Part("dataset_rows", _("Rows of datasets"), "integrations.DatasetRow", _by("owner"), "integrations:connections"),
     Part("source_files", _("Files of records under way"), "integrations.SourceFile", _by("connection__owner"), "integrations:connections"),
     Part(
         "deliveries", _("Deliveries under way"), "integrations.Delivery", _by("connection__owner"), "integrations:connections",
         frozenset({"digest"}),
     ),
     Part("scan_events", _("Events of scans"), "integrations.RunEvent", _by("run__pipeline__connection__owner"), "integrations:run_list"),
-    Part("contributions", _("Contributions"), "billing.Contribution", _by("user"), "billing:contribute"),
-    Part("monthly_contributions", _("Monthly contributions"), "billing.Subscription", _by("user"), "billing:contribute"),
-    Part("refunds", _("Refunds"), "billing.Refund", _by("contribution__user"), "billing:contribute", frozenset({"requested_by"})),
+    Part("contributions", _("Contributions"), "billing.Contribution", _by("user"), "billing:contribute", stays=True),
+    Part("monthly_contributions", _("Monthly contributions"), "billing.Subscription", _by("user"), "billing:contribute", stays=True),
+    Part(
+        "refunds", _("Refunds"), "billing.Refund", _by("contribution__user"), "billing:contribute", frozenset({"requested_by"}), stays=True
+    ),
     Part("payment_pages", _("Visits to the payment page"), "billing.Checkout", _by("user"), "billing:contribute"),
     Part("promo_grants", _("Premium by code"), "billing.PromoGrant", _by("user"), "billing:contribute"),
     Part("opportunities", _("Opportunities"), "tracker.Opportunity", _by("owner"), "tracker:board"),
@@ -126,10 +129,10 @@ PARTS = (
     Part("deleted_mails", _("Fingerprints of deleted mails"), "tracker.ForgottenSignal", _by("connection__owner")),
     Part("access_reviews", _("Lines in access reviews"), "operations.AccessReviewEntry", _by("user")),
     Part("data_exports", _("Copies of your data"), "operations.DataExport", _by("user")),
-    Part("activity", _("Your activity"), "audit.Activity", lambda user: Q(actor_id=user.pk), "settings_security"),
+    Part("activity", _("Your activity"), "audit.Activity", lambda user: Q(actor_id=user.pk), "settings_security", stays=True),
     Part(
         "activity_about_you", _("What others did to your account"), "audit.Activity",
-        lambda user: Q(target_id=str(user.pk)) & ~Q(actor_id=user.pk), "settings_security", without=OTHERS_TRACES,
+        lambda user: Q(target_id=str(user.pk)) & ~Q(actor_id=user.pk), "settings_security", without=OTHERS_TRACES, stays=True,
     ),
 )  # fmt: skip
 
@@ -191,9 +194,10 @@ class Held(NamedTuple):
     words: Any
     number: int
     page: str
+    stays: bool
 
 
 def held(user: User) -> list[Held]:
     """What there is of a person, counted, with where it is seen and corrected; nothing of what there is none of."""
-    counted = [Held(part.words, rows_of(part, user).count(), part.page) for part in PARTS]
+    counted = [Held(part.words, rows_of(part, user).count(), part.page, part.stays) for part in PARTS]
     return [one for one in counted if one.number]

@@ -33,6 +33,8 @@ from integrations import google
 from integrations.errors import OAuthUnavailable
 from integrations.models import Connection, Run
 from integrations.services import tokens
+from mailing.models import ScheduledEmail
+from mailing.services.emails import hold_emails
 from operations.models import Erasure
 from operations.privacy import ledger
 from operations.privacy.erasure_plan import is_needed, studios_of
@@ -49,6 +51,10 @@ Status = Erasure.Status
 
 class TooLate(Exception):
     """It was taken back already, or its day has come."""
+
+
+class NotErased(Exception):
+    """A place outside did not answer, so nothing of the account has gone."""
 
 
 # --- day 0 -------------------------------------------------------------------------------------------------------------
@@ -82,8 +88,9 @@ def ask(user: User, *, actor: User, request: HttpRequest) -> Erasure:
 
 
 def _close(user: User, *, actor: User, request: HttpRequest) -> None:
-    """What ends in the same instant: sessions, keys, coaching, invitations sent, runs, exports; and what is to be paid no more."""
+    """What ends in the same instant: sessions, keys, coaching, invitations sent, runs, exports; and what is to be paid or sent no more."""
     contributions.end_contributions(user)
+    hold_emails(ScheduledEmail.objects.filter(organization__in=studios_of(user)[0]).waiting(), actor=actor, request=request)
     for key in ApiKey.objects.filter(user=user, revoked_at=None):
         api_keys.revoke(key, actor=actor, request=request)
     for link in CoachLink.objects.open().filter(Q(client=user) | Q(coach=user)):
@@ -315,7 +322,10 @@ def follow_deletion(user: User, actor: User, request: HttpRequest) -> None:
 
 
 def replay() -> int:
-    """After a restore, before the instance opens: erase whoever the ledger names and the backup brought back; how many."""
+    """After a restore, before the instance opens: erase whoever the ledger names and the backup brought back; how many.
+
+    Raises NotErased.
+    """
     count, now = 0, timezone.now()
     for account_id in ledger.entries():
         if not User.objects.filter(pk=account_id).exists():
@@ -327,5 +337,7 @@ def replay() -> int:
             erasure.due_at = now
             erasure.save()
             User.objects.filter(pk=account_id).update(erasure_requested_at=now)
-        count += finish(erasure.pk)
+        if not finish(erasure.pk):
+            raise NotErased
+        count += 1
     return count

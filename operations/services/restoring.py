@@ -185,7 +185,7 @@ def _finish(said: dict[str, Any], progress: Progress) -> Restored:
     make_partitions()
     sealing.begin_epoch()
     restores.tell(sealing.last_seal())
-    erased = erasures.replay()
+    erased = _erase_again()
     doubtful = _doubt_mail()
     backups.look_at_shelf()
     proofs = _open_some()
@@ -199,6 +199,16 @@ def _finish(said: dict[str, Any], progress: Progress) -> Restored:
         cursor.execute("ANALYZE")
     grants.open_to_application()
     return Restored(said["name"], said["rows"], said["objects"], erased, doubtful, opened_keys, unopened, proofs, report)
+
+
+def _erase_again() -> int:
+    try:
+        return erasures.replay()
+    except erasures.NotErased:
+        raise CannotRestore(
+            "An account that the ledger names could not be erased: the ledger or the object store does not answer. The instance stays"
+            " closed; start restore again: it goes on."
+        ) from None
 
 
 @transaction.atomic

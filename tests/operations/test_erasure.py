@@ -26,16 +26,20 @@ from audit.seal import archives, heads, places
 from audit.seal.verification import verify
 from integrations.errors import OAuthUnavailable
 from integrations.models import Connection
+from mailing.models import ScheduledEmail
 from mailing.services.emails import schedule_emails
+from mailing.services.reminders import add_rule, schedule_due_reminders
 from operations.models import DataExport, Erasure
 from operations.privacy import ledger
-from operations.services import erasures, exports
+from operations.services import erasures, exports, restoring
 from tests import processes
 from tests.accounts.people import PASSWORD, add_totp, make_user, step_up
 from tests.audit.sealed import seal_all
+from tests.documents.papers import make_identity, make_invoice
 from tests.integrations import leaks
 from tests.mailing.post import contacts_named, make_template
 from tests.operations.belongings import give_contributions, give_sources, give_trade
+from tests.studio.trade import make_contact, make_project
 from tests.tracker.boards import fill_board, make_opportunity
 from vault import services as vault
 from vault.errors import SealedDataError
@@ -119,12 +123,15 @@ def link_in_mail() -> str:
 @pytest.mark.django_db
 def test_the_plan_says_what_goes_now_what_later_and_what_stays(settings):
     user = person()
+    give_contributions(user)
     web = signed_in(user)
     answer = web.get(PAGE)
     plan = answer.context["plan"]
     assert (plan.connections, plan.api_keys, plan.coaches, plan.is_possible) == (1, 1, 1, True)
     assert [studio.name for studio in plan.studios] == [f"Studio {CANARY}"]
     assert {"Opportunities", "Details of mails", "Account"} <= {str(one.words) for one in plan.later}
+    assert not {"Contributions", "Your activity"} & {str(one.words) for one in plan.later}, "these stay, without the person"
+    assert plan.contributed and "its books must add up" in answer.content.decode()
     assert plan.days_on_record == settings.AUDIT_ONLINE_DAYS + settings.AUDIT_ARCHIVE_DAYS
     assert str(plan.days_on_record) in answer.content.decode() and "Delete my account" in answer.content.decode()
     assert not Erasure.objects.exists(), "looking decides nothing"
@@ -195,6 +202,33 @@ def test_on_day_0_everything_that_opens_something_is_gone(revoked, client):
     api = client.post("/api/auth/login", json.dumps({"email": user.email, "password": PASSWORD}), content_type="application/json")
     assert api.status_code == 401
     assert [message.to for message in outbox.outbox if "erased" in message.subject] == [[user.email]]
+
+
+@pytest.mark.django_db
+def test_a_closed_account_writes_to_nobody(revoked, client):
+    """Mail that waits is held, and no reminder is made, until the account is opened again; what a studio of several sends goes on."""
+    user, colleague = person(), make_user()
+    studio, theirs = studios.current_organization(user), studios.current_organization(colleague)
+    Membership.objects.create(organization=theirs, user=user, role="owner")
+    for place, author in ((studio, user), (theirs, colleague)):
+        make_identity(place, author)
+        contact = make_contact(place, email="client@mail.example")
+        schedule_emails(
+            place, template=make_template(place, author), targets=[contact], send_at=timezone.now() + timedelta(days=3), actor=author
+        )
+        make_invoice(make_project(place, contact=contact), author, due_on=timezone.localdate() + timedelta(days=2))
+        add_rule(place, days=1, template=make_template(place, author, kind="reminder"), actor=author)
+    assert signed_in(user).get(PAGE).context["plan"].emails == 1
+    asked_for(user)
+    assert [(mail.organization, mail.status) for mail in ScheduledEmail.objects.order_by("created_at")] == [
+        (studio, "held"),
+        (theirs, "scheduled"),
+    ]
+    with on_day(5):
+        assert schedule_due_reminders() == 1 and ScheduledEmail.objects.get(kind="reminder").organization == theirs
+        client.get(link_in_mail())
+        client.post("/keep-account/")
+        assert schedule_due_reminders() == 1
 
 
 @pytest.mark.django_db
@@ -396,6 +430,22 @@ def test_an_instance_restored_from_an_older_backup_erases_them_again(ledger_fold
     assert erasures.replay() == 2 and erasures.replay() == 0
     assert not User.objects.filter(pk__in=[back.pk, gone.pk]).exists()
     assert DataKey.objects.get(owner_id=back.pk).destroyed_at
+
+
+@pytest.mark.django_db
+def test_a_restore_in_which_somebody_cannot_be_erased_does_not_open_the_instance(ledger_folder, monkeypatch):
+    """Whatever is asked outside before the rows go: while it does not answer, nobody may say that all are erased."""
+    user = person()
+    ledger.add(user.pk, at=timezone.now())
+
+    def down(_studio):
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("documents.services.retention.forget_copies", down)
+        with pytest.raises(restoring.CannotRestore, match="stays closed"):
+            restoring._erase_again()
+    assert User.objects.filter(pk=user.pk).exists() and erasures.replay() == 1
 
 
 @pytest.mark.django_db
