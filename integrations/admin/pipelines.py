@@ -191,7 +191,8 @@ class PipelineAdmin(ConsoleModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Pipeline, form: Any, change: bool) -> None:
         fields = list(form.changed_data)
-        if {"schedule", "enabled"} & set(fields) and "next_run_at" not in fields:
+        timed = not change or {"schedule", "enabled"} & set(fields)  # a new one runs by the clock though nobody touched what it came with
+        if timed and "next_run_at" not in fields:
             obj.next_run_at = next_after(obj.schedule, timezone.now()) if obj.enabled else None
             fields.append("next_run_at")
         definitions.save_pipeline(obj, fields=fields, actor=operator(request), request=request)

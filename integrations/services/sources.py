@@ -5,11 +5,13 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.models import User
 from audit.services import record
 from integrations.connectors import CONNECTORS, RecordConnector
 from integrations.models import Connection, Pipeline, Transformation, TransformationVersion
+from integrations.schedule import next_after
 from integrations.services import configured, datasets
 
 MOST = 10  # that are not disconnected, of one person
@@ -42,6 +44,7 @@ def add(
         pipeline = Pipeline(
             name=connection.name or str(connection), connection=connection, transformation=version.transformation, pinned=version,
             destination=destination if destination in DESTINATIONS else datasets.NAME, schedule=schedule,
+            next_run_at=next_after(schedule, timezone.now()),
         )  # fmt: skip
         pipeline.clean()
         pipeline.save()

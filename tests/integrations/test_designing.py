@@ -288,6 +288,11 @@ def test_a_pipeline_is_designed_with_a_version_a_rhythm_and_caps(designer, sourc
     assert web.post(change, form_of(source, chain, rhythm="never")).status_code == 302
     row.refresh_from_db()
     assert (row.schedule, row.next_run_at, row.pinned, row.steps) == ("", None, None, [STEPS[1]])
+    untouched = {name: value for name, value in form_of(source, chain, name="As it comes").items() if name != "schedule"}
+    assert web.post(add, untouched | {"schedule": Pipeline._meta.get_field("schedule").default}).status_code == 302
+    assert Pipeline.objects.get(name="As it comes").next_run_at.hour in (3, 15)
+    assert web.post(add, untouched | {"name": "Off", "schedule": "03:00,15:00", "enabled": ""}).status_code == 302
+    assert Pipeline.objects.get(name="Off").next_run_at is None
     assert set(Activity.objects.filter(action="pipeline.updated").latest("recorded_at").details["fields"]) >= {"schedule", "pinned"}
     other = definitions.save_transformation(Transformation(name="Others", steps=STEPS), actor=designer)
     assert "a version of another transformation" in text(web.post(change, form_of(source, other, pinned=first.pk)))
