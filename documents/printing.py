@@ -215,12 +215,15 @@ def _room_to_sign(content: Content) -> dict[str, str] | None:
         said.append(_("With the options: %(options)s.") % {"options": ", ".join(acceptance["options"])})
     if acceptance.get("gross"):
         said.append(_("Total agreed: %(amount)s.") % {"amount": writing.money(acceptance["gross"])})
+    if acceptance.get("deposit"):
+        said.append(_("Deposit to be paid: %(amount)s.") % {"amount": writing.money(acceptance["deposit"])})
     return {"heading": heading, "text": " ".join(said)}
 
 
 def _contract(content: Content) -> dict[str, Any]:
     writing = Writing(content)
     seller, client, acceptance = content["seller"], content["client"], content.get("acceptance")
+    legal_name, *numbers = seller["footer"]
     agreed = _("Accepted online on %(day)s with the words “%(words)s”") if acceptance else _("Date, name and signature")
     if acceptance:
         agreed = agreed % {"day": writing.day(acceptance["on"]), "words": acceptance["words"]}
@@ -232,7 +235,7 @@ def _contract(content: Content) -> dict[str, Any]:
         "seller": {"name": seller["name"]},
         "blocks": as_blocks(content["text"]),
         "parties": [
-            {"role": _("The photographer"), "name": seller["name"], "lines": [*seller["address"], *seller["footer"]]},
+            {"role": _("The photographer"), "name": legal_name, "lines": [*seller["address"], *numbers]},
             {"role": _("The client"), "name": client["name"], "lines": _client_lines(content)},
         ],
         "signatures": [

@@ -1,5 +1,8 @@
 """Quotes: what would be done for how much, until when that holds, and what the client said."""
 
+from datetime import datetime
+from typing import Self
+
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.core.validators import MinValueValidator
@@ -9,6 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from documents.amounts import ZERO
 from documents.models.sheets import PERCENT, Line, Offer, OfferQuerySet, Sheet
+
+
+class QuoteQuerySet(OfferQuerySet):
+    def to_go_on_with(self, *, since: datetime) -> Self:
+        """Accepted then or later, and nothing is invoiced; a contract that is being written or waits for the client is a next step too."""
+        rows = self.filter(status=Quote.Status.ACCEPTED, answered_at__gte=since)
+        return rows.exclude(invoices__isnull=False).exclude(contracts__status__in=["draft", "sent"])
 
 
 class Quote(Offer, Sheet):
@@ -29,7 +39,7 @@ class Quote(Offer, Sheet):
     revises = models.ForeignKey("self", models.SET_NULL, null=True, editable=False, related_name="revisions")
     revision = models.PositiveSmallIntegerField(default=1, editable=False)
 
-    objects = OfferQuerySet.as_manager()
+    objects = QuoteQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("quote")

@@ -3,7 +3,7 @@
 from copy import copy
 from typing import Any
 
-from documents.content import Content, contract_content, invoice_content, quote_content
+from documents.content import Content, contract_content, invoice_content, quote_content, quote_deposit
 from documents.models import Acceptance, Contract, Invoice, Quote
 from documents.services.identities import identity_of
 from documents.services.invoices import reckoned
@@ -31,7 +31,8 @@ def with_acceptance(document: AnyDocument, acceptance: Acceptance | None = None)
     if isinstance(document, Quote) and acceptance.options:
         lines = content["lines"]
         said["options"] = [lines[position - 1]["description"] for position in acceptance.options if position <= len(lines)]
-        said["gross"] = f"{acceptance.gross:.2f}"
+        said["gross"], deposit = f"{acceptance.gross:.2f}", f"{quote_deposit(document):.2f}"
+        said["deposit"] = deposit if content["deposit"] not in {"", deposit} else ""  # a share of more, with the options
     return {**content, "acceptance": said}
 
 

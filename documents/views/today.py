@@ -1,6 +1,6 @@
 """The panels of documents on the page of today: what is overdue, what waits for an answer, and how the money stands."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +8,7 @@ from babel.numbers import format_compact_currency
 from django.db.models import Count, Q, Sum
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -29,6 +30,7 @@ from documents.zones import today_in
 from studio.access import here
 
 FIRST, MONTHS = 3, 12
+LATELY = timedelta(days=60)
 
 
 @require_GET
@@ -38,7 +40,9 @@ def needs(request: UserRequest) -> HttpResponse:
     identity = identity_of(mine.organization_id)
     today, writing = today_in(identity.country), _writing(request, identity)
     found = [_overdue(mine, today, writing)] if may(mine.role, "invoices.view") else []
-    quotes = Quote.objects.for_organization(mine.organization).waiting(today=today)
+    own = Quote.objects.for_organization(mine.organization)
+    found += [_accepted(own.to_go_on_with(since=timezone.now() - LATELY), writing)] if may(mine.role, "documents.edit") else []
+    quotes = own.waiting(today=today)
     contracts = Contract.objects.for_organization(mine.organization).waiting(today=today)
     found += [_quotes(quotes, writing), _contracts(contracts)]
     return needs_panel(request, _("Documents"), [need for need in found if need])
@@ -75,6 +79,18 @@ def _quotes(waiting: Any, writing: Writing) -> Need | None:
     )  # fmt: skip
     words = title % {"n": figures["count"], "amount": writing.money(figures["sum"])}
     return Need("info", "file-pen-line", words, _("Go to quotes"), reverse("documents:quote_list") + "?state=sent", things)
+
+
+def _accepted(accepted: Any, writing: Writing) -> Need | None:
+    figures = accepted.aggregate(count=Count("pk"), sum=Sum("gross"))
+    if not figures["count"]:
+        return None
+    rows = accepted.for_lists().order_by("-answered_at", "pk")[:FIRST]
+    things = [Thing(reverse("documents:quote", args=[row.pk]), row.number, _about(row, writing.money(row.gross))) for row in rows]
+    title = ngettext("%(n)d quote is accepted: %(amount)s", "%(n)d quotes are accepted: %(amount)s", figures["count"])
+    words = title % {"n": figures["count"], "amount": writing.money(figures["sum"])}
+    address = reverse("documents:quote_list") + "?state=accepted"
+    return Need("info", "circle-check", words, _("Go to quotes"), address, things, _("Send the contract, or invoice the deposit."))
 
 
 def _contracts(waiting: Any) -> Need | None:

@@ -10,10 +10,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 
 from audit.models import Activity
 from documents.models import Acceptance, ClientLink, Contract, ContractTemplate, Identity, Invoice, Payment, Quote
+from documents.printing import as_words
 from documents.services import acts, contracts, invoices, links, quotes
 from documents.services.errors import NotPossible
 from documents.services.papers import with_acceptance
@@ -324,6 +326,7 @@ def test_a_client_reads_and_accepts_a_quote_without_an_account(anna, project):
     assert (record.name, record.options, record.gross, record.agent, record.link) == ("Claire Faure", [3], GROSS + 360, "Firefox", link)
     page = client.get(path).text
     assert record.content_digest in page and "Claire Faure" in page and "<form" not in page.split("<main")[1]
+    assert "Acompte à verser : 902,27 €." in page.replace("\xa0", " ").replace("\u202f", " ")  # 30 % of it with the option
     assert client.post(path + "accept/", {"name": "X", "words": "Bon pour accord"}).status_code == 409
     assert client.post(path + "decline/", {"reason": "x"}).status_code == 409
     assert Acceptance.objects.count() == 1
@@ -339,6 +342,20 @@ def test_the_clients_page_and_its_paper_go_by_the_clock_of_the_studios_country(a
     page = client.get(path).text
     assert "1 juillet 2026 00:30" in page and "30 juin" not in page
     assert with_acceptance(quote, record)["acceptance"]["on"] == "2026-07-01"
+
+
+def test_a_contract_names_each_side_once_and_says_until_when_it_may_be_agreed_to(anna, project):
+    Identity.objects.update(legal_form="EI")
+    fields = {"project": project, "contact": project.contact, "subject": "Contrat", "language": "fr", "text": "Le texte."}
+    contract = contracts.create_contract(project.organization, fields=fields, actor=anna)
+    contract = contracts.mark_sent(contract, actor=anna)
+    photographer, client = as_words(contract.content)["parties"]
+    assert photographer["name"] == "Studio Lumière EI" and "Studio" not in "".join(photographer["lines"])
+    assert "SIRET" in photographer["lines"][-1] and project.contact.name == client["name"]
+    web, path, _link, _token = opened(contract, anna)
+    with translation.override("fr"):
+        last = date_format(contract.valid_until)
+    assert f"Vous pouvez donner votre accord jusqu’au {last}." in web.get(path).text
 
 
 def test_what_is_next_for_an_accepted_quote_stands_out(anna, project):

@@ -18,14 +18,14 @@ from accounts.roles import Role
 from accounts.today import Panel, register
 from audit.alerts.models import Severity
 from audit.alerts.services import report
-from documents.models import Invoice
+from documents.models import Contract, Invoice
 from documents.services import payments, quotes
 from integrations.models import Connection
 from mailing.models import ScheduledEmail
 from studio.models import CalendarEvent, SessionCalendar
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of, make_studio
-from tests.documents.papers import GROSS, make_identity, make_invoice, make_quote
+from tests.documents.papers import GROSS, accepted_quote, make_identity, make_invoice, make_quote
 from tests.pages.look import LANGUAGES, look_at
 from tests.studio.trade import make_contact, make_project, make_session
 from tests.tracker.boards import fill_board
@@ -128,6 +128,14 @@ def test_what_needs_somebody_is_counted_named_and_leads_there(anna):
     page = panel(web, "documents:today_needs").text
     assert "4 invoices are overdue: €10,590.28" in page and page.index("F-40") < page.index("F-5") and "F-2<" not in page
     assert "?state=overdue" in page and "1 quote waits for its client: €2,647.57" in page and "contract" not in page.lower()
+    quote = accepted_quote(project, user)
+    page = panel(web, "documents:today_needs").text
+    assert "1 quote is accepted: €2,647.57" in page and reverse("documents:quote", args=[quote.pk]) in page
+    contract = Contract.objects.create(organization=studio, quote=quote)
+    assert "is accepted" not in panel(web, "documents:today_needs").text  # its next step is under way
+    contract.delete()
+    Invoice.objects.create(organization=studio, quote=quote)
+    assert "is accepted" not in panel(web, "documents:today_needs").text
     assert "1 e-mail failed or is in doubt" in panel(web, "mailing:today_needs").text
     page = panel(web, "studio:today_needs").text
     assert "1 hold runs out" in page and "choice" not in page
