@@ -20,7 +20,20 @@ BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+>")
+PIECE = re.compile(r"(?:%..|[^%]){1,18}")  # of a quoted name: a line's worth (RFC 2231)
 CONTENT_TYPE = re.compile(r"[a-z0-9]+/[a-z0-9.+-]+")
+
+
+def in_ascii(email: str) -> str:
+    """As servers know it: a domain of other letters by its IDNA name. One whose name says something else stays, and is refused."""
+    if email.isascii():
+        return email
+    local, _at, domain = email.rpartition("@")
+    try:
+        name = domain.encode("idna")
+        return f"{local}@{name.decode()}" if name.decode("idna") == domain else email
+    except UnicodeError:
+        return email
 
 
 class MailRefused(ValueError):
@@ -127,7 +140,7 @@ def _attachment(attachment: Attachment) -> Iterator[bytes]:
 
 
 def _address(address: Address, field: str, used: int) -> str:
-    email = address.email
+    email = in_ascii(address.email)
     if not ADDRESS.fullmatch(email) or ".." in email or email.startswith(".") or ".@" in email:
         raise MailRefused(field)
     if not address.name:
@@ -176,4 +189,7 @@ def _file_name(name: str) -> str:
         raise MailRefused("attachment")
     if name.isascii() and "%" not in name and name == name.strip():
         return f"filename={_quoted(name, 'attachment')}"
-    return f"filename*=utf-8''{quote(name, safe='')}"
+    first, *others = PIECE.findall(quote(name, safe=""))
+    if not others:
+        return f"filename*=utf-8''{first}"
+    return ";\r\n ".join([f"filename*0*=utf-8''{first}", *(f"filename*{place}*={piece}" for place, piece in enumerate(others, 1))])

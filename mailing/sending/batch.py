@@ -8,6 +8,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
+from django.db import connection as database
+
 from aaperture.lib.uuid7 import uuid7
 from mailing.mime import MailRefused, as_bytes
 from mailing.models import ScheduledEmail
@@ -21,6 +24,7 @@ CONNECTIONS = 16  # to the instance's server
 OWN_CONNECTIONS = 2  # to a studio's own
 READY = 64  # prepared mails that wait for a connection
 OWN_READY = 16
+OVERTIME = 15.0  # seconds after a run for what waits for a connection; what then still waits is given back
 OWN_WAIT = 5.0  # seconds that all wait for a studio's own server to have room; then its mails wait until nobody else's are due
 Status = ScheduledEmail.Status
 
@@ -43,7 +47,7 @@ def send_due(*, seconds: float = 45.0) -> dict[str, int]:
     give_up_left_behind()
     claim, end = uuid7(), time.monotonic() + seconds
     left: list[UUID] = []  # for later: there is no time, or their studio's server is slow
-    with Marks(claim) as marks, Post(marks) as post:
+    with Marks(claim) as marks, Post(marks, end + OVERTIME) as post:
         while time.monotonic() < end and not marks.failure and ((ids := claim_due(claim)) or left):
             if not ids:
                 give_back(claim, left)
@@ -52,7 +56,7 @@ def send_due(*, seconds: float = 45.0) -> dict[str, int]:
                 continue
             preparation = Preparation(load(ids))
             for email in preparation.emails:
-                if time.monotonic() > end:
+                if time.monotonic() > end or marks.failure:
                     left.append(email.pk)
                     continue
                 try:
@@ -60,10 +64,10 @@ def send_due(*, seconds: float = 45.0) -> dict[str, int]:
                         post.put(preparation.sender_of(email).server, ready)
                 except NoRoom:
                     left.append(email.pk)
+        give_back(claim, left)  # before the slowest servers have answered
+    give_back(claim, post.left)
     if marks.failure:
         raise marks.failure
-    if left:
-        give_back(claim, left)
     return marks.counts
 
 
@@ -81,6 +85,9 @@ def _prepared(email: ScheduledEmail, preparation: Preparation, marks: Marks, pos
         marks.ended(Outcome(email, Status.SCHEDULED if fault.again else Status.FAILED, fault.code, again=fault.again))
     except MailRefused:
         marks.ended(Outcome(email, Status.FAILED, "unwritable"))
+    except (OperationalError, InterfaceError):  # of our database, not of this mail
+        database.close_if_unusable_or_obsolete()
+        marks.ended(Outcome(email, Status.SCHEDULED, again=True))
     except Exception as error:  # noqa: BLE001 - one mail that meets a fault of ours must not hold up the others
         logger.error("mail not prepared", extra={"email": str(email.pk), "error": type(error).__name__})
         marks.ended(Outcome(email, Status.FAILED, "document"))
@@ -92,10 +99,14 @@ class NoRoom(Exception):
 
 
 class Post:
-    """Context manager: an event loop, in a thread of its own, and in it the connections of one run. Left, all has been tried."""
+    """Context manager: an event loop, in a thread of its own, and in it the connections of one run.
 
-    def __init__(self, marks: Marks) -> None:
-        self._marks = marks
+    Once it is left, all has been tried that was put, or is in `left` because a server was too slow.
+    """
+
+    def __init__(self, marks: Marks, end: float) -> None:
+        self._marks, self._end_of_time = marks, end
+        self.left: list[UUID] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mail-post")
         self._rooms: dict[Server, threading.Semaphore] = {}
@@ -132,7 +143,7 @@ class Post:
 
     def _take(self, server: Server, ready: Ready) -> None:
         if server not in self._counters:
-            self._counters[server] = Counter(server, self._marks, self._rooms[server])
+            self._counters[server] = Counter(server, self._marks, self._rooms[server], self._end_of_time, self.left)
         self._counters[server].put(ready)
 
     async def _end(self) -> None:
@@ -143,9 +154,9 @@ class Post:
 class Counter:
     """Where mails wait for a server's connections: one more for every four mails, kept until the end of the run."""
 
-    def __init__(self, server: Server, marks: Marks, room: threading.Semaphore) -> None:
+    def __init__(self, server: Server, marks: Marks, room: threading.Semaphore, end: float, left: list[UUID]) -> None:
         self.server = server
-        self._marks, self._room = marks, room
+        self._marks, self._room, self._end_of_time, self._left = marks, room, end, left
         self._most = OWN_CONNECTIONS if server.own else CONNECTIONS
         self._waiting: asyncio.Queue[Ready | None] = asyncio.Queue()
         self._connections: list[asyncio.Task[None]] = []
@@ -176,6 +187,10 @@ class Counter:
 
         while (ready := following or await self._next()) is not None:
             following = None
+            if time.monotonic() > self._end_of_time:
+                connection.close()  # which may wait for its text
+                self._left.append(ready.email.pk)
+                continue
             try:
                 if fault is None:
                     before = met

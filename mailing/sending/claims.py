@@ -36,6 +36,8 @@ def claim_due(claim: UUID, *, limit: int = BATCH) -> list[UUID]:
 
 def give_back(claim: UUID, ids: Sequence[UUID]) -> None:
     """What was claimed and not begun is due again at once."""
+    if not ids:
+        return
     held = ScheduledEmail.objects.filter(pk__in=among(ids), claim=claim, status=Status.SCHEDULED)
     held.update(claim=None, claimed_until=None)
 

@@ -14,12 +14,13 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from audit.services import record_many
 from mailing.models import ScheduledEmail
 from mailing.sending.claims import SENDING
+from studio.models import Project
 from studio.services.timeline import add_entry
 
 Status = ScheduledEmail.Status
@@ -104,13 +105,27 @@ class Marks:
                 granted: set[UUID] = set()
                 try:
                     granted = self._commit(asked, outcomes)
-                except Exception as error:  # noqa: BLE001 - whoever asks waits for an answer; rows that are being sent stay so, in doubt
+                except Exception as error:  # noqa: BLE001 - whoever asks waits for an answer; the run ends with it
                     self.failure = error
-                    connection.close()
+                    self._save(outcomes)
                 if asked:
                     asked[0].loop.call_soon_threadsafe(_answer, asked, granted)
         finally:
             connection.close()
+
+    def _save(self, outcomes: Sequence[Outcome]) -> None:
+        """What is known already, each by itself: the line to the database may have been cut, or one of them cannot be written.
+
+        A mail whose outcome is lost stays `sending`, and is in doubt when that lapses.
+        """
+        connection.close()
+        for outcome in outcomes:
+            try:
+                self._commit([], [outcome])
+            except OperationalError:
+                return
+            except Exception:  # noqa: BLE001 - one that cannot be written must not take the others with it
+                continue
 
     def _commit(self, asked: Sequence[_Asked], outcomes: Sequence[Outcome]) -> set[UUID]:
         """One transaction: what became of some, and which others may begin. Both marks go to the database in one piece."""
@@ -146,9 +161,11 @@ class Marks:
                 why: dict[str, Any] = {"error": error} if error else {}
                 record_many(f"email.{status}", [one.email for one in written if one.error == error], **why)
         kind = {Status.SENT: "email.sent", Status.FAILED: "email.failed", Status.UNKNOWN: "email.failed"}.get(Status(status), "")
-        for one in written if kind else ():
-            if one.email.project:
-                add_entry(one.email.project, kind, subject=one.email.subject)
+        of_projects = [(one.email.project, one.email.subject) for one in written if kind and one.email.project]
+        still_there = set(Project.objects.filter(pk__in=[project.pk for project, _subject in of_projects]).values_list("pk", flat=True))
+        for project, subject in of_projects:
+            if project.pk in still_there:
+                add_entry(project, kind, subject=subject)
 
     def _other(self, outcome: Outcome) -> bool:
         """Whether the row was still this claim's."""

@@ -126,6 +126,8 @@ class Preparation:
         )
 
     def _require_reason(self, email: ScheduledEmail) -> None:
+        if not email.recipient:
+            raise NotNeeded  # its contact was deleted while it was on its way
         if email.kind == "reminder" or email.invoice_id:
             invoice = self.balances.get(email.invoice_id) if email.invoice_id else None
             if invoice is None or invoice.status == Invoice.Status.CANCELLED or (email.kind == "reminder" and invoice.balance <= 0):

@@ -17,10 +17,11 @@ from requests_hardened.ip_filter import get_ip_address
 
 from aaperture.lib import safe_http
 from aaperture.lib.redaction import redact_text
-from mailing.mime import ADDRESS
+from mailing.mime import ADDRESS, BREAKS, in_ascii
 from mailing.sending.line import GOING_AWAY, Answer, Line
 
 TIMEOUT = 30.0  # seconds for each answer; with a text that leaves slowly still below the lease of a mail that is being sent
+OPENING = 3  # times that, for all until the first mail
 FAREWELL = 2.0  # seconds for the answer to QUIT, on which nothing depends
 LONGEST_REPLY = 200
 DONE, GO_ON = 250, 354
@@ -37,9 +38,8 @@ class NotSent(Exception):
     `broken`: the connection is. `lasting`: there is none to be had, which whoever comes next will find too. `late`: no answer in time.
     """
 
-    def __init__(self, code: str, *, again: bool, reply: str = "", broken: bool = False, late: bool = False) -> None:
-        self.code, self.again, self.reply, self.broken, self.late = code, again, reply, broken, late
-        self.lasting = False
+    def __init__(self, code: str, *, again: bool, reply: str = "", broken: bool = False, lasting: bool = False, late: bool = False) -> None:
+        self.code, self.again, self.reply, self.broken, self.lasting, self.late = code, again, reply, broken, lasting, late
         super().__init__(code)
 
 
@@ -137,7 +137,7 @@ class Connection:
             code, reply, late = 0, b"", isinstance(error, TimeoutError)
         if self._line.held_back and not has_left:  # the last line never left, so the server cannot have taken it
             self.close()
-            if not code:
+            if code < 400:
                 raise self._broken(late=late)
         if code < 200 or 300 <= code < 400:
             self.close()
@@ -164,8 +164,8 @@ class Connection:
         try:
             if begun:
                 raise ConnectionError
-            if not fault.broken:
-                await self._line.ask(b"RSET\r\n")
+            if not fault.broken and (await self._line.ask(b"RSET\r\n"))[0][0] != DONE:  # the next mail would meet what is left of this
+                raise ConnectionError
         except OSError:
             self.close()
         return fault
@@ -188,7 +188,8 @@ class Connection:
     async def _open(self) -> None:
         """Raises NotSent, always `broken`, and `lasting` unless the server just turns us away."""
         try:
-            await self._greet()
+            async with asyncio.timeout(OPENING * self.timeout):
+                await self._greet()
             return
         except NotSent as error:
             fault = error
@@ -197,7 +198,7 @@ class Connection:
         except (OSError, UnicodeError):
             fault = self._broken()
         self.close()
-        fault.lasting = fault.code != "greeting"
+        fault.lasting = fault.lasting or fault.code != "greeting"
         raise fault
 
     async def _greet(self) -> None:
@@ -216,9 +217,9 @@ class Connection:
 
     async def _hello(self) -> None:
         [(code, reply)] = await self._line.ask(f"EHLO {_own_name()}\r\n".encode())
-        if code != DONE:
+        if code >= 500:
             [(code, reply)] = await self._line.ask(f"HELO {_own_name()}\r\n".encode())
-            _good(DONE, (code, reply))
+        _good(DONE, (code, reply))
         words = [line.decode("ascii", "replace").upper().partition(" ") for line in reply.split(b"\n")[1:]]
         self._extensions = {name: parameters for name, _space, parameters in words}
 
@@ -240,8 +241,9 @@ class Connection:
             raise NotSent("tls", again=True, broken=True)
         for line in lines:
             [(code, _reply)] = await self._line.ask(line + b"\r\n")
-            if code not in {235, 334}:
-                raise NotSent("auth", again=False, reply=_said(code, b""), broken=True)
+            if code != (235 if line is lines[-1] else 334):
+                mends = server.own and code >= 500  # whoever entered them; the instance's no studio can
+                raise NotSent("auth" if mends else "greeting", again=not mends, reply=_said(code, b""), broken=True, lasting=True)
 
 
 def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
@@ -251,6 +253,7 @@ def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _commands(sender: str, recipient: str) -> list[bytes]:
+    sender, recipient = in_ascii(sender), in_ascii(recipient)
     if not (ADDRESS.fullmatch(sender) and ADDRESS.fullmatch(recipient)):
         raise ValueError("no address")  # `mailing.mime` writes no mail with such a one
     return [f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"]
@@ -284,8 +287,11 @@ def _checked(server: Server) -> tuple[str, int]:
         return server.host, server.port
     try:
         address, port = get_ip_address(server.host, server.port, allow_loopback=safe_http.REACH.loopback)
+        is_fit = safe_http.is_public(address)  # by rules of our own, too
     except (RequestException, UnicodeError):
-        raise NotSent("address_refused", again=False, broken=True) from None
+        is_fit = False
+    if not is_fit:
+        raise NotSent("address_refused", again=False, broken=True)
     return str(address), port
 
 
@@ -297,4 +303,4 @@ def _stuffed(message: bytes) -> bytes:
 
 def _said(code: int, reply: bytes | str) -> str:
     text = reply.decode("ascii", "replace") if isinstance(reply, bytes) else reply
-    return redact_text(f"{code} {text}".strip())[:LONGEST_REPLY]
+    return redact_text(BREAKS.sub(" ", f"{code} {text}").strip())[:LONGEST_REPLY]

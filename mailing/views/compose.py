@@ -197,8 +197,8 @@ def _written(request: UserRequest, target: Target, context: dict[str, Any]) -> H
     if email.status == Status.SENT:
         messages.success(request, _("Sent."))
         return redirect(target.page)
-    if email.status == Status.UNKNOWN:
-        messages.warning(request, _("It may have arrived, or not: %(why)s") % {"why": in_words(email.error)})
+    if email.status in {Status.UNKNOWN, Status.SENDING}:  # the latter: nobody could write down what became of it
+        messages.warning(request, _("It may have arrived, or not: %(why)s") % {"why": in_words(email.error or "lost")})
         return redirect("mailing:email", pk=email.pk)
     context["failed"] = email
     return _page(request, context, status=502)

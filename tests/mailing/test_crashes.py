@@ -6,11 +6,13 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import IntegrityError, OperationalError, connection, connections
 from django.utils import timezone
 
+from aaperture.lib.uuid7 import uuid7
 from mailing.models import ScheduledEmail
-from mailing.sending import batch
+from mailing.sending import batch, claims, marks, preparing
+from mailing.sending.smtp import run_apart
 from mailing.services import emails
 from tests import processes
 from tests.accounts.people import make_user
@@ -118,6 +120,49 @@ def test_a_lost_connection_to_the_database_ends_the_run_and_the_next_one_sends_n
         assert set(arrived(told).values()) == {1}
     counts = collections.Counter(ScheduledEmail.objects.values_list("status", flat=True))
     assert counts["sent"] + counts["unknown"] == 200 and counts["unknown"] <= 2 * batch.CONNECTIONS
+
+
+def test_what_is_known_of_mails_is_written_when_the_mark_of_one_of_them_cannot_be(monkeypatch):
+    mails(4)
+    claims.claim_due(claim := uuid7())
+    rows = list(ScheduledEmail.objects.order_by("pk"))
+    with marks.Marks(claim) as first:
+        assert all(run_apart(first.may_send(row)) for row in rows)
+    commit = marks.Marks._commit
+
+    def cannot_write_the_second(self, asked, outcomes):
+        if rows[1] in [outcome.email for outcome in outcomes]:
+            raise IntegrityError
+        return commit(self, asked, outcomes)
+
+    monkeypatch.setattr(marks.Marks, "_commit", cannot_write_the_second)
+    second = marks.Marks(claim)
+    for row in rows:  # before its thread begins: they are written together
+        second.ended(marks.Outcome(row, "sent"))
+    with second:
+        pass
+    assert isinstance(second.failure, IntegrityError)
+    assert list(ScheduledEmail.objects.order_by("pk").values_list("status", flat=True)) == ["sent", "sending", "sent", "sent"]
+
+
+def test_a_database_line_cut_while_a_mail_is_prepared_puts_that_mail_off(monkeypatch):
+    mails(3)
+    mail, done = preparing.Preparation.mail, []
+
+    def cut_once(self, email, **options):
+        if not done:
+            done.append(True)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return mail(self, email, **options)
+
+    monkeypatch.setattr(preparing.Preparation, "mail", cut_once)
+    with quick_server() as (taken, port):
+        use_server(port)
+        assert batch.send_due() == {"scheduled": 1, "sent": 2}
+        assert ScheduledEmail.objects.filter(status="scheduled", attempts=1, error="", claim=None).count() == 1
+        ScheduledEmail.objects.update(due_at=timezone.now())
+        assert batch.send_due() == {"sent": 1} and len(taken) == len(set(taken)) == 3
 
 
 def test_ten_thousand_that_are_due_after_an_outage_go_out_once_each():

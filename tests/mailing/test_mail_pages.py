@@ -15,6 +15,7 @@ from documents.services import quotes
 from mailing.models import EmailTemplate, ScheduledEmail
 from mailing.placeholders import compile_text, filled
 from mailing.sending import batch
+from mailing.sending.marks import Marks
 from mailing.services import emails, templates
 from mailing.views import bulk
 from tests.accounts.people import make_user
@@ -182,7 +183,7 @@ def test_what_stands_in_the_way_is_said_before_anything_is_written(anna):
 
 
 @in_threads
-def test_a_message_by_hand_goes_out_in_its_request_and_stays_in_the_form_when_it_does_not(anna, server):
+def test_a_message_by_hand_goes_out_in_its_request_and_stays_in_the_form_when_it_does_not(anna, server, monkeypatch):
     project = make_job(anna)
     invoice = make_invoice(project, anna)
     web = browser_of(anna)
@@ -203,6 +204,9 @@ def test_a_message_by_hand_goes_out_in_its_request_and_stays_in_the_form_when_it
     row = ScheduledEmail.objects.get(status="unknown")
     assert doubtful["Location"] == url("email", row.pk)
     assert f"invoice={invoice.pk}" in web.get(url("email", ScheduledEmail.objects.get(status="failed").pk)).text
+    server.contents.clear()
+    monkeypatch.setattr(Marks, "_sent", lambda *_: ())  # what became of it cannot be written: nobody may say that it did not go out
+    assert web.post(address, written)["Location"] == url("email", ScheduledEmail.objects.get(status="sending").pk)
 
 
 def test_several_are_shown_before_any_is_written(anna):

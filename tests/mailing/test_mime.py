@@ -70,12 +70,21 @@ def test_text_and_html_arrive_as_they_were_written(text, html):
 @given(st.binary(max_size=600), printable.filter(bool))
 @settings(max_examples=60)
 def test_attachments_arrive_byte_by_byte(content, name):
-    found = parsed(as_bytes(mail(html="<p>Hi</p>", attachments=(Attachment(name, "application/pdf", content),))))
+    message = as_bytes(mail(html="<p>Hi</p>", attachments=(Attachment(name, "application/pdf", content),)))
+    found = parsed(message)
     [attachment] = found.iter_attachments()
     assert attachment.get_content() == content
     assert attachment.get_filename() == name
     assert attachment.get_content_type() == "application/pdf"
     assert body(found.get_body(["plain"])) == "Hello"
+    assert all(len(line) <= 998 for line in message.split(b"\r\n"))
+
+
+def test_the_name_of_a_file_and_of_a_domain_may_be_of_any_letters():
+    message = as_bytes(mail(to=Address("info@büro.example"), attachments=(Attachment("名" * 150, "application/pdf", b""),)))
+    [attachment] = parsed(message).iter_attachments()
+    assert attachment.get_filename() == "名" * 150 and max(map(len, message.split(b"\r\n"))) < 80
+    assert [address.addr_spec for address in parsed(message)["to"].addresses] == ["info@xn--bro-hoa.example"]
 
 
 def test_the_legacy_parser_reads_the_same():
@@ -97,6 +106,7 @@ REFUSED = {
     "a command in the address": {"to": Address("a@example.test> SIZE=1")},
     "an address without a domain": {"sender": Address("studio")},
     "an address outside ASCII": {"to": Address("anné@example.test")},
+    "a domain whose name in ASCII is another's": {"to": Address("anna@straße.example")},
     "a line break in a file's name": {"attachments": (Attachment("a\r\nb.pdf", "application/pdf", b""),)},
     "a parameter in the type": {"attachments": (Attachment("a.pdf", "text/html; charset=x", b""),)},
     "a Message-ID of two lines": {"message_id": "<a@b>\r\nX: y"},

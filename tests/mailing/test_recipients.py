@@ -9,9 +9,10 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from mailing.models import AddedFile, ScheduledEmail
+from mailing.sending import batch
 from mailing.services import emails
 from mailing.tasks import send_due_emails
-from studio.services import contacts
+from studio.services import contacts, projects
 from studio.services.timeline import add_entry
 from tests.accounts.people import make_user
 from tests.mailing.post import mail_server, make_template, use_server
@@ -46,7 +47,8 @@ def test_a_corrected_address_is_where_the_mail_goes(settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_is_deleted_while_a_mail_is_on_its_way_is_not_written_back():
+@pytest.mark.parametrize(("answer", "status"), [("250 OK", Status.SENT), ("452 Later", Status.SKIPPED)])
+def test_who_is_deleted_while_a_mail_is_on_its_way_is_not_written_back(answer, status):
     anna = make_user(name="Anna")
     studio = studio_of(anna)
     contact = make_contact(studio, given_name="Zénobie", family_name="Quartz", email="zenobie@quartz.example")
@@ -56,11 +58,29 @@ def test_who_is_deleted_while_a_mail_is_on_its_way_is_not_written_back():
     ScheduledEmail.objects.update(project=project)
     with mail_server() as (told, port):
         use_server(port)
+        told.contents["zenobie"] = answer
         told.while_sending = in_another_thread(lambda: contacts.delete_contact(contact, actor=anna))
         send_due_emails()
-        assert [to for to, _message in told.taken] == ["zenobie@quartz.example"]
+        assert [to for to, _message in told.taken] == ["zenobie@quartz.example"][: status == Status.SENT]
+        ScheduledEmail.objects.update(due_at=timezone.now())
+        send_due_emails()  # what was put off
     row.refresh_from_db()
-    assert row.status == Status.SENT and "quartz" not in everything_kept()
+    assert row.status == status and "quartz" not in everything_kept()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_project_that_is_deleted_while_its_mail_is_on_its_way_has_no_part_in_it():
+    anna = make_user(name="Anna")
+    studio = studio_of(anna)
+    project = make_project(studio)
+    [row] = emails.schedule_emails(studio, template=make_template(studio, anna), targets=[make_contact(studio)], actor=anna)
+    ScheduledEmail.objects.update(project=project)
+    with mail_server() as (told, port):
+        use_server(port)
+        told.while_sending = in_another_thread(lambda: projects.delete_project(project, actor=anna))
+        assert batch.send_due() == {"sent": 1}
+    row.refresh_from_db()
+    assert (row.status, row.project) == (Status.SENT, None)
 
 
 def in_another_thread(act):

@@ -85,7 +85,7 @@ def test_each_fault_has_its_code_and_nothing_goes_out_in_clear(anna, pem, monkey
         monkeypatch.setattr(safe_http, "REACH", safe_http.Reach(loopback=True))
         assert tried(anna, port, security="starttls") == "tls"  # an authority that nobody knows
         monkeypatch.setattr(safe_http, "REACH", safe_http.Reach())
-        for host in ("127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "::1", "0.0.0.0"):
+        for host in ("127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "::1", "0.0.0.0", "::127.0.0.1", "fec0::1"):
             assert tried(anna, port, host=host, security="starttls") == "address_refused", host
         assert not told.taken
     monkeypatch.setattr(safe_http, "REACH", safe_http.Reach(loopback=True, authorities=str(pem)))
@@ -116,6 +116,35 @@ def test_what_waits_because_of_the_account_is_released_when_it_works_again(anna,
         assert set(ScheduledEmail.objects.values_list("error", flat=True)) == {"auth"}
         assert tried(anna, port) == ""
         assert batch.send_due() == {"sent": 2} and len(told.taken) == 4
+
+
+class KnowsNobody(Quick):
+    said, asked = b"", 0
+
+    def _answer(self, line):
+        if line[:4] == b"EHLO":
+            return b"250-quick\r\n250 AUTH PLAIN\r\n"
+        KnowsNobody.asked += line[:4] == b"AUTH"
+        return self.said if line[:4] == b"AUTH" else super()._answer(line)
+
+
+@pytest.mark.parametrize(
+    ("own", "said", "row"),
+    [(True, b"535 no", ("held", "auth")), (True, b"454 later", ("scheduled", "greeting")), (False, b"535 no", ("scheduled", "greeting"))],
+)
+def test_only_a_studio_that_can_put_it_right_has_its_mail_put_on_hold_for_a_password(anna, pem, monkeypatch, settings, own, said, row):
+    monkeypatch.setattr(KnowsNobody, "said", said + b"\r\n")
+    monkeypatch.setattr(KnowsNobody, "asked", 0)
+    with quick_server(KnowsNobody, ssl_context=tls(pem) if own else None) as (taken, port):
+        use_server(port)
+        settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "aaperture", PASSWORD
+        if own:
+            entered(anna, port)
+            SendingAccount.objects.update(is_enabled=True)
+        targets = contacts_named(studio_of(anna), ["a", "b", "c"])
+        emails.schedule_emails(studio_of(anna), template=make_template(studio_of(anna), anna), targets=targets, actor=anna)
+        assert batch.send_due() == {row[0]: 3} and not taken and KnowsNobody.asked == 1
+    assert set(ScheduledEmail.objects.values_list("status", "error")) == {row}
 
 
 class HoldsTexts(Quick):

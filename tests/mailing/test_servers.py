@@ -160,13 +160,19 @@ class ReadsNoFurther(Quick):
 
 
 class AnswersTooSoon(Quick):
-    """Refuses a text in its middle, and takes the rest of it for commands."""
+    """Answers a text in its middle, and takes the rest of it for commands."""
+
+    answer = b"552 too much\r\n"
 
     def data_received(self, data):
         if self.in_message:
             self.in_message = False
-            self.transport.write(b"552 too much\r\n")
+            self.transport.write(self.answer)
         super().data_received(data)
+
+
+class TakesTooSoon(AnswersTooSoon):
+    answer = b"250 taken\r\n"
 
 
 async def hand_over_much(server):
@@ -194,12 +200,13 @@ def test_a_text_whose_end_never_left_leaves_no_doubt(encrypted, tmp_path, monkey
     assert refused.value.again and taken == []
 
 
-def test_a_text_refused_in_its_middle_is_refused_and_its_rest_is_nobodys():
-    with quick_server(AnswersTooSoon) as (taken, port):
+@pytest.mark.parametrize(("server", "code", "again"), [(AnswersTooSoon, "content", False), (TakesTooSoon, "connect", True)])
+def test_a_text_answered_in_its_middle_was_not_taken_and_its_rest_is_nobodys(server, code, again):
+    with quick_server(server) as (taken, port):
         use_server(port)
         with pytest.raises(NotSent) as refused:
             run_apart(hand_over_much(instance_server()))
-    assert (refused.value.code, refused.value.again) == ("content", False) and taken == []
+    assert (refused.value.code, refused.value.again) == (code, again) and taken == []
 
 
 class Leaving(asyncio.WriteTransport):
@@ -284,6 +291,79 @@ def test_connections_that_a_server_does_not_give_leave_the_mails_to_the_others(s
         counts = batch.send_due()
     assert counts["sent"] == len(taken) >= 120 - batch.CONNECTIONS and sum(counts.values()) == 120
     assert set(ScheduledEmail.objects.exclude(status="sent").values_list("status", "error")) <= {("scheduled", "connect")}
+
+
+class ForgetsNothing(Quick):
+    """An envelope that came to nothing is still there when the next one comes."""
+
+    begun = False
+
+    def _answer(self, line):
+        word = line[:4]
+        if word == b"RSET" or (word == b"MAIL" and self.begun):
+            return b"503 not now\r\n"
+        if b"refused" in line or (word == b"DATA" and not self.to):
+            return b"550 nobody\r\n"
+        if word in {b"MAIL", b"DATA"}:
+            self.begun, self.to = word == b"MAIL", b"" if word == b"MAIL" else self.to
+        return super()._answer(line)
+
+
+def test_a_server_that_does_not_forget_a_refused_recipient_is_called_anew(schedule):
+    schedule(["refused", "fine", "well"])
+    with quick_server(ForgetsNothing) as (taken, port):
+        use_server(port)
+        assert batch.send_due() == {"failed": 1, "sent": 2}
+    assert arrived(taken) == ["fine", "well"] and status_of("refused") == "failed"
+
+
+class SaysUnspeakable(Quick):
+    def _answer(self, line):
+        return b"450 \x00 \x1b[2Jlater\r\n" if b"odd" in line else super()._answer(line)
+
+
+def test_what_a_server_says_reaches_no_column_that_cannot_hold_it(schedule):
+    schedule(["odd", "fine"])
+    with quick_server(SaysUnspeakable) as (_taken, port):
+        use_server(port)
+        assert batch.send_due() == {"scheduled": 1, "sent": 1}
+    assert ScheduledEmail.objects.get(status="scheduled").error_reply.split() == ["450", "[2Jlater"]
+
+
+class Clock:
+    """The real one, until the first text comes; then it is a minute later."""
+
+    ahead = 0
+
+    @classmethod
+    def monotonic(cls):
+        return time.monotonic() + cls.ahead
+
+
+class IsSlow(TakesItsTime):
+    heard = b""
+
+    def _taken(self):
+        Clock.ahead = 100
+        return super()._taken()
+
+    def _go_on(self):
+        IsSlow.heard = self.read_on
+        super()._go_on()
+
+
+def test_what_still_waits_for_a_slow_server_when_a_run_ends_is_given_back(schedule, monkeypatch):
+    monkeypatch.setattr(batch, "time", Clock)
+    monkeypatch.setattr(batch, "CONNECTIONS", 1)
+    monkeypatch.setattr(Clock, "ahead", 0)
+    schedule(12)
+    with quick_server(IsSlow) as (taken, port):
+        use_server(port)
+        assert batch.send_due() == {"sent": 1} == {"sent": len(taken)}
+        assert set(ScheduledEmail.objects.exclude(status="sent").values_list("status", "claim", "attempts")) == {("scheduled", None, 0)}
+        monkeypatch.setattr(IsSlow, "_taken", TakesItsTime._taken)
+        assert batch.send_due() == {"sent": 11}
+    assert len(set(arrived(taken))) == len(taken) == 12
 
 
 class RefusesAndGoes(Quick):
