@@ -19,6 +19,7 @@ WORDS: dict[str, Any] = {
                  "Message-ID in your provider’s log, then say whether it did."),
     "lost": _("We were interrupted while the message was handed over: it may have arrived. Ask your client or look for its "
               "Message-ID in your provider’s log, then say whether it did."),
+    "not_arrived": _("Somebody noted that it did not arrive. Send or write it again, or cancel it."),
     "restored": _("This instance was restored from a backup after the message was due: it may have gone out before. Ask your client, "
                   "then say whether it arrived."),
     "gave_up": _("The mail server did not take it within a day. Check the server and the address, then send again."),

@@ -169,7 +169,7 @@ def resolve_email(email: ScheduledEmail, *, arrived: bool, actor: User, request:
 
     Raises NotPossible with its status when it is not in doubt.
     """
-    values: dict[str, Any] = {"sent_at": timezone.now(), "error": ""} if arrived else {"error": "lost"}
+    values: dict[str, Any] = {"sent_at": timezone.now(), "error": ""} if arrived else {"error": "not_arrived"}
     status = Status.SENT if arrived else Status.FAILED
     if not _move(_locked([email]).filter(status=Status.UNKNOWN), status, "email.resolved", actor=actor, request=request, **values):
         raise NotPossible(_status(email))
@@ -180,7 +180,8 @@ def follow_contacts() -> int:
     now_theirs = Contact.objects.filter(pk=OuterRef("contact")).values("email")
     due = ScheduledEmail.objects.due(timezone.now()).exclude(contact=None).exclude(contact__email="")
     moved = due.exclude(recipient=F("contact__email")).values("pk")
-    return ScheduledEmail.objects.filter(pk__in=moved).update(recipient=Subquery(now_theirs))
+    still_due = ScheduledEmail.objects.due(timezone.now())  # what is claimed goes where its sender has read that it goes
+    return still_due.filter(pk__in=moved).update(recipient=Subquery(now_theirs))
 
 
 def _locked(emails: Iterable[ScheduledEmail]) -> Any:

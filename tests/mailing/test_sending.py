@@ -102,8 +102,8 @@ def test_each_answer_has_its_consequence_and_the_others_go_out(anna, server, mon
     doubtful = ScheduledEmail.objects.filter(status="unknown").order_by("recipient")
     emails.resolve_email(doubtful[0], arrived=True, actor=anna)
     emails.resolve_email(ScheduledEmail.objects.filter(status="unknown").first(), arrived=False, actor=anna)
-    assert sorted(ScheduledEmail.objects.exclude(error="lost").values_list("status", flat=True)).count("sent") == 3
-    assert emails.retry_emails(ScheduledEmail.objects.filter(error="lost"), actor=anna) == 1
+    assert sorted(ScheduledEmail.objects.exclude(error="not_arrived").values_list("status", flat=True)).count("sent") == 3
+    assert emails.retry_emails(ScheduledEmail.objects.filter(error="not_arrived"), actor=anna) == 1
 
 
 def test_after_a_day_of_trying_it_is_given_up(anna, server):
