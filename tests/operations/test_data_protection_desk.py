@@ -2,11 +2,13 @@
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 from django.test import Client
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from audit.models import Activity
 from operations.models import DataExport, Erasure
@@ -48,6 +50,7 @@ def test_a_copy_and_an_erasure_are_started_for_somebody_and_listed(settings, tmp
     assert erasure.account_id == user.pk and erasure.requested_by_id == export.requested_by_id
     page = web.get(PAGE).content.decode()
     assert page.count("camille@example.test") == 2 and page.count("by staff") == 2 and "ERASURE_LEDGER" not in page
+    assert date_format(timezone.localdate(export.requested_at + timedelta(days=28), ZoneInfo("Europe/Paris"))) in page, "the shortest month"
     asked = Activity.objects.filter(target_id=str(user.pk), action__in=["data.export_requested", "erasure.requested"])
     assert {row.actor_id for row in asked} == {erasure.requested_by_id} and len(asked) == 2
     with time_machine.travel(timezone.now() + timedelta(days=30, hours=2)):
