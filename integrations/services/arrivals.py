@@ -9,7 +9,7 @@ from billing.services import is_premium
 from integrations.models import Connection, Pipeline, Run
 from integrations.services import deliveries, pipelines, uploads
 
-REST = timedelta(minutes=5)  # after a run that failed, or used up its day: that is not put right within seconds
+REST = timedelta(minutes=5)  # after a run that failed, used up its day or was stopped: that is not put right, or taken back, within seconds
 
 
 def queue_waiting(connection_id: UUID | None = None) -> list[UUID]:
@@ -32,7 +32,7 @@ def queue_waiting(connection_id: UUID | None = None) -> list[UUID]:
 def _rests(run: Run | None) -> bool:
     if run is None or run.is_live:
         return run is not None
-    gave_up = run.status == Run.Status.FAILED or run.stop_reason in ("day_cap", "steps_too_slow")
+    gave_up = run.status in (Run.Status.FAILED, Run.Status.CANCELLED) or run.stop_reason in ("day_cap", "steps_too_slow")
     return gave_up and run.finished_at is not None and run.finished_at > timezone.now() - REST
 
 

@@ -64,7 +64,9 @@ def queue_run(pipeline: Pipeline, *, trigger: str, requested_by: User | None = N
 
 @transaction.atomic
 def cancel_run(run: Run, *, actor: User, request: HttpRequest | None = None) -> Run:
-    """Ask a run to stop; a waiting one ends at once, a running one after the page it is at."""
+    """Ask a run to stop; a waiting one ends at once, a running one after the page it is at. Either gives up the file it is to read."""
+    from integrations.services import uploads
+
     row = Run.objects.select_for_update().select_related("pipeline__connection").get(pk=run.pk)
     require_execute(row.pipeline, actor)
     if not row.is_live or row.cancel_requested_at:
@@ -72,6 +74,8 @@ def cancel_run(run: Run, *, actor: User, request: HttpRequest | None = None) -> 
     row.cancel_requested_at = timezone.now()
     if row.status == Run.Status.QUEUED:
         row.status, row.stop_reason, row.finished_at = Run.Status.CANCELLED, "cancelled", row.cancel_requested_at
+        if file := uploads.held(row.pipeline.connection, row.pipeline):
+            file.settle()
     row.save(update_fields=["cancel_requested_at", "status", "stop_reason", "finished_at"])
     record("run.cancelled", row, actor=actor, request=request)
     return row

@@ -197,6 +197,27 @@ def test_a_run_that_died_goes_on_at_its_row(source, designer, monkeypatch):
     assert (again.counts["read"], again.counts["duplicates"], pipeline.rows.count()) == (3, 0, 7) and not SourceFile.objects.exists()
 
 
+def test_who_stops_a_run_that_waits_or_goes_on_stops_the_reading_of_its_file(source, designer, monkeypatch):
+    monkeypatch.setattr(csv_upload, "BATCH", 2)
+    pipeline = pipeline_over(source)
+    (waiting,) = bring(source, rows(7), designer)
+    bring(source, rows(9, start=20), designer)
+    pipelines.cancel_run(waiting, actor=designer)
+    assert SourceFile.objects.count() == 1 and not arrivals.queue_waiting()  # the next file may wait a little
+    Run.objects.update(finished_at=timezone.now() - arrivals.REST)
+    (next_one,) = arrivals.queue_waiting()
+    commit = Ledger.commit
+
+    def stopped(self, page):
+        commit(self, page)
+        pipelines.cancel_run(self.run, actor=designer)
+
+    monkeypatch.setattr(Ledger, "commit", stopped)
+    engine.execute(next_one)
+    assert Run.objects.get(pk=next_one).status == "cancelled" and 0 < pipeline.rows.count() < 9
+    assert not SourceFile.objects.exists() and not arrivals.queue_waiting()
+
+
 def test_a_run_without_a_file_has_nothing_to_read(source, designer):
     pipeline = pipeline_over(source)
     Pipeline.objects.update(next_run_at=timezone.now())

@@ -246,8 +246,9 @@ def test_a_pipeline_that_failed_rests_a_little(hook):
     post(hook, {"id": 1})
     (run_id,) = arrivals.queue_waiting()
     assert not arrivals.queue_waiting()  # one is waiting already
-    Run.objects.filter(pk=run_id).update(status="failed", finished_at=timezone.now())
-    assert not arrivals.queue_waiting()
+    for ended in ("failed", "cancelled"):
+        Run.objects.filter(pk=run_id).update(status=ended, finished_at=timezone.now())
+        assert not arrivals.queue_waiting()
     Run.objects.filter(pk=run_id).update(finished_at=timezone.now() - arrivals.REST)
     assert arrivals.queue_waiting()
     pipeline.runs.all().delete()
