@@ -8,23 +8,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.console import ReadOnlyAdmin, console
+from accounts.admin.counts import count_column
 from accounts.objections import Objection
 from tracker.models import OpportunityCount
 from tracker.stages import Stage
 
-
-def _column(name: str, words: Any) -> Any:
-    """What shows the count annotated under `_name`."""
-
-    @admin.display(description=words, ordering=f"_{name}")
-    def show(row: OpportunityCount) -> int:
-        return getattr(row, f"_{name}")
-
-    show.__name__ = name
-    return show
-
-
-COLUMNS = [_column("total", _("all")), *(_column(stage.value, stage.label) for stage in Stage)]
+COLUMNS = [count_column("total", _("all")), *(count_column(stage.value, stage.label) for stage in Stage)]
 
 
 @admin.register(OpportunityCount, site=console)

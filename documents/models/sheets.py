@@ -6,14 +6,13 @@ from decimal import Decimal
 from typing import Any, Self
 
 from django.conf import settings
-from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from aaperture.lib.search import prefix_query, searchable
+from aaperture.lib.search import searchable
 from aaperture.lib.uuid7 import uuid7
 from documents import amounts
 from documents.amounts import ZERO, Amounts, Totals
@@ -24,15 +23,6 @@ PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
 
 
 class DocumentQuerySet(SearchableQuerySet):
-    def search(self, text: str) -> Self:
-        """Every word of `text` begins a word of the document's number, subject or client; numbers are found with their hyphens."""
-        query = prefix_query(text)
-        if not query:
-            return self
-        return self.annotate(_found=SearchVector("search_text", config="simple")).filter(
-            _found=SearchQuery(query, config="simple", search_type="raw")
-        )
-
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-pk")
 
@@ -76,6 +66,7 @@ class Document(models.Model):
         return self.status == "draft"
 
     def derive_search(self) -> None:
+        """From number, subject and client; a number is found with its hyphens and without."""
         client = f"{self.contact.person_name} {self.contact.company_name}" if self.contact else ""
         self.search_text = searchable(f"{self.number} {self.number.replace('-', ' ')} {self.subject} {client}")[:20_000]
 
