@@ -18,7 +18,7 @@ from accounts.roles import Role
 from accounts.services import tokens
 from accounts.services.users import discard_unconfirmed
 from audit.models import Activity
-from audit.seal import archive_records, retention
+from audit.seal import archive_records, archives, retention
 from billing.models import StripeEvent
 from integrations.models import Run
 from operations.backups import objects, shelf
@@ -60,6 +60,9 @@ def _of(rows: Callable[[], QuerySet[Any]]) -> Sweep:
 
 
 def _rows_of_due_months() -> int:
+    """None where there is no archive: without one nothing leaves the log."""
+    if archives.archive_place() is None:
+        return 0
     today = timezone.now().date()
     due = [month for month in archive_records.months_online() if retention.leaves_on(month) <= today]
     starts = [datetime(month.year, month.month, 1, tzinfo=UTC) for month in due]

@@ -16,6 +16,7 @@ from accounts.protections import Refused
 from accounts.roles import Role
 from accounts.services import invitations, studios
 from audit.models import Activity
+from audit.seal import archives
 from billing.models import StripeEvent
 from integrations.models import Connection, Pipeline, Run, Transformation
 from operations.backups import shelf
@@ -25,6 +26,7 @@ from operations.models import Backup, CleanupRun, DataExport, MaintenanceJob
 from operations.services import maintenance
 from operations.tasks import clean_up, tick_maintenance
 from tests.accounts.people import PASSWORD, make_user
+from tests.audit.sealed import make_old_activity
 from tests.audit.test_kill import SET_UP
 from tests.operations.instances import Instance
 from tests.processes import wait_for_the_dead
@@ -100,6 +102,21 @@ def test_old_runs_go_but_the_newest_of_each_pipeline_and_those_under_way():
     assert set(StripeEvent.objects.values_list("event_id", flat=True)) == {"evt_received19", "evt_applied17"}
     left = Run.objects.values_list("pipeline__name", "status")
     assert set(left) == {("a", "succeeded"), ("b", "running")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_months_of_the_log_go_to_the_archive_and_nowhere_without_one(test_database, settings, tmp_path):
+    month = ago(days=100).date().replace(day=1)
+    make_old_activity(test_database, month, rows=3)
+    old = Activity.objects.filter(recorded_at__lt=ago(days=80))
+    count = old.count()
+    assert count >= 3
+    settings.AUDIT_ARCHIVE = ""
+    assert dry_run("cleanup.activity_logs") == run("cleanup.activity_logs").counts == {"activities": 0} and old.count() == count
+    settings.AUDIT_ARCHIVE = str(tmp_path)
+    assert dry_run("cleanup.activity_logs") == {"activities": count} and not list(tmp_path.iterdir())
+    assert run("cleanup.activity_logs").counts == {"activities": count} and not old.exists()
+    assert archives.verify(str(tmp_path / f"{month:%Y-%m}")).rows == count
 
 
 @pytest.mark.django_db(transaction=True)
