@@ -44,7 +44,7 @@ class Editor:
         self.form: SheetForm = form_class(data, identity=identity, contact=contact, sheet=stored, initial=initial, label_suffix="")
         self.checked: Any = bound(rows, **self.kwargs) if posted else None
         if posted and not self.wanted:
-            self.lines = self.checked
+            self.lines: Any = self.checked
         elif posted:
             self.lines = unbound(changed_rows(rows, self.wanted) or [{}], **self.kwargs)
         else:
