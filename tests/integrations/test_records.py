@@ -101,12 +101,14 @@ def test_a_run_that_is_cut_off_goes_on_where_it_stopped(feed, source, designer, 
     feed.pages["/feed"] = [item(n) for n in range(7)]
     pipeline = pipeline_over(source, max_messages=3)
     reads = []
-    for _ in range(3):
+    for caps in ({}, {}, {}, {"max_messages": 100, "max_seconds": 0}):
+        Pipeline.objects.update(**caps) if caps else None
         made = pipeline.runs.live().first() or pipelines.queue_run(pipeline, trigger=Run.Trigger.MANUAL)[0]
         engine.execute(made.pk)
         made.refresh_from_db()
         reads.append((made.counts["read"], made.stop_reason))
-    assert reads == [(4, "message_cap"), (3, ""), (4, "message_cap")]  # complete after the second, so the third began anew
+    # complete after the second, so the third began anew
+    assert reads == [(4, "message_cap"), (3, ""), (4, "message_cap"), (2, "time_cap")]
     assert pipeline.rows.count() == 7
 
 
