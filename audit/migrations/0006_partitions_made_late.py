@@ -21,7 +21,7 @@ BEGIN
     IF to_regclass('public.' || name) IS NOT NULL THEN
         RETURN false;
     END IF;
-    LOCK TABLE public.audit_activity IN ACCESS EXCLUSIVE MODE;
+    LOCK TABLE ONLY public.audit_activity IN ACCESS EXCLUSIVE MODE;  -- not each month, which may be at its vacuum
     SELECT EXISTS (SELECT FROM public.audit_activity_default WHERE recorded_at >= since AND recorded_at < until) INTO late;
     IF late THEN
         ALTER TABLE public.audit_activity DETACH PARTITION public.audit_activity_default;
