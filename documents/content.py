@@ -45,6 +45,8 @@ class Deducted(Protocol):
     @property
     def number(self) -> str: ...
     @property
+    def net(self) -> Decimal: ...
+    @property
     def gross(self) -> Decimal: ...
 
 
@@ -56,7 +58,7 @@ def invoice_content(invoice: Invoice, lines: Iterable[Line], *, identity: Identi
         "due_on": _day(invoice.due_on),
         "service_on": _day(invoice.service_on),
         "refers_to": refers_to,
-        "deducted": [{"number": other.number, "gross": f"{other.gross:.2f}"} for other in deducted],
+        "deducted": [{"number": other.number, "net": f"{other.net:.2f}", "gross": f"{other.gross:.2f}"} for other in deducted],
         "payment": _payment(identity),
     }
 

@@ -84,6 +84,7 @@ HEADINGS = {
     "balance": lambda: _("Balance invoice"),
     "credit_note": lambda: _("Credit note"),
 }
+TOTALS = {"quote": lambda: _("Total"), "credit_note": lambda: _("Total credited")}
 
 
 def _sheet(content: Content) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def _sheet(content: Content) -> dict[str, Any]:
         "labels": {"subject": _("Subject"), "client": _("Client"), "description": _("Description")},
         **_table(content, writing),
         "sums": _sums(content, writing),
-        "total": [_("Total to pay") if content["kind"] != "quote" else _("Total"), writing.money(content["totals"]["gross"])],
+        "total": [TOTALS.get(content["kind"], lambda: _("Total to pay"))(), writing.money(content["totals"]["gross"])],
         "after": after,
         "payment": _payment(content, writing),
         "notes": [part for part in content.get("notes", "").split("\n\n") if part.strip()],
@@ -168,7 +169,11 @@ def _sums(content: Content, writing: Writing) -> list[list[str]]:
         sums.append([_("Discount"), writing.money(-Decimal(totals["discount"]))])
     for deducted in content.get("deducted", []):
         label = _("Deposit invoiced by %(number)s") % {"number": deducted["number"]}
-        sums.append([label, writing.money(-Decimal(deducted["gross"]))])
+        gross = Decimal(deducted["gross"])
+        taken = gross if content["vat_included"] else Decimal(deducted.get("net", gross))  # so that it adds up with the lines
+        if taken != gross:
+            label = _("%(deposit)s (%(amount)s incl. VAT)") % {"deposit": label, "amount": writing.money(gross)}
+        sums.append([label, writing.money(-taken)])
     sums.append([_("Total excl. VAT"), writing.money(totals["net"])])
     for rate in totals["by_rate"]:
         label = _("VAT %(rate)s on %(amount)s") % {"rate": writing.percent(rate["rate"]), "amount": writing.money(rate["net"])}

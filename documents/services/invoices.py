@@ -36,6 +36,10 @@ class Deposit(NamedTuple):
     totals: Totals
 
     @property
+    def net(self) -> Decimal:
+        return self.totals.net
+
+    @property
     def gross(self) -> Decimal:
         return self.totals.gross
 

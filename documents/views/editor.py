@@ -95,7 +95,7 @@ class Editor:
         if deducted:
             sheet.take_totals(sheet.totals.minus([deposit.totals for deposit in deducted]))
         return {
-            "deducted": [(deposit.number, writing.money(-deposit.gross)) for deposit in deducted],
+            "deducted": [(one.number, writing.money(-(one.gross if sheet.vat_included else one.net))) for one in deducted],
             "discount": writing.money(-sheet.discount_total) if sheet.discount_total else "",
             "net": writing.money(sheet.net),
             "rates": [(writing.percent(row["rate"]), writing.money(row["vat"])) for row in sheet.by_rate],

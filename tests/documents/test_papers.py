@@ -1,6 +1,7 @@
 """A job on paper: quote, acceptance, contract, deposit, balance, payment, credit; and what never changes again."""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from audit.models import Activity
 from documents.markdown import as_blocks
 from documents.models import ContractTemplate, Identity, Invoice, Quote
 from documents.placeholders import filled
-from documents.printing import digest
+from documents.printing import as_words, digest
 from documents.services import acts, contracts, invoices, links, payments, quotes
 from documents.services.errors import Incomplete, NotPossible
 from studio.models import Contact
@@ -167,6 +168,11 @@ def test_deposit_and_balance_come_to_the_quote_rate_by_rate(project, anna):
         deposit.number,
         more.number.strip() or Invoice.objects.get(pk=more.pk).number,
     ]
+    above = as_words(balance.content)  # what stands above a sum adds up to it
+    words = [amount for _label, amount in above["sums"]] + [line["cells"][-1] for line in above["lines"] if not line["note"]]
+    figures = [Decimal(re.sub(r"[^\d,-]", "", amount).replace(",", ".")) for amount in words]
+    (first, second, net), lines = figures[:3], figures[len(above["sums"]) :]
+    assert sum(lines) + first + second == net == balance.net and "TTC" in above["sums"][0][0]
     by_rate = {}
     for invoice in (deposit, Invoice.objects.get(pk=more.pk), balance):
         for row in invoice.by_rate:
@@ -185,10 +191,10 @@ def test_what_is_issued_of_a_quote_adds_up_to_it_in_whatever_order(project, anna
     first = invoices.issue_invoice(first, actor=anna)
     with refused("amount"):  # 1,647.57 is left
         invoices.issue_invoice(second, actor=anna)
-    invoices.credit_invoice(first, gross=Decimal(400), actor=anna)
+    credited = invoices.credit_invoice(first, gross=Decimal(400), actor=anna)
     balance = invoices.issue_invoice(whole, actor=anna)
     assert (balance.kind, balance.gross, balance.content["deducted"]) == (
-        "balance", GROSS - 600, [{"number": first.number, "gross": "600.00"}]
+        "balance", GROSS - 600, [{"number": first.number, "net": f"{first.net + credited.net}", "gross": "600.00"}]
     )  # fmt: skip
     second = invoices.edit_invoice(second, fields={}, lines=[LINES[0] | {"unit_price": Decimal("0.01")}], actor=anna)
     with refused("amount"):  # nothing is left
@@ -263,6 +269,7 @@ def test_credit_notes_add_up_and_a_full_one_cancels(project, anna):
     rest = invoices.credit_invoice(invoice, actor=anna)
     assert some.gross + rest.gross == -GROSS and some.vat + rest.vat == -invoice.vat
     assert Invoice.objects.get(pk=invoice.pk).status == "cancelled" and rest.content["refers_to"] == invoice.number
+    assert [as_words(one.content)["total"][0] for one in (invoice, rest)] == ["Total à payer", "Total de l’avoir"]
     with refused("cancelled"):
         invoices.credit_invoice(invoice, actor=anna)
     with refused("credit_note"):
