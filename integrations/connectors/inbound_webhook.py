@@ -85,11 +85,9 @@ class InboundWebhookConnector(RecordConnector):
     def _record(self, item: Any) -> Record | None:
         if not isinstance(item, dict):
             return None
-        if self._id is None:
-            return Record(hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()[:40], item)
         try:
-            name = self._id.search(item)
-        except (ValueError, TypeError, jmespath.exceptions.JMESPathError):
+            name = self._id.search(item) if self._id else hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()[:40]
+        except (ValueError, RecursionError, TypeError, jmespath.exceptions.JMESPathError):  # read just so, it may be too deep to be written
             return None
         if isinstance(name, bool) or not isinstance(name, str | int) or not 0 < len(str(name)) <= LONGEST_ID:
             return None

@@ -1,9 +1,11 @@
 """Inbound webhooks: signed, fresh, once, stored before they are acknowledged, taken in by a run (R-170)."""
 
 import json
+import sys
 import time
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import caches
@@ -16,6 +18,7 @@ from aaperture.lib import limits
 from accounts.models import InstanceSettings
 from audit.models import Activity
 from integrations import engine, tasks
+from integrations.connectors import inbound_webhook
 from integrations.models import Connection, Delivery, Pipeline, Run, RunEvent, Transformation
 from integrations.services import arrivals, configured, connections, deliveries, sources
 from tests.accounts.people import make_user
@@ -238,6 +241,19 @@ def _valkey_is_down(_keys):
     from redis import ConnectionError as Down
 
     raise Down
+
+
+@pytest.mark.parametrize("name", ["", "to_string(@)"])
+def test_what_is_just_too_deep_is_left_alone_and_stops_nobody_elses(name):
+    """Reading goes a level or two deeper than writing: such a delivery would fail every run, and all that wait behind it."""
+    depths = range(sys.getrecursionlimit() - 200, sys.getrecursionlimit())
+    waiting = [(str(n), '{"a":' * n + "1" + "}" * n) for n in depths]
+    held = SimpleNamespace(take=lambda after, _most: [] if after else waiting, settle=lambda _names: None)
+    connector = inbound_webhook.InboundWebhookConnector({"id": name}, "", stopping=lambda _seconds: False, held=held)
+    (batch,) = connector.read("")
+    assert len(batch.records) + len(batch.faults) == len(depths) and {"hook_unreadable", "hook_no_record"} == {
+        one.code for one in batch.faults
+    }
 
 
 @pytest.mark.django_db
