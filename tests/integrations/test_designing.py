@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
@@ -13,7 +13,7 @@ from audit.models import Activity
 from integrations import engine
 from integrations.models import Connection, DatasetRow, Pipeline, Run, Transformation, TransformationVersion
 from integrations.normalising import WAYS
-from integrations.services import configured, datasets, definitions, pipelines
+from integrations.services import configured, datasets, definitions, pipelines, sampling
 from integrations.step_forms import Draft
 from integrations.step_kinds import lines
 from tests.accounts.people import make_user
@@ -141,6 +141,8 @@ def test_a_sample_is_fetched_from_a_source_of_the_instances_and_from_no_other(fe
     assert "Post 5" in text(page) and "Post 6" not in text(page) and SECRET not in text(page)
     assert Activity.objects.get(action="connection.sampled").details == {"records": 5}
     assert "Choose a connection" in text(web.post(path, EDITOR | FIELDS | {"act": "fetch", "connection": str(theirs.pk)}))
+    with pytest.raises(PermissionDenied):  # nor where a page forgot to ask
+        sampling.records(theirs, actor=designer)
     feed.statuses.append(500)
     asked = len(feed.asked)
     assert "did not answer" in text(web.post(path, EDITOR | FIELDS | {"act": "fetch", "connection": str(source.pk)}))

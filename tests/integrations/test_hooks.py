@@ -246,7 +246,7 @@ def _valkey_is_down(_keys):
 @pytest.mark.parametrize("name", ["", "to_string(@)"])
 def test_what_is_just_too_deep_is_left_alone_and_stops_nobody_elses(name):
     """Reading goes a level or two deeper than writing: such a delivery would fail every run, and all that wait behind it."""
-    depths = range(sys.getrecursionlimit() - 200, sys.getrecursionlimit())
+    depths = range(sys.getrecursionlimit() - 140, sys.getrecursionlimit() - 40)
     waiting = [(str(n), '{"a":' * n + "1" + "}" * n) for n in depths]
     held = SimpleNamespace(take=lambda after, _most: [] if after else waiting, settle=lambda _names: None)
     connector = inbound_webhook.InboundWebhookConnector({"id": name}, "", stopping=lambda _seconds: False, held=held)
