@@ -125,7 +125,7 @@ def _scheduled(
     count = len(rows)
     if fields["send_at"]:
         said = ngettext("%(n)d e-mail goes out on %(moment)s.", "%(n)d e-mails go out on %(moment)s.", count)
-        moment = date_format(timezone.localtime(fields["send_at"]), "DATETIME_FORMAT")
+        moment = date_format(timezone.localtime(fields["send_at"]), "DATETIME_FORMAT").removesuffix(".")  # of "9 a.m."
         messages.success(request, said % {"n": count, "moment": moment})
     else:
         nudge(send_due_emails, rows[0].pk)

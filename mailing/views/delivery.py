@@ -117,7 +117,7 @@ def email_reschedule(request: UserRequest, pk: UUID) -> HttpResponse:
     except emails.NotPossible:
         messages.error(request, _too_late())
     else:
-        said = date_format(timezone.localtime(form.cleaned_data["send_at"]), "DATETIME_FORMAT")
+        said = date_format(timezone.localtime(form.cleaned_data["send_at"]), "DATETIME_FORMAT").removesuffix(".")  # of "9 a.m."
         messages.success(request, _("It goes out on %(moment)s.") % {"moment": said})
     return redirect("mailing:email", pk=pk)
 
