@@ -13,7 +13,6 @@ Prints one JSON line per figure (bench, case, value, unit, goal, ok) and a table
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,6 +25,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "bench.audited.settings"
 from bench.audited.lifetime import Filler, keeping_up, letting_go, seal, verify_alone, verifying  # noqa: E402
 from bench.audited.recording import bulk, recording, side_by_side, write  # noqa: E402
 from bench.audited.scene import make_tables, set_up  # noqa: E402
+from bench.own_servers import own_servers  # noqa: E402
 from bench.report import Report  # noqa: E402
 
 QUICK, FULL = 200_000, 1_000_000
@@ -62,18 +62,8 @@ CASES: dict[str, Callable[[Report, int, Path], None]] = {
 
 
 def main(arguments: list[str]) -> int:
-    from aaperture.lib import embedded
-
-    with tempfile.TemporaryDirectory(prefix="aaperture-bench-") as folder:
-        state = embedded.State(Path(folder))
-        servers = embedded.Servers(state)
-        database, owner, cache = embedded.urls(state)
-        os.environ.update(DATABASE_URL=database, MIGRATION_DATABASE_URL=owner, REDIS_URL=cache)
-        try:
-            servers.start()
-            return run(arguments, Path(folder))
-        finally:
-            servers.stop()
+    with own_servers() as servers:
+        return run(arguments, servers.state.folder)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ more than the goal allows; it only ever makes them longer, and so each time is t
 import os
 import statistics
 import sys
-import tempfile
 import time
 import types
 from collections.abc import Callable
@@ -25,6 +24,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aaperture.settings")
 
 import psycopg
 
+from bench.own_servers import own_servers
 from bench.report import Report
 
 SMALL, QUICK, FULL = 1_000, (200_000,), (1_000_000, 5_000_000)
@@ -195,19 +195,9 @@ def in_turn(measure: Callable[[str], list[float]], one: str, other: str) -> tupl
 
 
 def main(arguments: list[str]) -> int:
-    from aaperture.lib import embedded
-
-    with tempfile.TemporaryDirectory(prefix="aaperture-bench-") as folder:
-        state = embedded.State(Path(folder), fast=True)
-        servers = embedded.Servers(state)
-        database, owner, cache = embedded.urls(state)
-        os.environ.update(DATABASE_URL=database, MIGRATION_DATABASE_URL=owner, REDIS_URL=cache)
-        try:
-            servers.start()
-            only = next((one.partition("=")[2] for one in arguments if one.startswith("--only=")), "")
-            return run(owner, FULL if "--full" in arguments else QUICK, only)
-        finally:
-            servers.stop()
+    only = next((one.partition("=")[2] for one in arguments if one.startswith("--only=")), "")
+    with own_servers(fast=True):
+        return run(os.environ["MIGRATION_DATABASE_URL"], FULL if "--full" in arguments else QUICK, only)
 
 
 def run(owner: str, sizes: tuple[int, ...], only: str = "") -> int:

@@ -11,7 +11,6 @@ import json
 import os
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -26,6 +25,7 @@ os.environ.setdefault("ENVIRONMENT", "test")
 os.environ.update(DJANGO_SETTINGS_MODULE="aaperture.settings", TRUSTED_PROXIES="127.0.0.1", SECURITY_ALERT_EMAILS="security@example.test")
 
 from bench.bare.load import answer  # noqa: E402
+from bench.own_servers import own_servers  # noqa: E402
 from bench.report import Report  # noqa: E402
 from bench.web import Server  # noqa: E402
 
@@ -142,26 +142,17 @@ def settings_of_mail(port: int) -> None:
 
 def main(arguments: list[str]) -> int:
     """Each case in a process and on a database of its own."""
-    from aaperture.lib import embedded
-
     times = int(next((one.partition("=")[2] for one in arguments if one.startswith("--times=")), "10000"))
     report = Report("flood")
     for case in CASES:
-        with tempfile.TemporaryDirectory(prefix="aaperture-bench-") as folder:
-            servers = embedded.Servers(embedded.State(Path(folder), fast=True))
-            database, owner, cache = embedded.urls(servers.state)
-            os.environ.update(DATABASE_URL=database, MIGRATION_DATABASE_URL=owner, REDIS_URL=cache)
-            try:
-                servers.start()
-                if (child := os.fork()) == 0:
-                    import django
+        with own_servers(fast=True):
+            if (child := os.fork()) == 0:
+                import django
 
-                    django.setup()
-                    flood(report, case, times)
-                    os._exit(report.finish())
-                missed = bool(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-            finally:
-                servers.stop()
+                django.setup()
+                flood(report, case, times)
+                os._exit(report.finish())
+            missed = bool(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         if missed:
             return 1
     return 0

@@ -20,7 +20,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -31,6 +30,7 @@ os.environ.setdefault("ENVIRONMENT", "test")
 os.environ["DJANGO_SETTINGS_MODULE"] = "bench.mailed.settings"
 
 from bench.mailed import contenders, servers  # noqa: E402
+from bench.own_servers import own_servers  # noqa: E402
 from bench.report import Report  # noqa: E402
 
 QUICK, FULL = 2_000, 10_000
@@ -111,22 +111,13 @@ CASES = {"sink": against_sink, "relay": against_relay, "hosts": two_hosts}
 
 
 def main(arguments: list[str]) -> int:
-    from aaperture.lib import embedded
-
-    with tempfile.TemporaryDirectory(prefix="aaperture-bench-") as folder:
-        state = embedded.State(Path(folder))
-        server = embedded.Servers(state)
-        database, owner, cache = embedded.urls(state)
-        os.environ.update(DATABASE_URL=database, MIGRATION_DATABASE_URL=owner, REDIS_URL=cache, MAILER_LOCK=f"{folder}/mailer")
-        try:
-            server.start()
-            set_up()
-            report, count = Report("mail"), FULL if "--full" in arguments else QUICK
-            for name in [name for name in arguments if not name.startswith("-")] or list(CASES):
-                CASES[name](report, count)
-            return report.finish()
-        finally:
-            server.stop()
+    with own_servers() as own:
+        os.environ["MAILER_LOCK"] = str(own.state.folder / "mailer")
+        set_up()
+        report, count = Report("mail"), FULL if "--full" in arguments else QUICK
+        for name in [name for name in arguments if not name.startswith("-")] or list(CASES):
+            CASES[name](report, count)
+        return report.finish()
 
 
 def set_up() -> None:

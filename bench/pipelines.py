@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("ENVIRONMENT", "test")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aaperture.settings")
 
+from bench.own_servers import own_servers  # noqa: E402
 from bench.report import Report  # noqa: E402
 
 WORKER = "--worker"
@@ -280,19 +280,10 @@ def run(count: int, wanted: list[str], folder: Path) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    from aaperture.lib import embedded
-
     count = 100_000 if "--full" in arguments else 20_000
     wanted = [argument for argument in arguments if not argument.startswith("--")] or list(CASES)
-    with tempfile.TemporaryDirectory(prefix="aaperture-bench-") as folder:
-        servers = embedded.Servers(embedded.State(Path(folder)))
-        database, owner, cache = embedded.urls(servers.state)
-        os.environ.update(DATABASE_URL=database, MIGRATION_DATABASE_URL=owner, REDIS_URL=cache)
-        try:
-            servers.start()
-            return run(count, wanted, Path(folder))
-        finally:
-            servers.stop()
+    with own_servers() as servers:
+        return run(count, wanted, servers.state.folder)
 
 
 if __name__ == "__main__":

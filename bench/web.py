@@ -17,7 +17,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +30,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "bench.ours.settings"
 import psycopg  # noqa: E402
 
 from bench.bare.load import load  # noqa: E402
+from bench.own_servers import own_servers  # noqa: E402
 from bench.report import Report  # noqa: E402
 
 GOAL = 0.6
@@ -248,20 +248,11 @@ def run(owner: str, cpu: Callable[[], float], *, rounds: int, workers: int) -> i
 
 
 def main(arguments: list[str]) -> int:
-    from aaperture.lib import embedded
-
-    with tempfile.TemporaryDirectory(prefix="aaperture-bench-") as folder:
-        state = embedded.State(Path(folder), fast=True)
-        servers = embedded.Servers(state)
-        database, owner, cache = embedded.urls(state)
-        os.environ.update(DATABASE_URL=database, MIGRATION_DATABASE_URL=owner, REDIS_URL=cache)
-        try:
-            servers.start()
-            held = [process.pid for process in servers.processes.values()]
-            workers = int(next((one.partition("=")[2] for one in arguments if one.startswith("--workers=")), "1"))
-            return run(owner, lambda: sum(map(processor_time, held)), rounds=20 if "--full" in arguments else 7, workers=workers)
-        finally:
-            servers.stop()
+    workers = int(next((one.partition("=")[2] for one in arguments if one.startswith("--workers=")), "1"))
+    with own_servers(fast=True) as servers:
+        held = [process.pid for process in servers.processes.values()]
+        owner = os.environ["MIGRATION_DATABASE_URL"]
+        return run(owner, lambda: sum(map(processor_time, held)), rounds=20 if "--full" in arguments else 7, workers=workers)
 
 
 if __name__ == "__main__":

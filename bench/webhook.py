@@ -10,7 +10,6 @@ import json
 import os
 import socket
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ os.environ.setdefault("ENVIRONMENT", "test")
 os.environ.update(DJANGO_SETTINGS_MODULE="bench.ours.settings", STRIPE_SECRET_KEY="sk_test_bench", STRIPE_WEBHOOK_SECRET=SECRET)
 
 from bench.bare.load import answer  # noqa: E402
+from bench.own_servers import own_servers  # noqa: E402
 from bench.report import Report  # noqa: E402
 from bench.web import Server  # noqa: E402
 
@@ -135,17 +135,8 @@ def run(events: int) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    from aaperture.lib import embedded
-
-    with tempfile.TemporaryDirectory(prefix="aaperture-bench-") as folder:
-        servers = embedded.Servers(embedded.State(Path(folder), fast=True))
-        database, owner, cache = embedded.urls(servers.state)
-        os.environ.update(DATABASE_URL=database, MIGRATION_DATABASE_URL=owner, REDIS_URL=cache)
-        try:
-            servers.start()
-            return run(int(next((one.partition("=")[2] for one in arguments if one.startswith("--events=")), "6000")))
-        finally:
-            servers.stop()
+    with own_servers(fast=True):
+        return run(int(next((one.partition("=")[2] for one in arguments if one.startswith("--events=")), "6000")))
 
 
 if __name__ == "__main__":
