@@ -85,8 +85,9 @@ def test_a_month_whose_partition_comes_late_takes_its_rows_from_the_default_one_
         assert owner.execute("SELECT audit_make_partition(%s)", [MONTH]).fetchone() == (True,)
         assert before == "audit_activity_default"
         assert owner.execute(where).fetchall() == [("audit_activity_2025_03", march), (before, april)]
+        assert owner.execute("SELECT audit_make_partition('2019-12-01')").fetchone() == (True,), "of whatever age, for a restore"
     assert verify().is_intact
-    assert retention.keep(now=day(31)) == [MONTH] and Activity.objects.filter(recorded_at__year=2025).count() == 1
+    assert retention.keep(now=day(31)) == [date(2019, 12, 1), MONTH] and Activity.objects.filter(recorded_at__year=2025).count() == 1
 
 
 def test_nobody_waits_behind_the_making_of_partitions(test_database, caplog):
