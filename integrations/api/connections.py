@@ -46,7 +46,7 @@ class NewConnection(Strict):
     account_email = serializers.EmailField(max_length=254, required=False)
     name = serializers.CharField(max_length=configured.LONGEST_NAME, required=False)
     config = serializers.DictField(child=serializers.CharField(max_length=4096, allow_blank=True), required=False, help_text=(
-        "Such as url, items, id, auth (none, bearer, header), header, secret, paging (none, number, link), page_parameter, next."
+        "Such as url, items, id, auth (none, bearer, header), header, secret, paging (none, number, link, token), page_parameter, next."
     ))  # fmt: skip
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -30,12 +30,16 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 PRINTABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 OURS = frozenset({"host", "connection", "content-length", "transfer-encoding", "accept", "accept-encoding", "user-agent"})
 NO_AUTH, BEARER, HEADER = "none", "bearer", "header"
-ONE_PAGE, BY_NUMBER, BY_LINK = "none", "number", "link"
+ONE_PAGE, BY_NUMBER, BY_LINK, BY_TOKEN = "none", "number", "link", "token"
+
+
+class NoSuchPage(Refused):
+    """Nothing is there (404): the end of what is numbered, for some."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """The page to be read next and how many of its records are dealt with. `page` is a number, or an address."""
+    """The page to be read next and how many of its records are dealt with. `page` is a number, an address or a token."""
 
     page: str = ""
     skip: int = 0
@@ -67,10 +71,11 @@ class HttpJsonConnector(RecordConnector):
         Setting("secret", _("Secret"), _("Sealed, and never shown again."), required=False, secret=True, longest=4096),
         Setting(
             "paging", _("More pages"), initial=ONE_PAGE,
-            choices=((ONE_PAGE, _("None")), (BY_NUMBER, _("By number, until one is empty")), (BY_LINK, _("By a link in the answer"))),
+            choices=((ONE_PAGE, _("None")), (BY_NUMBER, _("By number, until one is empty")), (BY_LINK, _("By a link in the answer")),
+                     (BY_TOKEN, _("By a token in the answer"))),
         ),
-        Setting("page_parameter", _("Parameter with the page’s number"), required=False, longest=64, initial="page"),
-        Setting("next", _("Where that link is"), _("JMESPath, such as links.next."), required=False),
+        Setting("page_parameter", _("Parameter with the page’s number or token"), required=False, longest=64, initial="page"),
+        Setting("next", _("Where that link or token is"), _("JMESPath, such as links.next."), required=False),
     )  # fmt: skip
 
     def __init__(self, config: Mapping[str, str], secret: str, *, stopping: Callable[[float], bool], held: Held = None) -> None:
@@ -92,16 +97,16 @@ class HttpJsonConnector(RecordConnector):
             found["secret"] = _("Give the secret, in plain characters without spaces around it.")
         if values["auth"] == HEADER and (not HEADER_NAME.fullmatch(values["header"]) or values["header"].lower() in OURS):
             found["header"] = _("This is no name of a header that we may set.")
-        if values["paging"] == BY_NUMBER and not values["page_parameter"]:
+        if values["paging"] in (BY_NUMBER, BY_TOKEN) and not values["page_parameter"]:
             found["page_parameter"] = _("Name the parameter.")
-        if values["paging"] == BY_LINK and not values["next"]:
-            found["next"] = _("Say where the link is.")
+        if values["paging"] in (BY_LINK, BY_TOKEN) and not values["next"]:
+            found["next"] = _("Say where it is.")
         return found
 
     @property
     def marks_are_secret(self) -> bool:
-        """The address of the next page is the source's own words, and may hold a key."""
-        return self.config["paging"] == BY_LINK
+        """What leads to the next page is the source's own words, and may hold a key."""
+        return self.config["paging"] in (BY_LINK, BY_TOKEN)
 
     @classmethod
     def wants_secret(cls, values: Mapping[str, str]) -> bool:
@@ -114,7 +119,12 @@ class HttpJsonConnector(RecordConnector):
     def read(self, mark: str) -> Iterator[Batch]:
         place = Place.load(mark)
         for _page in range(MOST_PAGES):
-            document = self._page(place)
+            try:
+                document = self._page(place)
+            except NoSuchPage:
+                if place.page and self.config["paging"] == BY_NUMBER:
+                    return
+                raise
             items, following = self._items(document), self._following(place, document)
             for start in range(place.skip, len(items), BATCH):
                 done = start + BATCH >= len(items)
@@ -160,18 +170,19 @@ class HttpJsonConnector(RecordConnector):
         """The page after this one, or nothing."""
         if self.config["paging"] == BY_NUMBER:
             return str(int(place.page or "1") + 1)
-        if self.config["paging"] == BY_LINK and (link := _searched(Expression(self.config["next"]), document)):
-            return urljoin(self._url(place), str(link))
+        if self.config["paging"] in (BY_LINK, BY_TOKEN) and (found := _searched(Expression(self.config["next"]), document)):
+            return str(found) if self.config["paging"] == BY_TOKEN else urljoin(self._url(place), str(found))
         return ""
 
     def _url(self, place: Place) -> str:
-        first = self.config["url"]
-        if self.config["paging"] == BY_NUMBER:
+        first, paging = self.config["url"], self.config["paging"]
+        page = place.page or ("1" if paging == BY_NUMBER else "")
+        if paging in (BY_NUMBER, BY_TOKEN) and page:
             parts = urlsplit(first)
             name = self.config["page_parameter"]
             query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != name]
-            return urlunsplit(parts._replace(query=urlencode([*query, (name, place.page or "1")])))
-        return place.page or first
+            return urlunsplit(parts._replace(query=urlencode([*query, (name, page)])))
+        return page or first
 
     def _page(self, place: Place) -> Any:
         """One page, parsed."""
@@ -198,7 +209,7 @@ class HttpJsonConnector(RecordConnector):
             if answer.status in (401, 403):
                 raise AccessWithdrawn("feed_access_refused")
             if answer.status < 500 and answer.status != 429:
-                raise Refused("feed_refused")
+                raise (NoSuchPage if answer.status == 404 else Refused)("feed_refused")
             wait, asked = min(LONGEST_WAIT, FIRST_WAIT * 2**attempt), answer.headers.get("retry-after", "")
             seconds = min(float(asked), LONGEST_WAIT) if asked.isdecimal() and asked.isascii() else 0.0
             if self.stopping(max(seconds, random.uniform(wait / 2, wait))):  # nosec B311 - jitter, no secret

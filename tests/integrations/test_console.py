@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -11,6 +12,7 @@ from accounts.roles import Role
 from audit.models import Activity
 from integrations.models import Connection, Pipeline, Run, RunEvent, Transformation
 from integrations.schedule import next_after
+from integrations.services import pipelines
 from tests.accounts.people import make_user
 
 pytestmark = pytest.mark.django_db
@@ -162,6 +164,9 @@ def test_nobody_runs_or_tests_what_belongs_to_a_member(sandbox, connect):
     assert "run by its owner only" in admin.post(page("pipeline"), chosen, follow=True).content.decode()
     sandbox.control("DELETE", "/requests")
     admin.post(page("connection"), {"_selected_action": [str(row.pk)], "action": "test"})
+    for role in ("admin", "executor"):  # nor where a page or the API forgot to ask
+        with pytest.raises(PermissionDenied):
+            pipelines.require_execute(row.pipelines.get(), make_user(role=role))
     assert not Run.objects.exists() and not sandbox.control("GET", "/requests")["total"]
 
 

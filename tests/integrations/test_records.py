@@ -83,17 +83,31 @@ def test_a_second_run_changes_what_has_changed_and_adds_what_is_new(feed, source
     assert run(pipeline, designer).stop_reason == "nothing_new"
 
 
-@pytest.mark.parametrize("style", ["number", "link"])
+@pytest.mark.parametrize("style", ["number", "number to the last", "token", "link"])
 def test_pages_are_followed_to_the_end(feed, designer, style):
-    if style == "number":
+    if style.startswith("number"):
         config = told(feed, "/feed?q=a", paging="number", page_parameter="p", items="rows")
-        feed.pages |= {f"/feed?q=a&p={n}": {"rows": [item(n)]} for n in (1, 2)} | {"/feed?q=a&p=3": {"rows": []}}
+        feed.pages |= {f"/feed?q=a&p={n}": {"rows": [item(n)]} for n in (1, 2)}
+        if style == "number":
+            feed.pages["/feed?q=a&p=3"] = {"rows": []}
+    elif style == "token":
+        config = told(feed, "/feed?q=a", paging="token", page_parameter="after", next="meta.next", items="rows")
+        feed.pages |= {"/feed?q=a": {"rows": [item(1)], "meta": {"next": "a+b/c=="}}}
+        feed.pages |= {"/feed?q=a&after=a%2Bb%2Fc%3D%3D": {"rows": [item(2)], "meta": {"next": ""}}}
     else:
         config = told(feed, paging="link", next="next", items="rows")
         feed.pages |= {"/feed": {"rows": [item(1)], "next": "/more"}, "/more": {"rows": [item(2)], "next": None}}
     pipeline = pipeline_over(configured.add("http_json", "Jobs", config, actor=designer))
     assert run(pipeline, designer).status == "succeeded" and pipeline.rows.count() == 2
-    assert [path for path, _headers in feed.asked] == list(feed.pages)
+    asked = [path for path, _headers in feed.asked]
+    assert asked == list(feed.pages) + ["/feed?q=a&p=3"] * (style == "number to the last")  # which says 404 there
+    connector = http_json.HttpJsonConnector(config, "", stopping=lambda _seconds: False)
+    assert connector.marks_are_secret is (style in ("token", "link"))
+
+
+def test_a_first_page_that_is_missing_is_no_end(feed, designer):
+    source = configured.add("http_json", "Jobs", told(feed, "/feed", paging="number", page_parameter="p"), actor=designer)
+    assert run(pipeline_over(source), designer).stop_reason == "feed_refused"
 
 
 def test_a_run_that_is_cut_off_goes_on_where_it_stopped(feed, source, designer, monkeypatch):
