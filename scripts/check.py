@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTHON = sys.executable
-APPS = ("aaperture", "vault", "audit", "accounts", "billing", "integrations", "studio", "tracker", "operations")
+APPS = ("aaperture", *sorted(path.parent.name for path in ROOT.glob("*/apps.py")))
 
 # Strong and obviously not anybody's: what a production instance needs to start, so that its own checks can run.
 PRODUCTION = {

@@ -124,7 +124,7 @@ class Marks:
                 self._commit([], [outcome])
             except OperationalError:
                 return
-            except Exception:  # noqa: BLE001 - one that cannot be written must not take the others with it
+            except Exception:  # noqa: BLE001  # nosec B112 - one that cannot be written must not take the others with it
                 continue
 
     def _commit(self, asked: Sequence[_Asked], outcomes: Sequence[Outcome]) -> set[UUID]:
