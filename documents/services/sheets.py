@@ -1,12 +1,14 @@
 """What writing a quote and writing an invoice have in common."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, TypeVar
 
 from django.utils import timezone
 
 from documents.models.sheets import LARGEST, TOTALS, Document, Line, Sheet
 from documents.services.errors import Incomplete, NotPossible
+from studio.models import PhotoSession, Project
 
 SHEET_FIELDS = (
     "project", "contact", "subject", "language", "currency", "vat_included", "discount_percent", "discount_amount", "reverse_charge",
@@ -14,6 +16,13 @@ SHEET_FIELDS = (
 )  # fmt: skip
 LINE_FIELDS = ("description", "details", "quantity", "unit", "unit_price", "vat_rate", "discount", "optional")
 AnyLine = TypeVar("AnyLine", bound=Line)
+
+
+def service_day(project: Project | None) -> date | None:
+    """What a new sheet proposes as its date of service, which invoices have to name: the last day photographed for the project."""
+    rows = PhotoSession.objects.filter(project=project).exclude(status__in=["cancelled", "no_show"]).exclude(type="meeting")
+    session = rows.order_by("-ends_at").first() if project else None
+    return session.last_day if session else None
 
 
 def made_lines(model: type[AnyLine], owner: dict[str, Sheet], lines: Sequence[dict[str, Any]]) -> list[AnyLine]:

@@ -22,6 +22,7 @@ from documents.printing import Writing
 from documents.services import invoices, payments
 from documents.services.errors import NotPossible
 from documents.services.identities import identity_of
+from documents.services.sheets import service_day
 from documents.views.editor import Editor
 from documents.views.lists import Listing, list_page
 from documents.views.pdfs import pdf_response
@@ -61,7 +62,7 @@ def invoice_add(request: UserRequest) -> HttpResponse:
     identity = identity_of(mine.organization_id)
     initial = {
         "vat_included": identity.prices_include_vat, "language": contact.language if contact else request.user.language,
-        "subject": project.title if project else "",
+        "subject": project.title if project else "", "service_on": service_day(project),
     }  # fmt: skip
     editor = Editor(request, Invoice(organization=mine.organization), identity=identity, contact=contact, project=project, initial=initial)
     said = _("The invoice is drafted. Read it through, then issue it.")

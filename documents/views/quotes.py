@@ -20,6 +20,7 @@ from documents.models import ContractTemplate, Invoice, Quote
 from documents.services import acts, invoices, quotes
 from documents.services.errors import NotPossible
 from documents.services.identities import identity_of
+from documents.services.sheets import service_day
 from documents.views.editor import Editor
 from documents.views.lists import Listing, list_page
 from documents.views.pdfs import pdf_response
@@ -59,7 +60,7 @@ def quote_add(request: UserRequest) -> HttpResponse:
         return choose(request, mine, kind="quote")
     project, contact = asked
     initial = quotes.new_quote_fields(mine.organization) | {"language": contact.language if contact else request.user.language}
-    initial |= {"subject": project.title if project else ""}
+    initial |= {"subject": project.title if project else "", "service_on": service_day(project)}
     identity = identity_of(mine.organization_id)
     editor = Editor(request, Quote(organization=mine.organization), identity=identity, contact=contact, project=project, initial=initial)
     said = _("The quote is drafted. Read it through, then make it ready.")

@@ -24,7 +24,7 @@ from studio.models import TimelineEntry
 from tests.accounts.people import make_user
 from tests.accounts.studios import browser_of, make_studio
 from tests.documents.papers import GROSS, IDENTITY, accepted_quote, make_identity, make_invoice, make_job, make_quote
-from tests.studio.trade import make_contact, make_project, many_contacts, studio_of
+from tests.studio.trade import DAY, make_contact, make_project, make_session, many_contacts, studio_of
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 12
@@ -63,8 +63,12 @@ def said(page):
 
 def test_a_quote_is_written_line_by_line_and_goes_through_all_its_steps(anna):
     project = make_project(studio_of(anna), contact=make_contact(studio_of(anna), street="4 avenue du Parc", city="Maincy"))
+    make_session(project, anna, hours=30)
+    make_session(project, anna, at=DAY + timedelta(days=90), type="meeting")
     web = browser_of(anna)
     add = url("quote_add") + f"?project={project.pk}"
+    for page in (add, url("invoice_add") + f"?project={project.pk}"):
+        assert f'value="{DAY + timedelta(days=1):%Y-%m-%d}"' in web.get(page).text  # the date of service
     assert "Mariage Claire" in web.get(url("quote_add")).text and "Line 1" in web.get(add).text
 
     # a line more, one up, one less: the form comes back, with or without htmx, and nothing is stored
