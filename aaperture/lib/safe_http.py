@@ -18,11 +18,12 @@ from urllib3.connectionpool import HTTPSConnectionPool
 LONGEST_ANSWER = 10 * 1024 * 1024
 CONNECT, SILENCE, WHOLE = 3, 10, 30  # seconds: to connect, between two bytes, for the whole answer
 PIECE = 64 * 1024
-# `ipaddress` takes these for global, or may, and none is a public host's: translated and tunnelled IPv4, site-local, carrier's own
+# `ipaddress` takes these for global, or may, and none is a public host's: translated and tunnelled IPv4, site-local, carrier's own, and
+# what a host at Azure is told by its machine
 NOT_PUBLIC = tuple(
     map(
         ip_network,
-        ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "::/8", "64:ff9b::/32", "100::/8", "2001::/23", "2002::/16", "3fff::/20",
+        ("100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "::/8", "64:ff9b::/32", "100::/8", "2001::/23", "2002::/16", "3fff::/20",
          "5f00::/16", "fec0::/10"),
     )
 )  # fmt: skip
