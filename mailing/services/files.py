@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, tuple[bytes, ...]]] = {
 
 
 class NotTaken(ValueError):
-    """`code`: type, size, count, name, store."""
+    """`code`: type, size, count, name, store, gone."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -85,8 +85,10 @@ def waiting_files(organization: Organization | Any, ids: Iterable[UUID], *, owne
 
 
 def attach(files: Iterable[AddedFile], email: ScheduledEmail) -> None:
-    """In the transaction that makes the e-mail."""
-    AddedFile.objects.lying().filter(pk__in=[file.pk for file in files], email=None).update(email=email)
+    """In the transaction that makes the e-mail, which never goes without them. Raises NotTaken."""
+    wanted = [file.pk for file in files]
+    if AddedFile.objects.lying().filter(pk__in=wanted, email=None).update(email=email) < len(wanted):
+        raise NotTaken("gone")
 
 
 def remove(files: Iterable[AddedFile]) -> int:

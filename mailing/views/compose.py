@@ -123,8 +123,18 @@ def new(request: UserRequest) -> HttpResponse:
     }  # fmt: skip
     if target.obstacle:
         return _page(request, context)
-    context |= {"takes_files": object_store.is_configured(), "files": chosen_files(request, target)}
-    return _with_template(request, target, template, context) if template else _written(request, target, context)
+    added = chosen_files(request, target)
+    context |= {"takes_files": object_store.is_configured(), "files": added}
+    if len(added) < len(set(request.POST.getlist("file"))):
+        context["file_fault"] = files_gone()
+    try:
+        return _with_template(request, target, template, context) if template else _written(request, target, context)
+    except files.NotTaken:  # in this moment
+        return _page(request, context | {"files": chosen_files(request, target), "file_fault": files_gone()}, status=422)
+
+
+def files_gone() -> str:
+    return _("Files that you added are no longer here. Add them again, or send it without them.")
 
 
 def _page(request: UserRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
@@ -150,14 +160,14 @@ def _with_template(request: UserRequest, target: Target, template: EmailTemplate
     added = context["files"]
     if form.is_bound and form.is_valid() and added and form.cleaned_data["send_at"]:
         _soon_enough(form)
-    if request.method != "POST" or not form.is_valid() or preview.missing:
+    if request.method != "POST" or not form.is_valid() or preview.missing or "file_fault" in context:
         return _page(request, context, status=422 if request.method == "POST" else 200)
     email = emails.schedule_email(
         target.organization, template=template, contact=target.contact, document=target.document, send_at=form.cleaned_data["send_at"],
         attach=form.cleaned_data.get("attach", False), files=added, actor=request.user, request=request,
     )  # fmt: skip
     if at := form.cleaned_data["send_at"]:
-        said = date_format(timezone.localtime(at), "DATETIME_FORMAT")
+        said = date_format(timezone.localtime(at), "DATETIME_FORMAT").removesuffix(".")  # of "9 a.m."
         messages.success(request, _("Scheduled: it goes out on %(moment)s.") % {"moment": said})
     else:
         nudge(send_due_emails, email.pk)
@@ -186,7 +196,7 @@ def _written(request: UserRequest, target: Target, context: dict[str, Any]) -> H
         context["preview"] = previewing.by_hand(
             draft, subject=fields.get("subject", ""), text=fields.get("text", ""), link=fields.get("link", False)
         )
-    if not valid or only_looking:
+    if not valid or only_looking or "file_fault" in context:
         return _page(request, context, status=200 if only_looking else 422)
     written = free_text.Written(fields["subject"], fields["text"], link=fields.get("link", False))
     assert target.contact is not None
@@ -200,7 +210,7 @@ def _written(request: UserRequest, target: Target, context: dict[str, Any]) -> H
     if email.status in {Status.UNKNOWN, Status.SENDING}:  # the latter: nobody could write down what became of it
         messages.warning(request, _("It may have arrived, or not: %(why)s") % {"why": in_words(email.error or "lost")})
         return redirect("mailing:email", pk=email.pk)
-    context["failed"] = email
+    context |= {"failed": email, "files": [], "file_fault": files_gone() if context["files"] else ""}
     return _page(request, context, status=502)
 
 

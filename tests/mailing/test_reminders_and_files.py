@@ -155,8 +155,17 @@ def test_an_added_file_is_seen_by_a_signed_address_sent_and_removed(anna, server
     upload(web, contact)
     row = AddedFile.objects.get(removed_at=None)
     written = {"subject": "a", "text": "b", "file": row.pk}
-    assert web.post(url("new", contact=contact.pk, template="none"), written).status_code == 502
+    failed = web.post(url("new", contact=contact.pk, template="none"), written)
+    assert failed.status_code == 502 and "Add them again" in failed.text and str(row.pk) not in failed.text
     assert store.names() == []
+    # and never without what was to go with it
+    server.recipients.clear()
+    for chosen, fields in (("none", written), (template.pk, {"when": "now", "file": row.pk})):
+        refused = web.post(url("new", contact=contact.pk, template=chosen), fields)
+        assert refused.status_code == 422 and "Add them again" in refused.text
+    with pytest.raises(files.NotTaken, match="gone"):
+        emails.schedule_email(contact.organization, template=template, contact=contact, files=[row], actor=anna)
+    assert ScheduledEmail.objects.count() == 2 and len(server.taken) == 1
 
 
 def test_a_file_on_its_way_touches_no_disk(anna, store, settings):
