@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -170,8 +171,8 @@ def listed(names: Iterable[str]) -> sql.Composed:
 
 
 def schema_digest() -> str:
-    """Changes whenever the migrated schema could: with our models and migrations, and with the packages'."""
-    digest = hashlib.sha256()
+    """Changes whenever the migrated schema could: with our models and migrations, the packages', and the log's months."""
+    digest = hashlib.sha256(f"{datetime.now(UTC):%Y-%m}".encode())
     for pattern in SCHEMA_SOURCES:
         for path in sorted(PROJECT.glob(pattern)):
             digest.update(path.relative_to(PROJECT).as_posix().encode() + path.read_bytes())

@@ -1,6 +1,7 @@
 """Coaches: appointed by staff, accepted by the client, ended at once by either (R-091, R-092; DESIGN, decision 10)."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -94,7 +95,8 @@ def test_the_client_accepts_for_half_a_year_without_subjects_unless_they_choose_
     assert "waits for you" in browser.get(COACHES).content.decode()
     page = browser.get(detail(link))
     until = page.context["form"].initial["ends_on"]
-    assert until == timezone.localdate() + timedelta(days=183) and not page.context["form"].initial["shows_subjects"]
+    today = timezone.localdate(timezone=ZoneInfo(lena.timezone))
+    assert until == today + timedelta(days=183) and not page.context["form"].initial["shows_subjects"]
     assert "Never: your contacts" in page.content.decode()
     browser.post(detail(link), {"ends_on": until.isoformat()})
     link.refresh_from_db()

@@ -2,11 +2,12 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import RequestFactory
+from django.utils import timezone
 
 from audit.models import Activity
 from audit.services import UnknownAction, as_record, make_partitions, record, record_many
@@ -146,7 +147,7 @@ def test_many_records_are_one_statement(django_assert_num_queries):
 def test_rows_go_into_the_partition_of_their_month_and_the_application_can_make_the_next():
     make_partitions(months=14)
     names = {name for (name,) in run("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'audit_activity'::regclass")}
-    assert len(names) == 16
+    assert f"audit_activity_{timezone.now() + timedelta(days=400):%Y_%m}" in names
     record("user.updated", make_user())
     (where,) = {name for (name,) in run("SELECT tableoid::regclass::text FROM audit_activity")}
     assert where != "audit_activity_default" and where in names
