@@ -60,7 +60,7 @@ Thank you!
 {{ studio.name }}"""),
     First("invoice", "fr", "Facture", "Facture {{ invoice.number }}", """Bonjour {{ client.first_name }},
 
-Voici la facture {{ invoice.number }} de {{ invoice.total }}, à régler avant le {{ invoice.due_on }}.
+Voici la facture {{ invoice.number }} de {{ invoice.total }}, à régler au plus tard le {{ invoice.due_on }}.
 Elle est jointe, et vous la trouverez aussi ici avec les moyens de la régler :
 
 {{ link }}
@@ -80,7 +80,7 @@ If it is on its way, please forget this message.
 {{ studio.name }}"""),
     First("reminder", "fr", "Relance", "Rappel : facture {{ invoice.number }}", """Bonjour {{ client.first_name }},
 
-La facture {{ invoice.number }} était à régler avant le {{ invoice.due_on }} et
+La facture {{ invoice.number }} était à régler au plus tard le {{ invoice.due_on }} et \
 nous n’avons pas encore reçu les {{ invoice.balance }} restants.
 Il s’agit sans doute d’un oubli ; voici comment la régler :
 
@@ -91,7 +91,7 @@ Si le paiement est en route, ne tenez pas compte de ce message.
 {{ studio.name }}"""),
     First("message", "en", "New dates", "New dates at {{ studio.name }}", """Hello {{ client.first_name }},
 
-My calendar for the coming months is open. If you would like photos, just answer this e-mail with a day that suits you and a word on
+My calendar for the coming months is open. If you would like photos, just answer this e-mail with a day that suits you and a word on \
 what you have in mind.
 
 I look forward to hearing from you.
@@ -99,7 +99,7 @@ I look forward to hearing from you.
 {{ studio.name }}"""),
     First("message", "fr", "Nouvelles dates", "De nouvelles dates chez {{ studio.name }}", """Bonjour {{ client.first_name }},
 
-Mon agenda des prochains mois est ouvert. Si vous souhaitez des photos, répondez simplement à cet e-mail avec un jour qui vous convient
+Mon agenda des prochains mois est ouvert. Si vous souhaitez des photos, répondez simplement à cet e-mail avec un jour qui vous convient \
 et quelques mots sur ce que vous imaginez.
 
 Au plaisir de vous lire.

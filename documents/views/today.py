@@ -54,10 +54,11 @@ def _overdue(mine: Membership, today: date, writing: Writing) -> Need | None:
     if not figures["count"]:
         return None
     rows = late.for_lists().order_by("due_on", "pk")[:FIRST]
+    due = pgettext("invoice", "due on %(day)s")
     things = [
         Thing(
             reverse("documents:invoice", args=[row.pk]), row.number,
-            _about(row, writing.money(row.balance), _("due on %(day)s") % {"day": date_format(row.due_on or today, "j N Y")}),
+            _about(row, writing.money(row.balance), due % {"day": date_format(row.due_on or today, "j N Y")}),
         )
         for row in rows
     ]  # fmt: skip
