@@ -29,6 +29,14 @@ OUTCOMES = {
 }
 
 
+UNFIT = {
+    "TooLarge": gettext_lazy("What would be kept of it is larger than 32 KB."),
+    "NotStorable": gettext_lazy("It holds something that cannot be stored: half a character, the character NUL, or a number without end."),
+    "TooMuch": gettext_lazy("The expression makes more of it than is worked out."),
+    "TooSlow": gettext_lazy("The expression takes longer over it than two seconds."),
+}
+
+
 class HeadForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
     note = forms.CharField(
@@ -97,7 +105,8 @@ def shown(value: Any) -> str:
 def _why(step: dict[str, Any], told: trial.Told) -> str:
     """Why a step did what it did."""
     if told.outcome == trial.FAILED:
-        return _("It could not be worked out: %(fault)s") % {"fault": told.output.get("error", "")}
+        fault = str(told.output.get("error", ""))
+        return str(UNFIT[fault]) if fault in UNFIT else _("It could not be worked out: %(fault)s") % {"fault": fault}
     if told.do == "classify":
         label = str(LABELS.get(told.output["label"], told.output["label"]))
         return _("Recognised as “%(label)s”.") % {"label": label}

@@ -163,7 +163,7 @@ def test_a_broken_sample_is_told_from_a_good_one_on_the_bench_by_machines_and_in
     for sample, kept in ODD:
         page = web.post(path, keeping | {"act": "try", "record": sample})
         assert [one.kept for one in page.context["editor"].tried] == [kept] and page.content.decode(), sample
-        assert kept or "NotStorable" in page.context["editor"].tried[0].why
+        assert kept or "cannot be stored: half" in page.context["editor"].tried[0].why
     source = configured.add("http_json", "Odd", {"url": feed.url + "/feed"}, actor=designer)
     feed.pages["/feed"] = f'[{",".join(one[:-1] + f""", "id": "{n}"}}""" for n, (one, _kept) in enumerate(ODD))}]'.encode()
     page = web.post(path, keeping | {"act": "fetch", "connection": str(source.pk)})
