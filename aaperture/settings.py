@@ -4,6 +4,7 @@ import os
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONCE, NONE, SELF
@@ -98,10 +99,12 @@ APPLICATION_ROLE: str = DATABASES["default"]["USER"]
 
 
 # one Valkey database each, so that emptying the page cache unlocks nobody
-CACHES = {
+CACHES: dict[str, dict[str, Any]] = {
     alias: {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_url(REDIS_URL, number), "KEY_PREFIX": alias}
     for alias, number in (("default", 1), ("limits", 2), ("locks", 3))
 }
+for cache in CACHES.values():  # one that hangs must not hold every page for longer
+    cache |= {"OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2}}  # seconds
 CELERY_BROKER_URL = redis_url(REDIS_URL, 0, broker=True)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"

@@ -179,6 +179,17 @@ def edited(path, old: bytes, new: bytes) -> None:
     path.write_bytes(gzip.compress(text.replace(old, new, 1)))
 
 
+def test_a_row_put_where_only_archived_rows_were_is_found(folder, test_database):
+    make_old_activity(test_database, MONTH)
+    seal = AuditSeal.objects.filter(month=MONTH).latest("number")
+    assert retention.keep(now=day(31)) == [MONTH] and verify().is_intact
+    with time_machine.travel(LAST_DAY, tick=False):
+        invented = record("user.created")
+    with as_owner(test_database) as owner:
+        owner.execute("UPDATE audit_activity SET tx = %s, id = gen_random_uuid() WHERE id = %s", [seal.from_tx, invented.pk])
+    assert "stands where only archived rows were" in str(verify().findings[0]) and verify().findings[0].kind == Kind.ROW_INSERTED
+
+
 def test_an_altered_archive_is_found(folder, test_database):
     make_old_activity(test_database, MONTH)
     retention.keep(now=day(40))

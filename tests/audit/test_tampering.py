@@ -69,6 +69,14 @@ def test_edited_canonical_text(log):
     assert row in text
 
 
+def test_a_row_edited_before_it_was_sealed(log):
+    """Its canonical text still says what was stored; nothing else does yet."""
+    row = record("user.created")
+    log.execute("UPDATE audit_activity SET action = 'user.login' WHERE id = %s", [row.pk])
+    (text,) = found()[Kind.ROW_EDITED]
+    assert str(row.pk) in text and text.endswith("not sealed yet: action")
+
+
 def test_a_row_edited_together_with_its_canonical_text(log):
     row = rows_of(3)[0]
     change = "SET action = 'user.created', canonical = replace(canonical, 'user.updated', 'user.created')"
