@@ -5,6 +5,7 @@ than the `sending` of the next one on the same connection, so that a crash leave
 """
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Iterable, Sequence
@@ -23,6 +24,7 @@ from mailing.sending.claims import SENDING
 from studio.models import Project
 from studio.services.timeline import add_entry
 
+logger = logging.getLogger(__name__)
 Status = ScheduledEmail.Status
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 360, 360))  # then given up, after a day
 # Rows are found by their keys alone: the planner must not go through an index of all that wait, whose number it often has wrong.
@@ -107,6 +109,7 @@ class Marks:
                     granted = self._commit(asked, outcomes)
                 except Exception as error:  # noqa: BLE001 - whoever asks waits for an answer; the run ends with it
                     self.failure = error
+                    logger.error("marks of mails not written", extra={"error": type(error).__name__})
                     self._save(outcomes)
                 if asked:
                     asked[0].loop.call_soon_threadsafe(_answer, asked, granted)

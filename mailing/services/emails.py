@@ -134,7 +134,8 @@ def cancel_emails(emails: Iterable[ScheduledEmail], *, actor: User | None, reque
 
 @transaction.atomic
 def hold_emails(emails: Iterable[ScheduledEmail], *, actor: User | None, request: HttpRequest | None = None) -> int:
-    return _move(_locked(emails).filter(status=Status.SCHEDULED), Status.HELD, "email.held", actor=actor, request=request)
+    rows = _locked(emails).filter(status=Status.SCHEDULED)  # those held up by a fault name it, and only those go on without a person
+    return _move(rows, Status.HELD, "email.held", actor=actor, request=request, error="", error_reply="")
 
 
 @transaction.atomic

@@ -51,9 +51,7 @@ def try_account(account: SendingAccount, *, to: str, actor: User, request: HttpR
         account.save(update_fields=["is_enabled", "last_error", "tested_at"])
         record("sending_account.tested", account, actor=actor, request=request, organization_id=account.pk, error=error, reply=reply)
         if not error:
-            waiting = ScheduledEmail.objects.for_organization(account.pk).filter(
-                status="held", error__in=["auth", "address_refused", "tls"]
-            )
+            waiting = ScheduledEmail.objects.for_organization(account.pk).filter(status="held", error__in=["auth", "address_refused"])
             emails.release_emails(waiting, actor=actor, request=request)
     return error
 

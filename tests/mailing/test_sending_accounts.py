@@ -114,8 +114,12 @@ def test_what_waits_because_of_the_account_is_released_when_it_works_again(anna,
         emails.schedule_emails(studio_of(anna), template=template, targets=contacts_named(studio_of(anna), ["a", "b"]), actor=anna)
         assert batch.send_due() == {"held": 2}
         assert set(ScheduledEmail.objects.values_list("error", flat=True)) == {"auth"}
+        by_somebody = ScheduledEmail.objects.first()
+        ScheduledEmail.objects.filter(pk=by_somebody.pk).update(status="scheduled")
+        emails.hold_emails([by_somebody], actor=anna)
         assert tried(anna, port) == ""
-        assert batch.send_due() == {"sent": 2} and len(told.taken) == 4
+        assert batch.send_due() == {"sent": 1} and len(told.taken) == 3
+        assert ScheduledEmail.objects.get(status="held") == by_somebody
 
 
 class KnowsNobody(Quick):
