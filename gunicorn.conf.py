@@ -4,7 +4,7 @@ from gunicorn.http import wsgi
 
 
 class NamelessResponse(wsgi.Response):
-    """Says nothing about what serves it (R-141)."""
+    """Says nothing about what serves it."""
 
     def default_headers(self) -> list[str]:
         return [line for line in super().default_headers() if not line.startswith("Server:")]

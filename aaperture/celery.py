@@ -1,4 +1,4 @@
-"""The Celery application: an alarm clock for work that waits in tables (DESIGN, "Tables are the queue")."""
+"""The Celery application: an alarm clock for work that waits in tables."""
 
 import os
 import socket

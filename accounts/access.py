@@ -8,10 +8,10 @@ from accounts.services import developers
 
 
 def may_enter(user: User) -> bool:
-    """Active, not on the way to erasure, and not a developer whom production does not admit at this moment (R-053, R-097, R-185)."""
+    """Active, not on the way to erasure, and not a developer whom production does not admit at this moment."""
     return user.is_active and user.erasure_requested_at is None and (user.role != Role.DEVELOPER or developers.admitted())
 
 
 def developer_on_record(user: User) -> bool:
-    """Whether every request of this person is put on record: a developer in production (R-101)."""
+    """Whether every request of this person is put on record: a developer in production."""
     return user.role == Role.DEVELOPER and settings.ENVIRONMENT == "production"

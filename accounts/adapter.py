@@ -79,7 +79,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """Through axes, which counts before `RoleBackend` verifies; allauth's own limits and its stash of inactive people,
-        whom it would answer differently, stay out of it (R-043, R-104)."""
+        whom it would answer differently, stay out of it."""
         user = authenticate(request, **credentials)
         typed = str(credentials.get("email", ""))
         if user is None:
@@ -122,7 +122,7 @@ class AccountAdapter(DefaultAccountAdapter):
         super().send_account_already_exists_mail(email)
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
-        """Never a link for administrators (DESIGN, decision 9): they recover by command on the host. They are told so by mail,
+        """Never a link for administrators: they recover by command on the host. They are told so by mail,
         since an answer without one would come sooner and say whose address it is; the page says the same to all."""
         record("password.reset.requested", user, request=self.request)
         if user.role == Role.ADMIN:
@@ -175,7 +175,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return InstanceSettings.current().registration_open
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Only an address that the provider has verified counts (R-065)."""
+        """Only an address that the provider has verified counts."""
         if sociallogin.is_existing:
             return
         verified = [canonical_email(address.email) for address in sociallogin.email_addresses if address.verified is True]
@@ -206,7 +206,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
     ) -> None:
-        """A flow that comes back without its own state or with an unfit token is refused and recorded (R-064, R-065)."""
+        """A flow that comes back without its own state or with an unfit token is refused and recorded."""
         if str(error) == "cancelled" or getattr(error, "value", "") == "cancelled":
             return
         name = provider.app.provider_id if getattr(provider, "app", None) else ""

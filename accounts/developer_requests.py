@@ -1,4 +1,4 @@
-"""Every request of a developer in production is on record, whatever channel it came by (R-101)."""
+"""Every request of a developer in production is on record, whatever channel it came by."""
 
 from collections.abc import Callable
 from typing import Any

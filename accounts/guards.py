@@ -42,7 +42,7 @@ ASKS_WHO_CAN_ANSWER = frozenset({"account_email", "socialaccount_connections"})
 
 
 class SecondFactorMiddleware:
-    """Leads an administrator or developer without a second factor to setting one up, whatever page they ask for (R-108)."""
+    """Leads an administrator or developer without a second factor to setting one up, whatever page they ask for."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Five failures lock an account's name for fifteen minutes on every channel together (DESIGN, decision 8; R-047).
+"""Five failures lock an account's name for fifteen minutes on every channel together.
 
 A try is counted before anything is verified, by one atomic call, so thirty tries side by side verify at most five. The
 right password or code gives its own count back; a completed sign-in forgets them all. The lock's end stands when it begins:
@@ -85,7 +85,7 @@ def failed(name: str, request: HttpRequest, user: User | None) -> None:
 
 
 def note_failure(request: HttpRequest, name: str, user: User | None, *, reason: str) -> None:
-    """Put a failed or refused try on record once the request has ended (R-048)."""
+    """Put a failed or refused try on record once the request has ended."""
     record_after(plain(request), "user.login.failed", user, account=name[:LONGEST_NAME], reason=reason)
 
 
@@ -128,7 +128,7 @@ def refuse(request: HttpRequest, locked: Locked) -> None:
 
 
 def response(request: HttpRequest, original: HttpResponse, credentials: dict[str, Any] | None = None) -> HttpResponse:
-    """axes' lock-out response: the page that a wrong try gets, word for word, as 429 with a true Retry-After (R-104, R-124)."""
+    """axes' lock-out response: the page that a wrong try gets, word for word, as 429 with a true Retry-After."""
     original.status_code = 429
     original["Retry-After"] = str(getattr(request, "locked_for", SECONDS))
     return original

@@ -61,7 +61,7 @@ class RequestContextMiddleware:
 
 
 class SecurityHeadersMiddleware:
-    """The headers Django has no setting for (R-138, R-140, R-142)."""
+    """The headers Django has no setting for."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response

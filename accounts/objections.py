@@ -1,4 +1,4 @@
-"""What a person may object to (R-188). Whoever computes or sends asks `user.objections` first."""
+"""What a person may object to. Whoever computes or sends asks `user.objections` first."""
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""How passwords are stored and what they must be (R-039 … R-041)."""
+"""How passwords are stored and what they must be."""
 
 from difflib import SequenceMatcher
 from typing import Any

@@ -77,7 +77,7 @@ def allows(actor: User, user: User, operation: str) -> bool:
 
 
 def check(actor: User, user: User, operation: str, request: HttpRequest | None, *, role: str = "") -> None:
-    """Raises Refused; a developer's hand on an administrator leaves a record of its own (R-095, R-096)."""
+    """Raises Refused; a developer's hand on an administrator leaves a record of its own."""
     refused = fault(actor, user, operation, role=role)
     if refused is None:
         return

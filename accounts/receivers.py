@@ -34,7 +34,7 @@ from audit.services import record
 
 
 def make_dev_user(**_kwargs: Any) -> None:
-    """After every `migrate`, where the configuration asks for it (R-103)."""
+    """After every `migrate`, where the configuration asks for it."""
     if settings.CREATE_DEV_USER and User._meta.db_table in connection.introspection.table_names():
         developers.create_dev_user()
 

@@ -12,7 +12,7 @@ FIRST_LASTS = timedelta(days=7)  # as long as a studio's invitation
 
 class ResetLinks(EmailAwarePasswordResetTokenGenerator):
     """To the password, the last sign-in and the addresses, as allauth's; and to the role: who became an administrator since has
-    no link that works (DESIGN, decision 9)."""
+    no link that works."""
 
     def _make_hash_value(self, user: Any, timestamp: int) -> str:
         return f"{super()._make_hash_value(user, timestamp)}|{user.role}"

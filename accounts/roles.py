@@ -104,7 +104,7 @@ IMPLIED: dict[str, tuple[str, ...]] = {
         "operations.view_blockednetwork",
         "mailing.view_scheduledemail", "mailing.view_emailtemplate", "mailing.view_sendingaccount",
     ),
-    "operations.backup_restore": ("operations.rotate_keys",),  # administrators only
+    "operations.backup_restore": ("operations.rotate_keys",),  # administrators only
 }  # fmt: skip
 
 # Contributions have no row in the matrix. What staff may do about them takes the answers of one of its rows: who may be told of people

@@ -40,7 +40,7 @@ def has_second_factor(user: User) -> bool:
 
 
 def required_for(user: User) -> bool:
-    """Whether the role may do nothing without one (DESIGN, decision 9)."""
+    """Whether the role may do nothing without one."""
     return user.role in REQUIRED_ROLES
 
 

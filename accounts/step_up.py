@@ -1,4 +1,4 @@
-"""Step-up: sensitive operations want a password or code given within the last ten minutes, on every channel (R-108).
+"""Step-up: sensitive operations want a password or code given within the last ten minutes, on every channel.
 
 A sign-in alone is no step-up, except for accounts that know neither password nor second factor (Google only): they sign in
 again. An API key never satisfies it.

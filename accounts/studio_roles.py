@@ -1,4 +1,4 @@
-"""Who may do what in a studio: the small matrix of its four roles, as data, and nowhere else (DESIGN, "Permissions").
+"""Who may do what in a studio: the small matrix of its four roles, as data, and nowhere else.
 
 Each operation is one word, `area.verb`; the apps of the trade ask for theirs here too. It says nothing about the instance
 (`accounts.roles`) and nothing about what a person owns alone: mail, connections and opportunities.

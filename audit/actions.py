@@ -1,6 +1,6 @@
 """The registry of action names: what the activity log can say. Names once used are never changed.
 
-The first blocks are the seeds' own names, kept literally (R-109 … R-112).
+The first blocks keep to the letter the names that whoever reads the log was promised.
 """
 
 ACTIONS: dict[str, str] = {

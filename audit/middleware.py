@@ -43,7 +43,7 @@ class ActivityMiddleware:
 
 
 class InputMiddleware:
-    """Refuses what no text column can hold, and puts on record what looks like an attack (R-134): never refuses for that.
+    """Refuses what no text column can hold, and puts on record what looks like an attack: never refuses for that.
 
     PostgreSQL's text has no NUL, so a path, query or form with one could only end in an error of the server.
     """

@@ -1,4 +1,4 @@
-"""Reads of other people's data: every page of the console and every answer of the API that shows staff any is on record (R-116).
+"""Reads of other people's data: every page of the console and every answer of the API that shows staff any is on record.
 
 Named here is what shows nobody's data or only one's own. Whatever is not named is recorded, so a new list cannot be forgotten.
 """

@@ -91,7 +91,7 @@ def record_after(request: HttpRequest, action: str, target: models.Model | None 
 
 
 def as_record(activity: Activity, *, username: str) -> dict[str, Any]:
-    """The log format of R-113; an erased person's address and agent read as empty."""
+    """As everything shows it; an erased person's address and agent read as empty."""
     return {
         "id": str(activity.id),
         "user_id": str(activity.actor_id) if activity.actor_id else None,

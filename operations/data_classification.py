@@ -1,4 +1,4 @@
-"""What every stored field is, what it is for and how long it stays (R-001, R-017): data_classification.yaml, read and checked."""
+"""What every stored field is, what it is for and how long it stays: data_classification.yaml, read and checked."""
 
 from collections.abc import Iterator
 from functools import cache

@@ -1,4 +1,4 @@
-"""`/api/v1/admin/keys`: the ring's state, and its rotation. Administrators only, with a step-up (R-031)."""
+"""`/api/v1/admin/keys`: the ring's state, and its rotation. Administrators only, with a step-up."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The secrets of this instance's configuration: their names, where they come from, and how old they are (R-029). Never a value.
+"""The secrets of this instance's configuration: their names, where they come from, and how old they are. Never a value.
 
 The environment does not say since when a secret has been what it is. So the instance remembers when it first met one, by a keyed
 hash; a secret that changes is met anew, one that comes back keeps its age.

@@ -17,7 +17,7 @@ __all__ = [
 
 
 class AccessReview(models.Model):
-    """One quarter's look at every account with rights, signed off by an administrator (R-090)."""
+    """One quarter's look at every account with rights, signed off by an administrator."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     quarter = models.CharField(_("quarter"), max_length=7, unique=True)  # "2026-Q4"

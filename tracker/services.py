@@ -165,7 +165,7 @@ def record_export(user: User, *, count: int, request: HttpRequest | None = None)
 
 @transaction.atomic
 def forget_mail(user: User, *, request: HttpRequest | None = None) -> int:
-    """Delete the details of every mail of a person and what was made of them; returns of how many mails (R-191).
+    """Delete the details of every mail of a person and what was made of them; returns of how many mails.
 
     Opportunities made by hand stay, without what mail added to their history. No rescan brings anything back.
     """

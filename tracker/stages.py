@@ -1,4 +1,4 @@
-"""Labels and stages as data (DESIGN §5, the table of labels): what each label is about, where it moves, what it asks for."""
+"""Labels and stages as data: what each label is about, where it moves, what it asks for."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rotation: every data key that an older key of the ring wraps is wrapped anew by the first one (R-028).
+"""Rotation: every data key that an older key of the ring wraps is wrapped anew by the first one.
 
 What is left to do stands in the rows, so a killed rotation goes on where it was, and it may run while others seal and open:
 each row is locked while it is wrapped anew, a data key itself never changes, and every process with the whole ring opens both.

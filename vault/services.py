@@ -1,7 +1,7 @@
 """Sealing and opening under the data key of a person, an organization or the instance.
 
 A sealed value is `0x01 | 12-byte nonce | AES-256-GCM ciphertext and tag`, bound by associated data to the table, column and
-row it stands in (R-021 … R-027). Every failure is one SealedDataError.
+row it stands in. Every failure is one SealedDataError.
 """
 
 import hmac

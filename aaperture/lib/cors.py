@@ -1,4 +1,4 @@
-"""Which other origins may call the API from a browser: the listed ones, letter by letter, and never with cookies (R-143)."""
+"""Which other origins may call the API from a browser: the listed ones, letter by letter, and never with cookies."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Error reports to Sentry, where the operator has set `SENTRY_DSN`: no personal data, no local variables, no bodies (R-179)."""
+"""Error reports to Sentry, where the operator has set `SENTRY_DSN`: no personal data, no local variables, no bodies."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What looks like an attack in what people send: a signal for the security log, never the defence (R-134).
+"""What looks like an attack in what people send: a signal for the security log, never the defence.
 
 The defences are bound parameters, autoescaping and nh3; a name such as "O'Reilly; DROP" is stored as it was typed.
 """

@@ -3,7 +3,7 @@
 "n per minute" holds for every sixty seconds, not only for those that a clock begins: each key keeps the instants of the requests
 it let through, and one more passes when the n-th last has left the window. Refused requests are not counted, so that Retry-After
 is true. Signed-in people are counted by account and, more generously, with everybody behind their address; others by address.
-When Valkey is down the request goes through and the log says so (DESIGN, decision 11).
+When Valkey is down the request goes through and the log says so.
 
 Of django-ratelimit only the words are used. Its decorator counts in windows fixed to the clock, which let 2n through across
 an edge, and costs three round trips a key: see `bench/web.py`, which times both in one run.
@@ -257,7 +257,7 @@ class LimitsMiddleware:
         return too_many_requests(request, seconds)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """What cannot do without Valkey, such as signing in, says 503 while it is down (DESIGN, decision 11)."""
+        """What cannot do without Valkey, such as signing in, says 503 while it is down."""
         if not isinstance(exception, RedisError):
             return None
         logger.error("cache unavailable", extra={"error": type(exception).__name__})

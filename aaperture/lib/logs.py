@@ -1,4 +1,4 @@
-"""JSON logs, one object a line, redacted before they are written (R-175 … R-180)."""
+"""JSON logs, one object a line, redacted before they are written."""
 
 import logging
 import traceback

@@ -1,4 +1,4 @@
-"""What production refuses to start with: every missing, weak, example or unencrypted value, by name (R-034 … R-036, R-143)."""
+"""What production refuses to start with: every missing, weak, example or unencrypted value, by name."""
 
 from collections.abc import Mapping
 from typing import Any

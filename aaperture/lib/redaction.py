@@ -1,4 +1,4 @@
-"""Takes secrets and personal data out of whatever is about to be logged (R-175 … R-179)."""
+"""Takes secrets and personal data out of whatever is about to be logged."""
 
 import re
 from collections.abc import Mapping

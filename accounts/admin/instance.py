@@ -75,7 +75,7 @@ class InstanceSettingsAdmin(ConsoleModelAdmin):
         return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def developers_view(self, request: HttpRequest) -> HttpResponse:
-        """Admit developers for some hours, or end it (R-098). Administrators only."""
+        """Admit developers for some hours, or end it. Administrators only."""
         actor = operator(request)
         if actor.role != Role.ADMIN or not self.has_page(request):
             raise PermissionDenied

@@ -44,7 +44,7 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 
 def require_documented_instance() -> None:
-    """Raises Http404 in production (R-146)."""
+    """Raises Http404 in production."""
     if settings.PRODUCTION:
         raise Http404
 

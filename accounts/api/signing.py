@@ -1,4 +1,4 @@
-"""Critical calls by a key are signed, so that whoever sees a key pass can neither change nor repeat what it asked for (R-148)."""
+"""Critical calls by a key are signed, so that whoever sees a key pass can neither change nor repeat what it asked for."""
 
 import hashlib
 import hmac

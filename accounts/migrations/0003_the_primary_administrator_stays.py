@@ -1,4 +1,4 @@
-"""The primary administrator can be neither deleted, deactivated nor demoted, not even by the application's own SQL (R-106).
+"""The primary administrator can be neither deleted, deactivated nor demoted, not even by the application's own SQL.
 
 Whoever owns the table can drop the trigger; the application's role does not own it.
 """

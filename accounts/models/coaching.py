@@ -22,7 +22,7 @@ class CoachLinkQuerySet(models.QuerySet):
 
 
 class CoachLink(models.Model):
-    """Staff appoint a coach to a client; nothing is seen before the client accepts, or after either ends it (R-091, R-092)."""
+    """Staff appoint a coach to a client; nothing is seen before the client accepts, or after either ends it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     coach = models.ForeignKey("accounts.User", models.CASCADE, related_name="coaching")

@@ -1,5 +1,5 @@
 """allauth's OpenID Connect provider, made stricter: the signature is always checked, a nonce binds the token to this flow,
-and identities are keyed by issuer and subject (DESIGN, decision 6)."""
+and identities are keyed by issuer and subject."""
 
 import secrets
 from typing import Any

@@ -20,7 +20,7 @@ REQUIRED_CLAIMS = ["iss", "sub", "aud", "exp", "iat", "nonce"]
 
 
 def verify_id_token(token: str, *, config: dict[str, Any], client_id: str, nonce: str) -> dict[str, Any]:
-    """The claims of an id_token: signature by the issuer's keys, issuer, audience, expiry and nonce all checked (R-065).
+    """The claims of an id_token: signature by the issuer's keys, issuer, audience, expiry and nonce all checked.
 
     Raises OAuth2Error.
     """

@@ -1,4 +1,4 @@
-"""Coaches and their clients: staff appoint, the client accepts what is shown and until when, either ends it at once (R-091, R-092).
+"""Coaches and their clients: staff appoint, the client accepts what is shown and until when, either ends it at once.
 
 What may not be done raises PermissionDenied; what cannot be done in the state things are in raises ValidationError.
 """

@@ -1,4 +1,4 @@
-"""The developer role in production: refused, unless an administrator admits it for some hours (R-097 … R-103).
+"""The developer role in production: refused, unless an administrator admits it for some hours.
 
 Nothing runs when the time is up: `admitted_until` compares with the clock, and whoever asks first after the end records it.
 """

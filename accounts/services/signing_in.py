@@ -18,7 +18,7 @@ class SignInRefused(Exception):
 
 
 class WrongCredentials(SignInRefused):
-    """Unknown, inactive, refused, wrong or locked: one message and one duration for all (R-043, R-104)."""
+    """Unknown, inactive, refused, wrong or locked: one message and one duration for all."""
 
 
 class SecondFactorNeeded(SignInRefused):

@@ -1,4 +1,4 @@
-"""Tokens of the API: short signed access tokens, and refresh tokens that are spent once (DESIGN, decision 3).
+"""Tokens of the API: short signed access tokens, and refresh tokens that are spent once.
 
 An access token names its session; the session's row decides on every request, so ending it works at once.
 """

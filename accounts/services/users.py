@@ -155,7 +155,7 @@ def edit_user(actor: User, user: User, changes: dict[str, Any], request: HttpReq
 
 @transaction.atomic
 def change_role(actor: User, user: User, role: str, request: HttpRequest) -> User:
-    """Acts on the next request of whoever it is: their permissions are read anew each time (R-089)."""
+    """Acts on the next request of whoever it is: their permissions are read anew each time."""
     actor, user = protections.lock(actor, user)
     protections.check(actor, user, "change_role", request, role=role)
     step_up(request)
@@ -224,7 +224,7 @@ def delete_user(actor: User, user: User, request: HttpRequest) -> None:
 
 
 def send_password_reset(actor: User, user: User, request: HttpRequest) -> None:
-    """A link by mail; nobody sees or chooses the password (R-057). Never for administrators, never by developers."""
+    """A link by mail; nobody sees or chooses the password. Never for administrators, never by developers."""
     actor, user = User.objects.get(pk=actor.pk), User.objects.get(pk=user.pk)
     protections.check(actor, user, "reset_password", request)
     if not user.is_active:

@@ -26,7 +26,7 @@ def _for_machines(request: UserRequest) -> bool:
 
 @require_POST
 def checkout(request: UserRequest) -> HttpResponse:
-    """Leads to the payment page for the chosen amount; machines get its address (R-162)."""
+    """Leads to the payment page for the chosen amount; machines get its address."""
     if not gateway.is_enabled():
         raise Http404
     form = ContributeForm(request.POST, terms=ContributionTerms.current())

@@ -14,7 +14,7 @@ from billing.tasks import apply_event
 @login_not_required
 @require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
-    """Check, store once, 200; a worker does the rest (R-163, R-164, R-168)."""
+    """Check, store once, 200; a worker does the rest."""
     if not gateway.is_enabled():
         raise Http404
     try:

@@ -34,7 +34,7 @@ class Disconnected:
 
 
 def disconnect(connection: Connection, *, actor: User, request: HttpRequest | None = None) -> Disconnected:
-    """Delete the tokens here, end its runs, then revoke at Google; the connection stays as `revoked` (R-072)."""
+    """Delete the tokens here, end its runs, then revoke at Google; the connection stays as `revoked`."""
     return _withdraw(connection, _forget(connection, actor=actor, request=request))
 
 

@@ -1,4 +1,4 @@
-"""Deliveries to addresses of ours (R-170): checked, stored once, acknowledged; a run takes them in.
+"""Deliveries to addresses of ours: checked, stored once, acknowledged; a run takes them in.
 
 `X-Signature: v1=` HMAC-SHA256 in hex over `<X-Timestamp>.` and the raw body, good for five minutes either way. Every refusal is the same.
 The digest in the table makes a second storing impossible; Valkey only spares the database what has come before.

@@ -54,7 +54,7 @@ def renewed_after_refusal(connection: Connection, *, acting_user: User | None, r
 
 
 def _require_owner(connection: Connection, acting_user: User | None) -> None:
-    """The owner's own requests and background jobs only (R-070); staff, and the clock, act for what the instance owns."""
+    """The owner's own requests and background jobs only; staff, and the clock, act for what the instance owns."""
     owns = acting_user is not None and connection.owner_id == acting_user.pk
     runs_for_instance = connection.owner_id is None and (acting_user is None or acting_user.has_perm("integrations.execute_pipeline"))
     if not (owns or runs_for_instance):
@@ -141,7 +141,7 @@ def _tell(owner: User, row: Connection) -> None:
 
 @transaction.atomic
 def drop_unless_premium(connection: Connection) -> bool:
-    """After a scan: who is not premium keeps no token of a mailbox here (R-008). True when tokens were dropped."""
+    """After a scan: who is not premium keeps no token of a mailbox here. True when tokens were dropped."""
     if connection.provider != Connection.Provider.GMAIL:  # without its token a calendar could do nothing; other sources are no mailbox
         return False
     row = Connection.objects.select_for_update().get(pk=connection.pk)

@@ -27,7 +27,7 @@ RECORDED = 60  # refusals of one address in a minute: whoever knocks more often 
 def hook(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Check the raw bytes, store once, 202; a run does the rest.
 
-    Whatever is wrong, the answer is one and the same (R-170); only who has signed rightly learns why nothing was stored.
+    Whatever is wrong, the answer is one and the same; only who has signed rightly learns why nothing was stored.
     """
     try:
         if int(request.META.get("CONTENT_LENGTH") or 0) > deliveries.LARGEST:

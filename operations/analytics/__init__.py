@@ -1,1 +1,1 @@
-"""Who uses the instance and how, told without telling who (R-020)."""
+"""Who uses the instance and how, told without telling who."""

@@ -1,4 +1,4 @@
-"""The console's page of backups: the newest one, making one, what there is, and how to restore. Administrators only (R-195)."""
+"""The console's page of backups: the newest one, making one, what there is, and how to restore. Administrators only."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The six cleanups of the seeds, by their names: what each sweeps, and when unless somebody says otherwise (R-111, R-192)."""
+"""The six cleanups, by name: what each sweeps, and when unless somebody says otherwise."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Whether the instance lives and is ready: for load balancers and probes, and in detail for staff (R-149)."""
+"""Whether the instance lives and is ready: for load balancers and probes, and in detail for staff."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Everything of one person, table by table: what their export holds and what their privacy page counts (R-182).
+"""Everything of one person, table by table: what their export holds and what their privacy page counts.
 
 Which fields of a table are given out follows from their class in the data classification: all but secrets. A test fails for a
 table with personal fields that is neither here nor among `NOT_GIVEN`.

@@ -1,4 +1,4 @@
-"""The quarterly look at who has what (R-090): opened, decided account by account, signed off. Administrators only."""
+"""The quarterly look at who has what: opened, decided account by account, signed off. Administrators only."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -1,4 +1,4 @@
-"""A backup as an operation: asked for once, made by one process at a time, on record (R-194, R-195).
+"""A backup as an operation: asked for once, made by one process at a time, on record.
 
 Killed in the middle, it leaves volumes without a manifest, which are no backup; the next tick, or the next call, sweeps them away
 and begins anew, since nobody can go on with a snapshot that died with its process.

@@ -1,4 +1,4 @@
-"""Erasing an account (R-184 … R-186; DESIGN, "Erasure"): closed on day 0, taken back until day 29, purged on day 30.
+"""Erasing an account: closed on day 0, taken back until day 29, purged on day 30.
 
 The row is the queue and says how far it is; every step may be done twice, so a process that dies is followed by the next tick.
 The ledger is written before the first row goes: an instance restored from an older backup then erases the person once more.

@@ -1,4 +1,4 @@
-"""Copies of everything of one person (R-182, R-187): asked for, built by a worker, kept sealed for a day.
+"""Copies of everything of one person: asked for, built by a worker, kept sealed for a day.
 
 The row is the queue. Whoever builds holds its lease and renews it with every piece; one whose process died is begun anew by the
 next tick, from nothing, and a builder that was taken for dead finds its lease gone at its next piece.

@@ -1,4 +1,4 @@
-"""Rotation of the master key as an operation: asked for once, carried out by one process at a time, on record (R-028, R-031)."""
+"""Rotation of the master key as an operation: asked for once, carried out by one process at a time, on record."""
 
 from collections.abc import Callable
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Cleanups as operations: asked for, carried out by one process at a time, counted and on record (R-111, R-192).
+"""Cleanups as operations: asked for, carried out by one process at a time, counted and on record.
 
 The row is the queue. Each sweep works in short transactions and may be done twice, so a process that dies is followed by the next tick.
 """

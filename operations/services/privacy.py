@@ -1,4 +1,4 @@
-"""What people decide about their own data: objections, consents, the details of their mail (R-188 … R-191)."""
+"""What people decide about their own data: objections, consents, the details of their mail."""
 
 from collections.abc import Iterable
 

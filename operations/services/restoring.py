@@ -1,4 +1,4 @@
-"""Restoring a backup, on the host only and into an empty instance only (R-195, R-196).
+"""Restoring a backup, on the host only and into an empty instance only.
 
 The whole backup is verified before anything is written. Rows are loaded in one transaction, which also closes the database to the
 application's role; it is opened again when the erasures of the ledger have been done once more, the chain of the activity log has

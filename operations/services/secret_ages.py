@@ -1,4 +1,4 @@
-"""Secrets that are too old become an alert (R-029)."""
+"""Secrets that are too old become an alert."""
 
 from datetime import datetime
 

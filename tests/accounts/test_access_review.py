@@ -30,8 +30,8 @@ def browser(role: str) -> Client:
     return client
 
 
-def test_the_page_of_the_matrix_says_what_the_seed_says():
-    """Cell by cell: "ro" where the seed reads read-only, the star where a developer may not touch administrators."""
+def test_the_page_of_the_matrix_says_what_is_written_down():
+    """Cell by cell: "ro" where a role only reads, the star where a developer may not touch administrators."""
     groups = {str(group.name): group for group in access_matrix.matrix()}
     pages = dict(zip(MATRIX["navigation"], groups["Pages"].rows, strict=True))
     for page, row in MATRIX["navigation"].items():

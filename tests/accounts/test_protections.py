@@ -30,7 +30,7 @@ def browser(user: User) -> Client:
 
 
 def five_ways(target: User) -> dict[str, tuple[str, dict[str, str]]]:
-    """What the seed forbids a developer to do to an administrator, as the console asks for it."""
+    """What a developer may not do to an administrator, as the console asks for it."""
     return {
         "edit": (f"{USERS}{target.pk}/change/", PROFILE),
         "change_role": (f"{USERS}do/change_role/", {"id": str(target.pk), "role": "viewer"}),

@@ -1,4 +1,4 @@
-"""The matrix as data equals the matrix of the seed, cell by cell (R-080 … R-082)."""
+"""The matrix as data says what `rbac.yaml` says, cell by cell."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_pages_are_permissions_of_their_own(name, role, expected):
     assert User(role=role).has_perm(f"pages.{name}") is expected
 
 
-def test_levels_and_staff_are_the_seeds():
+def test_levels_and_staff_are_as_written_down():
     assert {role: data["level"] for role, data in MATRIX["roles"].items()} == {role.value: level for role, level in LEVELS.items()}
     assert sorted(STAFF) == sorted(STAFF_ROLES)
 

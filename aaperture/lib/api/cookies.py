@@ -1,4 +1,4 @@
-"""Cookies never count at `/api/`: neither a session nor a language comes in by them, so no foreign page can ride on one (R-144)."""
+"""Cookies never count at `/api/`: neither a session nor a language comes in by them, so no foreign page can ride on one."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""JSON as strict as R-130 wants it: bounded, unambiguous, and every fault named in a 400."""
+"""Strict JSON: bounded, unambiguous, and every fault named in a 400."""
 
 import json
 import math
