@@ -1,4 +1,4 @@
-"""All settings, from the environment (DESIGN §4). In production every missing or weak value is listed at once, by name."""
+"""All settings, from the environment. In production every missing or weak value is listed at once, by name."""
 
 import os
 from datetime import timedelta
