@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from audit.models import Activity, AuditSeal, HeadTarget
-from audit.seal import chain, heads
+from audit.seal import chain, heads, restores
 from audit.seal.chain import Seal
 from audit.seal.findings import Kind
 from audit.seal.verification import verify
@@ -139,6 +139,24 @@ def test_rows_and_their_seals_cut_off_together(log, tmp_path):
     assert not found()
     (text,) = found(heads=[str(tmp_path)])[Kind.TAIL_CUT]
     assert "ends at seal 4" in text
+
+
+def test_a_restore_that_nobody_made_explains_no_cut_tail(log, tmp_path, monkeypatch):
+    """The line that tells of a restore counts with our signature only."""
+    cut, last = AuditSeal.objects.get(number=5), AuditSeal.objects.latest("number").number
+    said = {}
+    for whose, key in (("theirs", Ed25519PrivateKey.generate()), ("ours", chain.current_key())):
+        with monkeypatch.context() as patch:
+            patch.setattr(chain, "current_key", lambda key=key: key)
+            said[whose] = restores._signed(4, bytes(AuditSeal.objects.get(number=4).head), given_up_to=last)
+    log.execute("DELETE FROM audit_activity WHERE tx >= %s", [cut.from_tx])
+    log.execute("DELETE FROM audit_auditseal WHERE number >= 5")
+    told = (tmp_path / heads.FILE).read_bytes()
+    (tmp_path / heads.FILE).write_bytes(told + said["theirs"])
+    (text,) = found(heads=[str(tmp_path)])[Kind.HEADS_ALTERED]
+    assert "not our key" in text
+    (tmp_path / heads.FILE).write_bytes(told + said["ours"])
+    assert not found(heads=[str(tmp_path)])
 
 
 def test_a_whole_month_deleted(log, test_database):
