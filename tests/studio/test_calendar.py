@@ -506,6 +506,10 @@ def test_while_picking_a_time_google_says_when_one_is_taken_and_keeps_nobody_fro
     assert "you are taken then" in page and "9 a.m." in page and "Dentist" not in page
     assert "you are taken then" not in web.get(busy, day | {"start": "11:00", "end": "12:00"}).content.decode()
     assert "Nothing in your other" in web.get(busy, day | {"day": f"{YEAR}-06-13"}).content.decode()
+    several = day | {"day": f"{YEAR}-06-11", "start": "18:00", "end": "09:30"}
+    page = web.get(busy, several | {"ends_on": f"{YEAR}-06-13"}).content.decode()
+    assert "you are taken then" in page and "12 June, 9 a.m." in page
+    assert "Nothing in your other" in web.get(busy, several).content.decode()
     sandbox.control("POST", "/faults", {"status": 503, "path": "/calendar/"})
     answer = web.get(busy, day)
     assert (answer.status_code, answer.content) == (200, b"")
