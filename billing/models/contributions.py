@@ -117,6 +117,11 @@ class Subscription(models.Model):
     def is_live(self) -> bool:
         return self.status not in self.OVER
 
+    @property
+    def has_paid_month(self) -> bool:
+        """Whether an end can wait for the end of the month; Stripe would go on trying an overdue one until then."""
+        return self.status in {self.Status.ACTIVE, self.Status.TRIALING}
+
 
 class ContributionQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> Self:

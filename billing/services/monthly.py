@@ -42,8 +42,7 @@ def change_amount(user: User, amount: int, *, request: Any = None) -> Subscripti
 def cancel(user: User, *, request: Any = None) -> Subscription:
     """At the end of the month that is paid for, or now when none is. Raises NothingMonthly, StripeUnavailable, StripeRefused."""
     row = _current(user)
-    paid = row.status in {Subscription.Status.ACTIVE, Subscription.Status.TRIALING}
-    params = {"cancel_at_period_end": True} if paid else None  # Stripe would go on trying an overdue month until then
+    params = {"cancel_at_period_end": True} if row.has_paid_month else None
     return _change(row, params, "subscription.cancelled", request=request)
 
 

@@ -210,6 +210,7 @@ def test_while_nothing_is_charged_no_charge_is_promised_and_no_premium_denied(ti
         Subscription.objects.update(**change)
         page = web.get("/contribute/").content.decode()
         assert "The next charge is on" not in page and "there is no premium" not in page and "By your contribution until" in page
+        assert ("It ends at once" in web.get("/contribute/monthly/cancel/").content.decode()) is ("status" in change)
         told += [words for words in ("It is paused", "Stripe tries again", "Stripe tries no more") if words in page]
     assert told == ["It is paused", "Stripe tries again", "Stripe tries no more"]
     terms = ContributionTerms.current()
