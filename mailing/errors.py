@@ -1,5 +1,6 @@
 """Why a mail did not go out, as codes in the table, and in words that say what to do. Never with credentials."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -42,5 +43,17 @@ TESTED: dict[str, Any] = {
 }
 
 
-def in_words(code: str, *, tested: bool = False) -> str:
-    return str((TESTED.get(code, "") if tested else "") or WORDS.get(code, "")) or code
+# of a message written by hand, which nobody tries again by itself either
+_LATER = _("The mail server asks to come back later. Send it again in a few minutes.")
+BY_HAND: dict[str, Any] = {
+    "connect": _("The mail server does not answer. Send it again in a few minutes."),
+    "auth": TESTED["auth"],
+    "greeting": _LATER,
+    "recipient_later": _LATER,
+    "content_later": _LATER,
+}
+
+
+def in_words(code: str, *, first: Mapping[str, Any] = WORDS) -> str:
+    """`first`: the words that are looked through before the usual ones."""
+    return str(first.get(code, "") or WORDS.get(code, "")) or code

@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 from aaperture.lib.uuid7 import uuid7
 from accounts.models import Membership
 from accounts.studio_roles import may
-from mailing.errors import in_words
+from mailing.errors import BY_HAND, WORDS, in_words
 from mailing.models.templates import TemplateVersion
 from studio.models import Contact
 from studio.models.owned import OwnedQuerySet
@@ -152,7 +152,7 @@ class ScheduledEmail(models.Model):
     @property
     def trouble(self) -> str:
         """Why it did not go out, and what to do."""
-        return in_words(self.error) if self.error else ""
+        return in_words(self.error, first=BY_HAND if self.is_by_hand else WORDS) if self.error else ""
 
     @property
     def is_by_hand(self) -> bool:

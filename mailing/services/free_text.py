@@ -1,5 +1,6 @@
 """A message written by hand: it goes out inside the request that brought it, and its text exists nowhere else."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,7 @@ from mailing.services.files import remove
 from studio.models import Contact
 
 WAIT = 10.0  # seconds an answer of the server may take
+WHOLE = 45.0  # seconds for all of them: whoever waits in front of us gives up after a minute
 Status = ScheduledEmail.Status
 
 
@@ -115,7 +117,13 @@ def _sent(email: ScheduledEmail, written: Written, marks: Marks) -> Outcome:
 
 async def _handed_over(server: Server, ready: Ready, marks: Marks) -> Outcome | None:
     connection = Connection(server, timeout=WAIT)
-    outcome, _fault = await send_one(connection, ready, marks)
+    try:
+        async with asyncio.timeout(WHOLE):
+            outcome, _fault = await send_one(connection, ready, marks)
+    except TimeoutError:
+        connection.close()
+        marks.ended(Outcome(ready.email, Status.UNKNOWN, "dropped", begun=True))  # when its text is on its way; and if not:
+        return Outcome(ready.email, Status.FAILED, "connect")
     await connection.quit()
     return outcome
 

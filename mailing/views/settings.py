@@ -15,7 +15,7 @@ from accounts.models import Membership
 from accounts.studio_roles import may
 from documents.models import Contract, Invoice, Quote
 from mailing import previewing
-from mailing.errors import in_words
+from mailing.errors import TESTED, in_words
 from mailing.forms import ReminderForm, SendingAccountForm, TemplateForm
 from mailing.message_ids import message_id
 from mailing.models import EmailTemplate, ReminderRule, ScheduledEmail, SendingAccount, TemplateVersion
@@ -143,7 +143,7 @@ def account(request: UserRequest) -> HttpResponse:
     mine = here(request, "settings.edit")
     stored = SendingAccount.objects.filter(pk=mine.organization_id).first()
     form = SendingAccountForm(request.POST or None, instance=stored)
-    trouble = in_words(stored.last_error, tested=True) if stored and stored.last_error and not form.is_bound else ""
+    trouble = in_words(stored.last_error, first=TESTED) if stored and stored.last_error and not form.is_bound else ""
     if request.method == "POST" and form.is_valid():
         fields = dict(form.cleaned_data)
         row = sending_accounts.save_account(
@@ -153,7 +153,7 @@ def account(request: UserRequest) -> HttpResponse:
         if not code:
             messages.success(request, _("It works: a test message is on its way to %(address)s.") % {"address": request.user.email})
             return redirect("mailing:settings")
-        trouble, stored = in_words(code, tested=True), row
+        trouble, stored = in_words(code, first=TESTED), row
     context = {"form": form, "account": stored, "trouble": trouble, "address": request.user.email}
     return render(request, "settings/sending_account.html", context, status=422 if request.method == "POST" else 200)
 

@@ -10,7 +10,7 @@ from aaperture.lib import safe_http
 from mailing.models import ScheduledEmail
 from mailing.sending import batch, line, smtp
 from mailing.sending.smtp import Connection, NotSent, Server, instance_server, run_apart
-from mailing.services import emails
+from mailing.services import emails, free_text
 from tests.accounts.people import make_user
 from tests.integrations.feed import certificate
 from tests.mailing.post import Quick, contacts_named, mail_server, make_template, quick_server, status_of, use_server
@@ -406,6 +406,42 @@ class FallsSilent(Quick):
         self.waiting = b""
         self.transport.pause_reading()
         return b""
+
+
+class Patience:
+    """Of whoever waits for a message written by hand; it ends when a server says so."""
+
+    @classmethod
+    def timeout(cls, seconds):
+        assert seconds == free_text.WHOLE
+        cls.loop, cls.limit = asyncio.get_running_loop(), asyncio.timeout(None)
+        return cls.limit
+
+    @classmethod
+    def end(cls):
+        cls.loop.call_soon_threadsafe(cls.limit.reschedule, 0)
+
+
+class NeverGreets(Quick):
+    def connection_made(self, transport):
+        Patience.end()
+
+
+class NeverAnswersAText(FallsSilent):
+    def _taken(self):
+        Patience.end()
+        return super()._taken()
+
+
+@pytest.mark.parametrize(("server", "row"), [(NeverGreets, ("failed", "connect")), (NeverAnswersAText, ("unknown", "dropped"))])
+def test_whoever_writes_by_hand_waits_so_long_and_no_longer(server, row, settings, monkeypatch):
+    monkeypatch.setattr(free_text, "asyncio", Patience)
+    anna = make_user(name="Anna")
+    [contact] = contacts_named(studio_of(anna), ["client"])
+    with quick_server(server) as (_taken, port):
+        use_server(port)
+        sent = free_text.send_now(contact.organization, free_text.Written("Bonjour", "un mot"), contact=contact, actor=anna)
+    assert (sent.status, sent.error) == row and "keep trying" not in sent.trouble
 
 
 class DoesNotSayGoodbye(Quick):
