@@ -190,13 +190,14 @@ def test_several_days_from_google_stay_so_when_something_else_is_edited_here(web
     session.refresh_from_db()
     times = (session.starts_at, session.ends_at)
     form = {
-        "day": first.isoformat(), "start": "00:00", "end": "00:00", "timezone": session.timezone, "photographer": anna.pk,
-        "type": session.type, "status": session.status, "notes": "Park behind the house.", "version": session.version,
+        "day": first.isoformat(), "start": "00:00", "end": "00:00", "ends_on": days["end"]["date"], "timezone": session.timezone,
+        "photographer": anna.pk, "type": session.type, "status": session.status, "notes": "Park behind the house.",
+        "version": session.version,
     }  # fmt: skip
     path = reverse("studio:session_edit", args=[session.pk])
     assert web.post(path, form).status_code == 302
     session.refresh_from_db()
     assert session.notes and (session.starts_at, session.ends_at) == times and session.local_end.date() == first + timedelta(days=3)
-    web.post(path, form | {"end": "18:00", "version": session.version})
+    web.post(path, form | {"end": "18:00", "ends_on": "", "version": session.version})
     session.refresh_from_db()
     assert session.local_end.date() == first and session.local_end.hour == 18
