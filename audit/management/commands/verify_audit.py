@@ -77,9 +77,9 @@ class Command(BaseCommand):
         for finding in report.findings:
             self.stdout.write(self.style.ERROR(str(finding)))
         seconds = time.monotonic() - self.started
+        span = f" ({report.first_seal}–{report.last_seal})" if report.seals else ""
         self.stdout.write(
-            f"Verified {report.rows:,} rows in {report.seals:,} seals ({report.first_seal}–{report.last_seal}) in {seconds:.1f} s,"
-            f" {report.rows / (seconds or 1):,.0f} rows/s."
+            f"Verified {report.rows:,} rows in {report.seals:,} seals{span} in {seconds:.1f} s, {report.rows / (seconds or 1):,.0f} rows/s."
         )
         for key_id, count in report.keys.items():
             self.stdout.write(f"Signed by key {key_id}: {count:,} seals.")
