@@ -13,7 +13,7 @@ from googleapiclient.discovery import Resource, build_from_document
 from googleapiclient.discovery_cache import get_static_doc
 from googleapiclient.errors import HttpError
 
-from integrations import google
+from integrations import google_oauth
 from integrations.errors import OAuthUnavailable, Refused
 
 # The library turns a longer GET into a POST with an override header; Google takes long addresses, and others only those.
@@ -34,7 +34,7 @@ def _described(name: str, version: str, root: str) -> Resource:
 def described(name: str, version: str) -> Resource:
     """The API `name` of the library's own discovery document, moved to where this instance is told to find Google. Raises Refused."""
     try:
-        google.require_tls(settings.GOOGLE_API_ROOT)
+        google_oauth.require_tls(settings.GOOGLE_API_ROOT)
     except OAuthUnavailable as error:
         raise Refused(error.code) from None
     return _described(name, version, settings.GOOGLE_API_ROOT)

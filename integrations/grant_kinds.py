@@ -7,7 +7,7 @@ An app to the left registers what it does with a new grant in a module that its 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from integrations import google
+from integrations import google_oauth
 from integrations.models import Connection
 
 
@@ -26,11 +26,12 @@ class GrantKind(NamedTuple):
 
 
 GMAIL = GrantKind(
-    Connection.Provider.GMAIL, google.GMAIL_SCOPES, (frozenset({google.GMAIL_READONLY}),),
+    Connection.Provider.GMAIL, google_oauth.GMAIL_SCOPES, (frozenset({google_oauth.GMAIL_READONLY}),),
     "gmail.read", "2026-11", "integrations:gmail_connect",
 )  # fmt: skip
 CALENDAR = GrantKind(
-    Connection.Provider.GOOGLE_CALENDAR, google.CALENDAR_SCOPES, (frozenset({google.CALENDAR_OWN}), frozenset({google.CALENDAR})),
+    Connection.Provider.GOOGLE_CALENDAR, google_oauth.CALENDAR_SCOPES,
+    (frozenset({google_oauth.CALENDAR_OWN}), frozenset({google_oauth.CALENDAR})),
     "calendar.sync", "2026-11", "integrations:calendar_connect",
 )  # fmt: skip
 KINDS = {kind.provider: kind for kind in (GMAIL, CALENDAR)}

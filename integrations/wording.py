@@ -1,4 +1,4 @@
-"""What codes mean, in words for the person whose mailbox it is."""
+"""What codes mean, in words for the person whose mailbox or source it is, and for staff."""
 
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -57,16 +57,15 @@ HOOK_FAULTS = {  # of a webhook that works, and whose deliveries are lost for al
     "hook_not_entitled": _("What is delivered is refused: this site reads by itself for those who contribute."),
     "hook_expired": _("Something was delivered, nothing read it for a week, and it was deleted."),
 }
-FEED_FAULTS |= (
-    TABLE_FAULTS
-    | HOOK_FAULTS
-    | {
-        "file_missing": _("No file waits to be read."),
-        "contacts_no_studio": _("Whoever it works for has no studio in which they may add contacts."),
-        "hook_without_secret": _("It has no secret, so nobody can deliver to it."),
-    }
-)
-STOP_REASONS |= FEED_FAULTS
+SOURCE_FAULTS = {
+    **FEED_FAULTS,
+    **TABLE_FAULTS,
+    **HOOK_FAULTS,
+    "file_missing": _("No file waits to be read."),
+    "contacts_no_studio": _("Whoever it works for has no studio in which they may add contacts."),
+    "hook_without_secret": _("It has no secret, so nobody can deliver to it."),
+}
+STOP_REASONS |= SOURCE_FAULTS
 
 # the same, for those who look after runs that are not theirs
 STOP_REASONS_FOR_STAFF = STOP_REASONS | {
@@ -74,7 +73,7 @@ STOP_REASONS_FOR_STAFF = STOP_REASONS | {
     "needs_reauth": _("Google no longer accepts the permission; its owner must give it again."),
     "google_refused": _("Google refused to be read."),
 }
-CONNECTION_FAULTS = FEED_FAULTS | {
+CONNECTION_FAULTS = SOURCE_FAULTS | {
     "unauthorized": _("Google no longer accepts the permission; its owner must give it again."),
     "access_withdrawn": _("Google no longer accepts the permission; its owner must give it again."),
     "invalid_grant": _("Google no longer accepts the permission; its owner must give it again."),

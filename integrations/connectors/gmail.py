@@ -13,7 +13,7 @@ from googleapiclient.errors import HttpError
 from googleapiclient.http import HttpRequest
 
 from aaperture.lib.mime import UnreadableMail, mail_from_gmail
-from integrations import google, quota
+from integrations import google_oauth, quota
 from integrations.connectors.base import AccessToken, Listing, MailConnector, Position
 from integrations.connectors.gmail_query import narrow_query
 from integrations.errors import AccessWithdrawn, Gone, Refused, Unauthorized, Unavailable, Unreadable
@@ -26,7 +26,7 @@ LONGEST_WAIT = 32.0
 
 class GmailConnector(MailConnector):
     provider = "gmail"
-    scopes = google.GMAIL_SCOPES
+    scopes = google_oauth.GMAIL_SCOPES
     parallel = 16
 
     def __init__(self, token: AccessToken, *, account: str, stopping: Callable[[float], bool]) -> None:

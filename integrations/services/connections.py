@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts import protections
 from accounts.models import Consent, User
 from audit.services import record
-from integrations import google
+from integrations import google_oauth
 from integrations.connectors import CONNECTORS, RecordConnector
 from integrations.errors import NotConnected, OAuthUnavailable, ProviderError, Unauthorized
 from integrations.grant_kinds import KINDS
@@ -52,7 +52,7 @@ def _withdraw(connection: Connection, token: str) -> Disconnected:
     if not token or connection.provider not in Connection.OF_GOOGLE or others.exists():
         return Disconnected(confirmed=True)  # Google revokes an account's grants together: another person's, or feature's, must live
     try:
-        return Disconnected(confirmed=google.revoke(token))
+        return Disconnected(confirmed=google_oauth.revoke(token))
     except OAuthUnavailable:
         return Disconnected(confirmed=False)
 

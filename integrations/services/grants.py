@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from accounts.models import Consent, User
 from audit.services import record
-from integrations import google
+from integrations import google_oauth
 from integrations.errors import AccountMismatch, OAuthUnavailable, ScopesMissing
 from integrations.flows import Flow
 from integrations.grant_kinds import GMAIL, KINDS, tell_followers
@@ -20,8 +20,8 @@ PURPOSE, TEXT_VERSION = GMAIL.purpose, GMAIL.text_version
 
 @dataclass(frozen=True)
 class Grant:
-    answer: google.TokenAnswer
-    identity: google.Identity
+    answer: google_oauth.TokenAnswer
+    identity: google_oauth.Identity
 
 
 def complete_grant(user: User, flow: Flow, *, code: str, redirect_uri: str, request: HttpRequest) -> Connection:
@@ -29,8 +29,8 @@ def complete_grant(user: User, flow: Flow, *, code: str, redirect_uri: str, requ
 
     Raises OAuthRefused, OAuthUnavailable, IdTokenInvalid, ScopesMissing or AccountMismatch; then nothing is stored.
     """
-    answer = google.exchange_code(code=code, verifier=flow.verifier, redirect_uri=redirect_uri)
-    grant = Grant(answer, google.verify_id_token(answer.id_token, nonce=flow.nonce))
+    answer = google_oauth.exchange_code(code=code, verifier=flow.verifier, redirect_uri=redirect_uri)
+    grant = Grant(answer, google_oauth.verify_id_token(answer.id_token, nonce=flow.nonce))
     if not KINDS[flow.provider].is_enough(answer.scopes):
         _give_back(grant)
         raise ScopesMissing
@@ -50,7 +50,7 @@ def _give_back(grant: Grant) -> None:
     if Connection.objects.usable().of_google_account(grant.identity.subject).exists():
         return
     with suppress(OAuthUnavailable):  # then the access token, which we forget, ends by itself within the hour
-        google.revoke(grant.answer.refresh_token or grant.answer.access_token)
+        google_oauth.revoke(grant.answer.refresh_token or grant.answer.access_token)
 
 
 @transaction.atomic

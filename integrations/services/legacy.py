@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.services import record
-from integrations.google import GMAIL_READONLY
+from integrations.google_oauth import GMAIL_READONLY
 from integrations.models import Connection
 from integrations.services.pipelines import ensure_pipeline
 from vault.legacy import open_fernet

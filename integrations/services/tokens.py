@@ -14,7 +14,7 @@ from aaperture.lib.account_mail import send_account_mail
 from accounts.models import User
 from audit.services import record
 from billing.services import is_premium
-from integrations import google
+from integrations import google_oauth
 from integrations.errors import NotConnected, OAuthRefused, OAuthUnavailable
 from integrations.models import REFRESH_AHEAD, Connection, Run
 from vault.errors import SealedDataError
@@ -82,7 +82,7 @@ def _renew(connection: Connection, *, refused: str | None) -> str:
         try:
             if not row.renewable:
                 raise OAuthRefused("grant_ended")
-            answer = google.refresh(row.refresh_token)
+            answer = google_oauth.refresh(row.refresh_token)
         except OAuthRefused as error:
             code = error.code
             mark_needs_reauth(row, code=code)
@@ -92,7 +92,7 @@ def _renew(connection: Connection, *, refused: str | None) -> str:
     raise NotConnected(code)
 
 
-def _keep(row: Connection, answer: google.TokenAnswer) -> None:
+def _keep(row: Connection, answer: google_oauth.TokenAnswer) -> None:
     row.access_token, row.expires_at = answer.access_token, answer.expires_at
     fields = ["access_token", "expires_at"]
     if answer.refresh_token:  # Google may rotate it

@@ -13,7 +13,7 @@ from aaperture.lib.nudge import nudge
 from accounts.http import UserRequest
 from audit.services import record_after
 from billing.services import is_premium
-from integrations import flows, google
+from integrations import flows, google_oauth
 from integrations.errors import IdTokenInvalid, IntegrationError, OAuthUnavailable, StateInvalid
 from integrations.grant_kinds import CALENDAR, GMAIL, KINDS, GrantKind
 from integrations.models import Connection, Run
@@ -87,7 +87,7 @@ def go_to_google(request: UserRequest, kind: GrantKind, connection: Connection |
     hint = connection.account_email if connection else ""
     asked = {"redirect_uri": _redirect_uri(), "state": flow.state, "nonce": flow.nonce, "verifier": flow.verifier}
     try:
-        return redirect(google.authorization_url(**asked, keep=keep, scopes=kind.scopes, login_hint=hint))
+        return redirect(google_oauth.authorization_url(**asked, keep=keep, scopes=kind.scopes, login_hint=hint))
     except OAuthUnavailable:
         messages.error(request, GRANT_FAULTS["oauth_unavailable"])
         return None

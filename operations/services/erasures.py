@@ -29,7 +29,7 @@ from accounts.services.users import step_up
 from audit.services import record
 from billing import services as contributions
 from documents.services import retention
-from integrations import google
+from integrations import google_oauth
 from integrations.errors import OAuthUnavailable
 from integrations.models import Connection, Run
 from integrations.services import tokens
@@ -147,7 +147,7 @@ def _token_of(connection: Connection) -> str:
 def _withdraw_grant(connection_id: UUID, token: str) -> None:
     try:
         if token:
-            google.revoke(token)
+            google_oauth.revoke(token)
     except OAuthUnavailable:
         logger.warning("grant not withdrawn", extra={"connection": str(connection_id)})
 

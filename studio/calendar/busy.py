@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import User
-from integrations import google
+from integrations import google_oauth
 from integrations.errors import NotConnected, OAuthUnavailable, ProviderError
 from integrations.google_calendar import CalendarApi
 from integrations.models import Connection
@@ -19,7 +19,7 @@ Span = tuple[datetime, datetime]
 def may_ask(user: User) -> list[Connection]:
     """The connected Google accounts that let us see when their owner is taken."""
     mine = Connection.objects.visible_to(user).calendars().usable().for_pages()
-    return [row for row in mine if {google.CALENDAR_FREE_BUSY, google.CALENDAR} & set(row.granted_scopes)]
+    return [row for row in mine if {google_oauth.CALENDAR_FREE_BUSY, google_oauth.CALENDAR} & set(row.granted_scopes)]
 
 
 def busy_spans(user: User, start: datetime, end: datetime) -> list[Span] | None:
@@ -36,7 +36,7 @@ def busy_spans(user: User, start: datetime, end: datetime) -> list[Span] | None:
 
 def _others(api: CalendarApi, connection: Connection) -> list[str]:
     """Their own calendars but the one with the sessions, which are shown anyway; without leave to see the list, the main one."""
-    if not {google.CALENDAR_LIST, google.CALENDAR} & set(connection.granted_scopes):
+    if not {google_oauth.CALENDAR_LIST, google_oauth.CALENDAR} & set(connection.granted_scopes):
         return ["primary"]
     ours = set(SessionCalendar.objects.filter(connection__owner=connection.owner_id).values_list("google_id", flat=True))
     return [str(entry["id"]) for entry in api.calendars() if _counts(entry) and entry["id"] not in ours] or ["primary"]

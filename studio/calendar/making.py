@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from audit.services import record
-from integrations import google
+from integrations import google_oauth
 from integrations.errors import Gone, ProviderError, Unavailable
 from integrations.google_calendar import CalendarApi
 from studio.models import SessionCalendar
@@ -51,7 +51,7 @@ def find_or_make(api: CalendarApi, calendar: SessionCalendar) -> None:
 
 
 def _may_look(calendar: SessionCalendar) -> bool:
-    return bool({google.CALENDAR_LIST, google.CALENDAR} & set(calendar.connection.granted_scopes))
+    return bool({google_oauth.CALENDAR_LIST, google_oauth.CALENDAR} & set(calendar.connection.granted_scopes))
 
 
 def _find(api: CalendarApi, calendar: SessionCalendar) -> str:

@@ -31,7 +31,7 @@ def sandbox_server() -> Iterator[SandboxServer]:
 @pytest.fixture
 def sandbox(sandbox_server: SandboxServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> SandboxServer:
     """An empty Google: no mail, no tokens, no faults."""
-    from integrations import google
+    from integrations import google_oauth
 
     sandbox_server.control("POST", "/reset", {"demo": False})
     for name in ("GOOGLE_ISSUER", "GOOGLE_API_ROOT"):
@@ -39,7 +39,7 @@ def sandbox(sandbox_server: SandboxServer, settings: Any, monkeypatch: pytest.Mo
         monkeypatch.setenv(name, sandbox_server.url)
     settings.EMAIL_PORT = sandbox_server.smtp_port
     settings.GMAIL_FIRST_WAIT, settings.GMAIL_UNITS_PER_SECOND = 0.02, 0
-    google.documents.clear()
+    google_oauth.documents.clear()
     return sandbox_server
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Consent, InstanceSettings
 from audit.models import Activity
-from integrations import engine, google
+from integrations import engine, google_oauth
 from integrations.errors import OAuthUnavailable
 from integrations.models import Connection, Run
 from sandbox.id_tokens import DEFECTS
@@ -47,7 +47,7 @@ def test_the_page_explains_before_it_asks(web, sandbox):
 
 def test_the_grant_asks_for_reading_mail_and_nothing_else(web, sandbox):
     query = asked(web)
-    assert set(query["scope"].split()) == {"openid", "email", google.GMAIL_READONLY}
+    assert set(query["scope"].split()) == {"openid", "email", google_oauth.GMAIL_READONLY}
     assert query["access_type"] == "offline" and query["prompt"] == "consent"
     assert query["code_challenge_method"] == "S256" and len(query["code_challenge"]) == 43
     assert len(query["state"]) >= 32 and len(query["nonce"]) >= 32 and "include_granted_scopes" not in query
@@ -57,9 +57,9 @@ def test_the_grant_asks_for_reading_mail_and_nothing_else(web, sandbox):
 def test_connecting_keeps_a_sealed_grant_a_consent_and_starts_the_first_read(web, sandbox, member, connect):
     row = connect()
     assert row.status == "active" and row.account_email == "camille@example.test" and row.renewable
-    assert google.GMAIL_READONLY in row.granted_scopes and row.expires_at
+    assert google_oauth.GMAIL_READONLY in row.granted_scopes and row.expires_at
     consent = Consent.objects.get(user=member)
-    assert (consent.purpose, consent.text_version) == ("gmail.read", "2026-11") and google.GMAIL_READONLY in consent.scopes
+    assert (consent.purpose, consent.text_version) == ("gmail.read", "2026-11") and google_oauth.GMAIL_READONLY in consent.scopes
     run = Run.objects.get()
     assert (run.status, run.trigger, run.requested_by) == ("queued", "connected", member)
     assert run.pipeline.name == "Gmail → opportunities" and run.pipeline.next_run_at.hour in (3, 15)
@@ -218,7 +218,7 @@ def test_disconnecting_revokes_at_google_and_deletes_here(web, sandbox, connect,
     assert requests_to(sandbox, "oauth.revoke") == 1 and "connection.revoked" in actions()
     assert Run.objects.get().status == "cancelled" and Consent.objects.get().withdrawn_at
     with pytest.raises(Exception, match="invalid_grant"):
-        google.refresh(refresh)
+        google_oauth.refresh(refresh)
     assert not mail.outbox
 
 
@@ -256,7 +256,7 @@ def test_who_is_not_premium_gives_a_key_for_one_scan(web, sandbox, connect):
 def test_plain_http_is_refused_outside_development_and_test(web, sandbox, settings):
     settings.ENVIRONMENT = "production"
     with pytest.raises(OAuthUnavailable, match="tls_required"):
-        google.endpoint("token_endpoint")
+        google_oauth.endpoint("token_endpoint")
 
 
 def test_pages_never_open_a_token(web, sandbox, connect, monkeypatch):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import InstanceSettings
 from audit.models import Activity
-from integrations import google
+from integrations import google_oauth
 from integrations.errors import NotConnected, OAuthUnavailable
 from integrations.models import Connection
 from integrations.services import tokens
@@ -28,13 +28,13 @@ print(tokens.access_token_for(row, acting_user=row.owner))
 WITHOUT_THE_LOCK = """
 from django.db.models import QuerySet
 QuerySet.select_for_update = lambda self, *_, **__: self
-from integrations import google
+from integrations import google_oauth
 from tests.processes import meet
-refresh = google.refresh
+refresh = google_oauth.refresh
 def all_have_looked(token):
     meet(os.environ["WHERE"], str(os.getpid()), others=2)
     return refresh(token)
-google.refresh = all_have_looked
+google_oauth.refresh = all_have_looked
 """
 
 
@@ -173,8 +173,8 @@ def test_the_owner_can_test_a_connection(sandbox, connect, member):
 
 @pytest.mark.django_db
 def test_one_connection_that_cannot_be_opened_does_not_keep_the_others_from_being_renewed(monkeypatch):
-    answer = google.TokenAnswer("new", "", "", timezone.now() + timedelta(hours=1), ())
-    monkeypatch.setattr(tokens.google, "refresh", lambda _token: answer)
+    answer = google_oauth.TokenAnswer("new", "", "", timezone.now() + timedelta(hours=1), ())
+    monkeypatch.setattr(tokens.google_oauth, "refresh", lambda _token: answer)
     owners = [make_user() for _ in range(3)]
     for owner in owners:
         Connection.objects.create(

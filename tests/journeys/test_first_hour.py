@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pyte
 @pytest.fixture
 def demo(live_server: Any, settings: Any, page: Any) -> Iterator[SandboxServer]:
     """The sandbox with its demo mailbox; product, worker and browser all know it by configuration alone."""
-    from integrations import google
+    from integrations import google_oauth
 
     with SandboxServer() as server:
         settings.GOOGLE_ISSUER = settings.GOOGLE_API_ROOT = server.url
@@ -33,7 +33,7 @@ def demo(live_server: Any, settings: Any, page: Any) -> Iterator[SandboxServer]:
         settings.SOCIALACCOUNT_PROVIDERS = {"openid": {"APPS": [app | {"settings": app["settings"] | {"server_url": server.url}}]}}
         directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
         settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": directives | {"form-action": [*directives["form-action"], server.url]}}
-        google.documents.clear()
+        google_oauth.documents.clear()
         page.allowed_origins.append(server.url)
         yield server
 

@@ -19,7 +19,7 @@ from playwright.sync_api import expect
 from accounts.models import User
 from documents.models import Contract, Invoice, Quote
 from documents.services.templates import add_first_templates
-from integrations import google
+from integrations import google_oauth
 from mailing.models import ScheduledEmail
 from mailing.sending import batch
 from mailing.services import templates
@@ -67,7 +67,7 @@ def world(sandbox, live_server, settings, page):
     settings.PUBLIC_URL = live_server.url
     directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
     settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": directives | {"form-action": [*directives["form-action"], sandbox.url]}}
-    google.documents.clear()
+    google_oauth.documents.clear()
     page.allowed_origins.append(sandbox.url)
     with mail_server() as (told, port):
         use_server(port)

@@ -30,7 +30,7 @@ def staff(role: str = "admin", *, fresh: bool = True) -> Client:
 
 @pytest.fixture(autouse=True)
 def _google(monkeypatch):
-    monkeypatch.setattr("integrations.google.revoke", lambda token: True)
+    monkeypatch.setattr("integrations.google_oauth.revoke", lambda token: True)
 
 
 @pytest.mark.parametrize(("role", "status"), [("admin", 200), ("developer", 200), ("executive", 403), ("executor", 403), ("member", 403)])

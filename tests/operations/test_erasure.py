@@ -53,7 +53,7 @@ CANARY = "canary-camille-7f3a"
 def revoked(monkeypatch) -> list[str]:
     """The tokens that Google was asked to withdraw."""
     asked: list[str] = []
-    monkeypatch.setattr("integrations.google.revoke", lambda token: asked.append(token) or True)
+    monkeypatch.setattr("integrations.google_oauth.revoke", lambda token: asked.append(token) or True)
     return asked
 
 
@@ -236,7 +236,7 @@ def test_while_google_does_not_answer_the_tokens_go_all_the_same(monkeypatch):
     def down(token):
         raise OAuthUnavailable
 
-    monkeypatch.setattr("integrations.google.revoke", down)
+    monkeypatch.setattr("integrations.google_oauth.revoke", down)
     user = person()
     assert asked_for(user).status == "waiting"
     connection = Connection.objects.get(owner=user)
@@ -497,10 +497,10 @@ from uuid import UUID
 import time_machine
 from django.utils import timezone
 from datetime import timedelta
-from integrations import google
+from integrations import google_oauth
 from operations.privacy import ledger
 from operations.services import erasures
-google.revoke = lambda token: True
+google_oauth.revoke = lambda token: True
 erasures.send_account_mail = lambda *args, **kwargs: None
 def die_at(module, name, call=1, after=False):
     real, calls = getattr(module, name), [0]
@@ -514,7 +514,7 @@ def die_at(module, name, call=1, after=False):
         return result
     setattr(module, name, dying)
 """
-EARLY = ["google, 'revoke'", "google, 'revoke', after=True", "erasures, '_end_connection', after=True", "erasures, '_tell', after=True"]
+EARLY = ["google_oauth, 'revoke'", "google_oauth, 'revoke', after=True", "erasures, '_end_connection', after=True", "erasures, '_tell', after=True"]
 LATE = [
     "erasures, '_begin', after=True", "ledger, 'add', after=True", "erasures, 'studios_of', call=2", "erasures, '_purge', after=True",
     "erasures.vault, 'destroy_key', after=True", "erasures, '_destroy_keys', after=True",

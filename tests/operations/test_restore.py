@@ -118,7 +118,7 @@ def test_a_restore_that_dies_begins_anew_or_goes_on_and_opens_nothing_half_done(
 
 
 def test_an_older_backup_brings_everything_back_but_the_erased(places, store, test_database, monkeypatch):
-    monkeypatch.setattr("integrations.google.revoke", lambda token: True)
+    monkeypatch.setattr("integrations.google_oauth.revoke", lambda token: True)
     user, other = person(), make_user(name="Zoé")
     invoice = make_invoice(make_job(other), other)
     studio = invoice.organization

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from integrations import google as oauth
+from integrations import google_oauth
 from studio.calendar import syncing
 from studio.models import CalendarEvent, PhotoSession, SessionCalendar
 from tests.accounts.people import make_user
@@ -25,7 +25,7 @@ def google(sandbox, live_server, settings, page):
     settings.PUBLIC_URL = live_server.url
     directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
     settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": directives | {"form-action": [*directives["form-action"], sandbox.url]}}
-    oauth.documents.clear()
+    google_oauth.documents.clear()
     page.allowed_origins.append(sandbox.url)
     return sandbox
 
