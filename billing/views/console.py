@@ -9,6 +9,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.http import UserRequest
+from audit.reads import LISTED
+from audit.services import record_after
 from billing.amounts import shown
 from billing.models import Subscription
 
@@ -25,4 +27,6 @@ def console_monthly(request: UserRequest) -> HttpResponse:
             people.append(UUID(one))
     rows = Subscription.objects.live().filter(user__in=people, end_requested_at=None, ends_at_period_end=False).select_related("user")
     lines = [(row, shown(row.amount, row.currency)) for row in rows.order_by("started_at")]
+    if lines:  # a page of its own, outside the console's, for which `audit.reads` sees to it
+        record_after(request, LISTED, view="billing:console_monthly", count=len(lines))
     return render(request, "billing/_console_monthly.html", {"lines": lines})

@@ -151,6 +151,7 @@ def test_who_deactivates_somebody_is_told_what_goes_on_being_charged(till, membe
         assert "is charged all the same" in asked and f'hx-get="{told}"' in asked and "htmx" in asked
     said = admin.get(told).content.decode()
     assert member.email in said and "€5" in said and end in said
+    assert Activity.objects.get(details__view="billing:console_monthly").details["count"] == 1, "who is charged what is a read of theirs"
     developer = staff("developer").get(told).content.decode()
     assert "An administrator can end it" in developer and end not in developer
     account = f"/admin/accounts/user/{member.pk}/change/"
