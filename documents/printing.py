@@ -105,7 +105,7 @@ def _sheet(content: Content) -> dict[str, Any]:
         "sums": _sums(content, writing),
         "total": [TOTALS.get(content["kind"], lambda: _("Total to pay"))(), writing.money(content["totals"]["gross"])],
         "after": after,
-        "payment": _payment(content, writing),
+        "payment": _payment(content),
         "notes": [part for part in content.get("notes", "").split("\n\n") if part.strip()],
         "signature": _room_to_sign(content),
         "mentions": content["mentions"],
@@ -181,7 +181,7 @@ def _sums(content: Content, writing: Writing) -> list[list[str]]:
     return sums
 
 
-def _payment(content: Content, writing: Writing) -> dict[str, Any] | None:
+def _payment(content: Content) -> dict[str, Any] | None:
     payment = content.get("payment")
     if not payment or content["kind"] in {"quote", "credit_note"} or Decimal(content["totals"]["gross"]) <= 0:
         return None

@@ -87,7 +87,7 @@ class _Verifier:
             bad = hasher.finish()
             self._diagnose(own, bad)
             if last is None:
-                self._end(own, is_whole=first is None)
+                self._end(own)
         progress(total, total)
         self._conclude(is_whole=first is None and last is None)
 
@@ -173,7 +173,7 @@ class _Verifier:
                 diagnosis.look_at(own, place.seal, place.after)
         diagnosis.finish(self.seals_of_month)
 
-    def _end(self, own: psycopg.Connection[Any], *, is_whole: bool) -> None:
+    def _end(self, own: psycopg.Connection[Any]) -> None:
         """What comes after the last seal: not sealed yet, so not protected, and it should be there for seconds only."""
         last = self.previous.last if self.previous else BEGINNING
         late = timezone.now() - LATE

@@ -25,9 +25,9 @@ def quarter_of(day: date) -> str:
     return f"{day.year}-Q{(day.month + 2) // 3}"
 
 
-def is_due(day: date | None = None) -> bool:
+def is_due() -> bool:
     """Whether this quarter's review is not signed off yet."""
-    return not AccessReview.objects.filter(quarter=quarter_of(day or timezone.localdate())).exclude(signed_at=None).exists()
+    return not AccessReview.objects.filter(quarter=quarter_of(timezone.localdate())).exclude(signed_at=None).exists()
 
 
 @transaction.atomic

@@ -185,7 +185,7 @@ def find(token: str) -> Erasure | None:
 
 
 @transaction.atomic
-def withdraw(erasure: Erasure, *, actor: User | None = None, request: HttpRequest | None = None) -> User:
+def withdraw(erasure: Erasure, *, request: HttpRequest | None = None) -> User:
     """Open the account again; what ended on day 0 stays ended. Raises TooLate."""
     row = Erasure.objects.select_for_update().get(pk=erasure.pk)
     user = User.objects.select_for_update(no_key=True).filter(pk=row.account_id).first()
@@ -195,7 +195,7 @@ def withdraw(erasure: Erasure, *, actor: User | None = None, request: HttpReques
     row.save(update_fields=["status", "withdrawn_at"])
     user.erasure_requested_at = None
     user.save(update_fields=["erasure_requested_at"])
-    record("erasure.withdrawn", user, actor=actor, request=request)
+    record("erasure.withdrawn", user, request=request)
     return user
 
 
