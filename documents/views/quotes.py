@@ -106,6 +106,7 @@ def _page(request: UserRequest, row: Quote, mine: Any, *, status: int = 200, **f
         "invoices": billed if sees_invoices else [],
         "templates": _templates(row) if accepted and may_edit else [],
         "may_invoice": accepted and may(mine.role, "invoices.edit"),
+        "all_invoiced": any(one.kind in invoices.CLOSING and one.status == Invoice.Status.ISSUED for one in billed),
         "may_revise": row.status in {Status.SENT, Status.DECLINED} and may_edit,
         "deposit_form": AmountForm(),
     }

@@ -375,6 +375,11 @@ def test_what_is_next_for_an_accepted_quote_stands_out(anna, project):
     assert prominent() == ["Deposit invoice"]
     web.post(url("quote_deposit", quote.pk))
     assert prominent() == ["Invoice the balance"]
+    balance = invoices.issue_invoice(invoices.invoice_balance(quote, actor=anna), actor=anna)
+    page = web.get(url("quote", quote.pk)).text
+    assert "All of it is invoiced." in page and url("quote_balance", quote.pk) not in page
+    invoices.credit_invoice(balance, actor=anna)
+    assert prominent() == ["Invoice the balance"] and url("invoice_sent", balance.pk) not in web.get(url("invoice", balance.pk)).text
 
 
 def test_a_client_declines_with_a_reason_and_sees_how_to_pay(anna, project):
