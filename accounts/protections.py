@@ -110,6 +110,6 @@ def lock(actor: User, user: User) -> tuple[User, User]:
 def require_another_admin(user: User) -> None:
     """Before an active administrator stops being one; the caller holds the locks of `lock`. Raises Refused."""
     if user.role == Role.ADMIN and user.is_active:
-        others = User.objects.filter(role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
+        others = User.objects.filter(role=Role.ADMIN, is_active=True, erasure_requested_at=None).exclude(pk=user.pk)
         if not others.exists():
             raise Refused(LAST_ADMIN, "last_admin")

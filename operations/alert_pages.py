@@ -41,7 +41,7 @@ STATES = {SecurityAlert.State.OPEN: "danger", SecurityAlert.State.ACKNOWLEDGED: 
 def handlers() -> Any:
     """The accounts that may look after alerts."""
     roles = [role for role, permissions in ROLE_PERMISSIONS.items() if services.MANAGE in permissions]
-    return User.objects.filter(role__in=roles, is_active=True).order_by("email")
+    return User.objects.filter(role__in=roles, is_active=True, erasure_requested_at=None).order_by("email")
 
 
 def waiting() -> tuple[int, int]:

@@ -27,13 +27,15 @@ class AppointForm(forms.Form):
     client = forms.EmailField(label=_("Client’s e-mail address"), max_length=254)
 
     def clean_coach(self) -> User:
-        coach = User.objects.filter(email=canonical_email(self.cleaned_data["coach"]), role=Role.COACH, is_active=True).first()
+        coach = User.objects.filter(
+            email=canonical_email(self.cleaned_data["coach"]), role=Role.COACH, is_active=True, erasure_requested_at=None
+        ).first()
         if coach is None:
             raise ValidationError(_("No active account with the role Coach has this address."))
         return coach
 
     def clean_client(self) -> User:
-        client = User.objects.filter(email=canonical_email(self.cleaned_data["client"]), is_active=True).first()
+        client = User.objects.filter(email=canonical_email(self.cleaned_data["client"]), is_active=True, erasure_requested_at=None).first()
         if client is None:
             raise ValidationError(_("No active account has this address."))
         return client
@@ -73,6 +75,9 @@ class CoachLinkAdmin(EndingAdmin):
 
     def owner_of(self, row: CoachLink) -> User:
         return row.client
+
+    def said(self, row: CoachLink) -> str:
+        return row.coach.email
 
     def is_open(self, row: CoachLink) -> bool:
         return row.end_date is None

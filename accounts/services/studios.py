@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.timezone import now
@@ -125,8 +126,13 @@ def _locked(membership: Membership) -> Membership:
     return row
 
 
+def _owners(studio: Organization) -> QuerySet[Membership]:
+    """Those who can come in: an account that is being erased owns nothing any more that anybody could be left with."""
+    return Membership.objects.in_order().filter(organization=studio, role=Role.OWNER, user__is_active=True, user__erasure_requested_at=None)
+
+
 def _require_another_owner(membership: Membership) -> None:
-    owners = Membership.objects.current().filter(organization=membership.organization, role=Role.OWNER, user__is_active=True)
+    owners = _owners(membership.organization)
     if not owners.exclude(pk=membership.pk).exists():
         raise ValidationError(_("A studio keeps one owner at least. Make somebody else an owner first."), code="last_owner")
 
@@ -155,8 +161,7 @@ def _withdraw_invitations_of(user: User, studio: Organization, *, actor: User, r
 
 def tell_owners(studio: Organization, name: str, *, about: User, but: tuple[User, ...]) -> None:
     """A mail to each owner except `but`; a mail server that is down is logged, since what happened stands."""
-    owners = Membership.objects.in_order().filter(organization=studio, role=Role.OWNER, user__is_active=True)
-    for owner in owners.exclude(user__in=but):
+    for owner in _owners(studio).exclude(user__in=but):
         _tell(owner.user, name, studio=studio, about=about)
 
 

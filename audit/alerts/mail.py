@@ -106,8 +106,8 @@ def _sent(alert: SecurityAlert) -> None:
 
 
 def recipients() -> dict[str, list[str]]:
-    """Addresses by language: the configured ones, else every active administrator's."""
-    users: Any = get_user_model().objects.filter(is_active=True)
+    """Addresses by language: the configured ones, else those of every administrator who can come in."""
+    users: Any = get_user_model().objects.filter(is_active=True, erasure_requested_at=None)
     if settings.SECURITY_ALERT_EMAILS:
         known = dict(users.filter(email__in=settings.SECURITY_ALERT_EMAILS).values_list("email", "language"))
         told = [(email, known.get(email, settings.LANGUAGE_CODE)) for email in settings.SECURITY_ALERT_EMAILS]

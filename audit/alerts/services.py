@@ -110,7 +110,7 @@ def acknowledge(alert: SecurityAlert, *, actor: Any, request: HttpRequest | None
 def assign(alert: SecurityAlert, person: Any, *, actor: Any, request: HttpRequest | None = None) -> SecurityAlert:
     """Whose it is now: somebody who may handle alerts. Raises PermissionDenied, ValidationError."""
     alert = _to_handle(alert, actor)
-    if not (person.is_active and person.has_perm(MANAGE)):
+    if not (person.is_active and person.erasure_requested_at is None and person.has_perm(MANAGE)):
         raise ValidationError(_("They may not handle alerts."))
     if alert.assigned_to != person.pk:
         alert.assigned_to = person.pk

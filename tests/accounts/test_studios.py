@@ -7,6 +7,7 @@ from django.core import mail
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Invitation, Membership, User
 from accounts.services import invitations, studios
@@ -269,12 +270,13 @@ def test_the_last_owner_can_neither_leave_nor_step_down(morel):
     assert place(studio, people["anna"]).role == Role.OWNER
 
 
-def test_an_owner_whose_account_is_not_active_does_not_count(morel):
+def test_an_owner_whose_account_is_not_active_or_being_erased_does_not_count(morel):
     studio, people = morel
     studios.change_member_role(place(studio, people["ben"]), role=Role.OWNER, actor=people["anna"])
-    User.objects.filter(pk=people["ben"].pk).update(is_active=False)
-    with pytest.raises(ValidationError):
-        studios.leave(place(studio, people["anna"]))
+    for state in ({"is_active": False}, {"is_active": True, "erasure_requested_at": timezone.now()}):
+        User.objects.filter(pk=people["ben"].pk).update(**state)
+        with pytest.raises(ValidationError):
+            studios.leave(place(studio, people["anna"]))
 
 
 def test_nobody_is_left_without_a_studio(morel):

@@ -77,6 +77,7 @@ def test_without_configured_addresses_every_active_administrator_is_told_in_thei
     make_user(role=Role.ADMIN, email="one@example.test")
     make_user(role=Role.ADMIN, email="deux@example.test", language="fr")
     make_user(role=Role.ADMIN, email="gone@example.test", is_active=False)
+    make_user(role=Role.ADMIN, email="closed@example.test", erasure_requested_at=timezone.now())
     make_user(role=Role.DEVELOPER)
     mail.send_due()
     assert {(message.to[0], message.subject) for message in mailoutbox} == {
@@ -396,8 +397,10 @@ def test_an_alert_is_acknowledged_assigned_noted_and_resolved(alert):
 
 def test_only_who_handles_alerts_can_be_given_one_or_act(alert):
     admin, viewer = make_user(role=Role.ADMIN), make_user(role=Role.VIEWER)
-    with pytest.raises(ValidationError):
-        services.assign(alert, viewer, actor=admin)
+    closed = make_user(role=Role.ADMIN, erasure_requested_at=timezone.now())
+    for nobody in (viewer, closed):
+        with pytest.raises(ValidationError):
+            services.assign(alert, nobody, actor=admin)
     for act in (services.acknowledge, lambda *a, **k: services.resolve(*a, note="x", **k), lambda *a, **k: services.add_note(*a, "x", **k)):
         with pytest.raises(PermissionDenied):
             act(alert, actor=viewer)
