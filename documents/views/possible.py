@@ -1,17 +1,17 @@
 """What pages of documents share: doing one thing and saying how it went, and finding out for whom a new document is."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from aaperture.lib.gone import missing_is_404
 from accounts.http import UserRequest
 from accounts.models import Membership
 from accounts.studio_roles import may
@@ -23,23 +23,11 @@ from studio.views.pages import page_of
 
 PER_CHOICE = 20
 AnyDocument = Quote | Contract | Invoice
+gone_is_404 = missing_is_404(Quote, Contract, Invoice)
 
 
 def page_url(document: AnyDocument) -> str:
     return reverse(f"documents:{document._meta.model_name}", args=[document.pk])
-
-
-def gone_is_404(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Deleted in another tab between the look and the change."""
-
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(*args, **kwargs)
-        except (Quote.DoesNotExist, Contract.DoesNotExist, Invoice.DoesNotExist):
-            raise Http404 from None
-
-    return guarded
 
 
 def refuse(request: UserRequest, fault: NotPossible) -> None:

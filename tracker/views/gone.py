@@ -1,20 +1,4 @@
-"""What was deleted or merged in another tab between the look and the change is simply not there any more."""
-
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
-from django.http import Http404, HttpResponse
-
+from aaperture.lib.gone import missing_is_404
 from tracker.models import Opportunity, Signal
 
-
-def gone_is_404(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(*args, **kwargs)
-        except (Opportunity.DoesNotExist, Signal.DoesNotExist):
-            raise Http404 from None
-
-    return guarded
+gone_is_404 = missing_is_404(Opportunity, Signal)  # deleted, or merged
