@@ -22,6 +22,7 @@ LONGEST_ID = 255
 MOST_FIELDS = 50
 LARGEST = 32 * 1024  # bytes of JSON that are kept of one record
 FILTERED = "filtered"
+STRICT = json.JSONEncoder(allow_nan=False)  # made once: this is done to every record
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it, and not somebody who writes about it
 
 
@@ -151,7 +152,7 @@ def run(steps: list[Step], record: Record) -> KeptRecord:
 def written(data: dict[str, Any]) -> str:
     """What is kept, as JSON. Raises TooLarge, NotStorable."""
     try:
-        text = json.dumps(data, allow_nan=False)
+        text = STRICT.encode(data)
         if "\\ud" in text:  # the first half of a character, or a letter of some scripts
             json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
