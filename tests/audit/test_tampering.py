@@ -155,6 +155,9 @@ def test_a_restore_that_nobody_made_explains_no_cut_tail(log, tmp_path, monkeypa
     (tmp_path / heads.FILE).write_bytes(told + said["theirs"])
     (text,) = found(heads=[str(tmp_path)])[Kind.HEADS_ALTERED]
     assert "not our key" in text
+    altered = json.dumps(json.loads(said["ours"]) | {"given_up_to": last + 1}).encode() + b"\n"
+    (tmp_path / heads.FILE).write_bytes(told + altered)
+    assert "signature does not fit" in found(heads=[str(tmp_path)])[Kind.HEADS_ALTERED][0]
     (tmp_path / heads.FILE).write_bytes(told + said["ours"])
     assert not found(heads=[str(tmp_path)])
 
