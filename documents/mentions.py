@@ -5,6 +5,7 @@ A new rule is a line here and a test beside the others. Texts stand here in both
 they are law.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
@@ -114,6 +115,7 @@ MENTIONS = (
     ),
 )  # fmt: skip
 WITH_OWN = frozenset(mention.country for mention in MENTIONS if mention.country)
+BREAKS_BADLY = re.compile(r" (?=[:;!?»€])|(?<=«) ")  # in French no line ends before these
 
 
 def mentions(country: str, facts: Iterable[str], *, language: str, on: date) -> list[str]:
@@ -121,7 +123,7 @@ def mentions(country: str, facts: Iterable[str], *, language: str, on: date) -> 
     known = country if country in WITH_OWN else ""
     true = frozenset(facts)
     return [
-        mention.texts.get(language, mention.texts["en"])
+        BREAKS_BADLY.sub("\u00a0", mention.texts.get(language, mention.texts["en"]))
         for mention in MENTIONS
         if mention.country == known and mention.when <= true and mention.from_on <= on <= mention.until_on
     ]

@@ -30,11 +30,11 @@ def operator(request: HttpRequest) -> User:
 @admin.register(ScheduledEmail, site=console)
 class ScheduledEmailAdmin(ReadOnlyAdmin):
     page = "pages.monitoring"
-    list_display = ["id", "studio", "kind", "state", "why", "attempts", "due_at", "sent_at"]
+    list_display = ["id", "studio", "about", "state", "why", "attempts", "due_at", "sent_at"]
     list_filter = ["status", "kind"]
     ordering = ["-id"]
     fields = [
-        "id", "studio", "kind", "state", "why", "error_reply", "attempts", "send_at", "due_at", "claimed_until", "sent_at", "message_id",
+        "id", "studio", "about", "state", "why", "error_reply", "attempts", "send_at", "due_at", "claimed_until", "sent_at", "message_id",
         "created_at",
     ]  # fmt: skip
     actions = ["send_again", "note_arrived", "note_lost"]
@@ -45,6 +45,10 @@ class ScheduledEmailAdmin(ReadOnlyAdmin):
     @admin.display(description=_("studio"))
     def studio(self, row: ScheduledEmail) -> str:
         return str(row.organization_id)
+
+    @admin.display(description=_("kind"))
+    def about(self, row: ScheduledEmail) -> str:
+        return str(dict(EmailTemplate.Kind.choices).get(row.kind, row.kind))
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, row: ScheduledEmail) -> str:

@@ -85,6 +85,11 @@ class ConsoleSite(admin.AdminSite):
         own = [path(page.route, self.admin_view(page.view), name=page.url_name) for page in self._pages]
         return [*own, *(pattern for pattern in super().get_urls() if getattr(pattern, "name", "") != "view_on_site")]
 
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """Headed by the app's name: Django puts "administration" beside it, which French does not say like that."""
+        named = next((app["name"] for app in self.get_app_list(request, app_label)), "")
+        return super().app_index(request, app_label, {"title": named, **(extra_context or {})})
+
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and getattr(request.user, "is_staff", False) and request.user.has_perm("pages.dashboard")
 
@@ -143,7 +148,8 @@ class ConsoleModelAdmin(admin.ModelAdmin):
     view_on_site = False
 
     def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
-        name_fields(model)
+        for shown in (model, *(inline.model for inline in self.inlines)):
+            name_fields(shown)
         super().__init__(model, admin_site)
 
     def has_page(self, request: HttpRequest) -> bool:
@@ -181,6 +187,13 @@ class ConsoleModelAdmin(admin.ModelAdmin):
             raise PermissionDenied
         titled = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}  # Django's orders one to choose
         return super().changelist_view(request, titled)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Headed by what it is: Django puts "Change" before it, which French does not say like that."""
+        titled = {"title": capfirst(str(self.opts.verbose_name)), **(extra_context or {})} if object_id else extra_context
+        return super().changeform_view(request, object_id, form_url, titled)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         """Django's own history is not written; the activity log has its lines."""

@@ -40,6 +40,10 @@ class EndingAdmin(ReadOnlyAdmin):
     def owner_of(self, row: Any) -> User:
         return row.user
 
+    def said(self, row: Any) -> str:
+        """What tells the row from others of the same account."""
+        return str(row)
+
     def end(self, request: HttpRequest, row: Any) -> None:
         """Call the service."""
         raise NotImplementedError
@@ -89,7 +93,7 @@ class EndingAdmin(ReadOnlyAdmin):
             self.end(request, row)
             self.message_user(request, self.end_done)
             return redirect(back)
-        subjects = [{"id": "", "label": f"{self.owner_of(row).email} – {row}", "note": ""}]
+        subjects = [{"id": "", "label": f"{self.owner_of(row).email} – {self.said(row)}", "note": ""}]
         return self.operation_page(
             request, title=self.end_label, question=self.end_question, subjects=subjects, button=self.end_label, back=back, danger=True
         )

@@ -34,7 +34,7 @@ class InstanceSettingsAdmin(ConsoleModelAdmin):
 
     @admin.display(description=_("developers admitted until"))
     def developers_until(self, row: InstanceSettings) -> Any:
-        return developers.admitted_until()
+        return developers.admitted_until() or "–"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """How long developers are admitted for is not a developer's to say."""

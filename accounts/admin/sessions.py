@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +20,11 @@ from accounts.admin.columns import badge
 from accounts.admin.ending import EndingAdmin, operator
 from accounts.models import ApiSession, Session
 from accounts.services import sessions
+
+
+def _begun(session: Session | ApiSession) -> str:
+    """On the reader's clock, as the list has it."""
+    return date_format(timezone.localtime(session.created_at), "DATETIME_FORMAT")
 
 
 def _digest(session: Session) -> str:
@@ -63,6 +69,9 @@ class SessionAdmin(EndingAdmin):
             return None
         return next((row for row in rows if _digest(row) == digest), None)
 
+    def said(self, row: Session) -> str:
+        return _begun(row)
+
     def is_open(self, row: Session) -> bool:
         return True
 
@@ -90,6 +99,9 @@ class ApiSessionAdmin(EndingAdmin):
         if session.ended_at:
             return badge(_("ended"), "warn")
         return badge(_("open"), "ok") if session.expires_at > timezone.now() else badge(_("expired"))
+
+    def said(self, row: ApiSession) -> str:
+        return _begun(row)
 
     def is_open(self, row: ApiSession) -> bool:
         return row.ended_at is None and row.expires_at > timezone.now()

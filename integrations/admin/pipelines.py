@@ -49,7 +49,7 @@ class PipelineAdmin(ConsoleModelAdmin):
     page = "pages.pipelines"
     form = PipelineForm
     change_form_template = "integrations/admin_pipeline.html"
-    list_display = ["name", "connection", "state", "runs_version", "destination", "enabled", "schedule", "next_run_at"]
+    list_display = ["name", "connection", "state", "runs_version", "goes_to", "enabled", "schedule", "next_run_at"]
     list_filter = ["enabled", "destination"]
     list_select_related = ["connection", "transformation", "pinned"]
     fieldsets = [
@@ -66,6 +66,10 @@ class PipelineAdmin(ConsoleModelAdmin):
     @admin.display(description=_("steps"))
     def runs_version(self, row: Pipeline) -> str:
         return str(row.pinned or row.transformation)
+
+    @admin.display(description=_("destination"), ordering="destination")
+    def goes_to(self, row: Pipeline) -> str:
+        return str(DESTINATIONS.get(row.destination, row.destination))
 
     @admin.display(description=_("in words"))
     def when(self, row: Pipeline) -> str:

@@ -10,8 +10,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html_join
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from aaperture.lib.big_lists import BigListMixin
 from aaperture.lib.console import ReadOnlyAdmin, console
@@ -178,7 +178,7 @@ class RunAdmin(BigListMixin, ReadOnlyAdmin):
     @admin.display(description=_("why something is not kept"))
     def not_kept(self, row: Run) -> str:
         reasons: list[tuple[str, int]] = sorted(row.counts.get("reasons", {}).items(), key=lambda pair: -pair[1])
-        return _listed(reasons)
+        return _listed((gettext(words), number) for words, number in reasons)  # rows keep the English
 
     @admin.display(description=_("read"))
     def read(self, row: Run) -> int:
