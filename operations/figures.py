@@ -37,7 +37,7 @@ def figures_for(user: User, only: frozenset[str] | None = None) -> list[Figure]:
     since = timezone.now() - timedelta(days=1)
     makers = {
         "accounts.view_user": _people,
-        "integrations.view_connection": _connections,
+        "integrations.view_connection": lambda: _connections(has_list=user.has_perm("pages.connectors")),
         "integrations.view_run": lambda: _runs(since),
         "tracker.view_opportunitycount": _opportunities,
         "operations.view_monitoring": _queue,
@@ -54,12 +54,13 @@ def _people() -> Figure:
     return Figure(_("Active accounts"), count["active"], note, reverse("admin:accounts_user_changelist"))
 
 
-def _connections() -> Figure:
+def _connections(*, has_list: bool) -> Figure:
+    """Executors may be told how many there are; the list is on a page that they have not."""
     status = Connection.Status
     ailing = Q(status__in=[status.NEEDS_REAUTH, status.ERROR])
     count = Connection.objects.aggregate(working=Count("pk", filter=Q(status=status.ACTIVE)), ailing=Count("pk", filter=ailing))
     note = _("%(n)d need attention") % {"n": count["ailing"]}
-    return Figure(_("Working connections"), count["working"], note, reverse("admin:integrations_connection_changelist"))
+    return Figure(_("Working connections"), count["working"], note, reverse("admin:integrations_connection_changelist") if has_list else "")
 
 
 def _runs(since: datetime) -> Figure:
