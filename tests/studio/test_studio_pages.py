@@ -296,7 +296,9 @@ def test_a_session_of_several_days_says_its_days_wherever_it_stands(morel):
     agenda = web.get(url("session_agenda")).text
     assert f"all day, until {holiday}" in agenda and "all day</span>" in agenda
     assert f"until {last}" in web.get(url("today_sessions"), headers={"HX-Request": "true"}).text
-    month = web.get(url("session_month"), {"month": f"{YEAR}-06"}).context["weeks"]
+    page = web.get(url("session_month"), {"month": f"{YEAR}-06"})
+    month = page.context["weeks"]
+    assert page.text.count(f"until {last}") == 2  # on each of its days but the last
     told = {cell["day"].day: [words for _, *words in cell["sessions"]] for week in month for cell in week if cell["sessions"]}
     assert told == {
         5: [["", "all day"]], 25: [["10 a.m.", ""]], 26: [["", "all day"]], 27: [["", "until 4 p.m."]],
