@@ -24,6 +24,7 @@ from accounts.step_up import StepUpRequired
 from audit.models import Activity, AuditSeal
 from audit.seal import archives, heads, places
 from audit.seal.verification import verify
+from documents.models import Acceptance
 from integrations.errors import OAuthUnavailable
 from integrations.models import Connection
 from mailing.models import ScheduledEmail
@@ -360,6 +361,8 @@ def test_what_the_law_keeps_is_all_that_stays(revoked, ledger_folder, transactio
     assert erasure.status == "done" and not User.objects.filter(pk=user.pk).exists()
     left = {place.removeprefix("table ") for place in set(leaks_here(test_database, CANARY)) - set(before)}
     assert left == {"documents_quote", "documents_quoteline", "documents_invoice", "documents_invoiceline"}
+    vault.opened.forget()
+    assert Acceptance.objects.get().name == CANARY, "the studio's key stays as long as what the law wants proven is sealed with it"
 
 
 def leaks_here(test_database, text: str) -> list[str]:
@@ -514,7 +517,10 @@ def die_at(module, name, call=1, after=False):
         return result
     setattr(module, name, dying)
 """
-EARLY = ["google_oauth, 'revoke'", "google_oauth, 'revoke', after=True", "erasures, '_end_connection', after=True", "erasures, '_tell', after=True"]
+EARLY = [
+    "google_oauth, 'revoke'", "google_oauth, 'revoke', after=True", "erasures, '_end_connection', after=True",
+    "erasures, '_tell', after=True",
+]  # fmt: skip
 LATE = [
     "erasures, '_begin', after=True", "ledger, 'add', after=True", "erasures, 'studios_of', call=2", "erasures, '_purge', after=True",
     "erasures.vault, 'destroy_key', after=True", "erasures, '_destroy_keys', after=True",

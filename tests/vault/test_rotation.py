@@ -330,7 +330,7 @@ PROGRAMS = {
 def run(program: str, keys: str, state: Path) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "aaperture.settings", "ENCRYPTION_KEYS": keys, "AAPERTURE_STATE": str(state)}
     command = [sys.executable, *PROGRAMS[program]]
-    return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.slow
