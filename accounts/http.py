@@ -1,4 +1,4 @@
-"""The request as our views know it, for type checkers."""
+"""The request as our views know it."""
 
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
@@ -11,3 +11,8 @@ class UserRequest(HttpRequest):
 
     user: User
     htmx: HtmxDetails
+
+
+def for_machines(request: HttpRequest) -> bool:
+    """Whether whoever asks would rather have JSON than a page."""
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"

@@ -94,6 +94,12 @@ def check_grant(actor: User, role: str) -> None:
         raise Refused(GRANT, "level")
 
 
+def require_admin(actor: User) -> None:
+    """Raises Refused for anybody but an active administrator."""
+    if actor.role != Role.ADMIN or not actor.is_active:
+        raise Refused(DENIED)
+
+
 def lock(actor: User, user: User) -> tuple[User, User]:
     """Both rows as they are now, locked together with every active administrator's, always in the same order.
 

@@ -1,7 +1,7 @@
 """The console of contributions: what came in, what Stripe said, what went back, and where we and Stripe disagree."""
 
 from datetime import date
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -24,7 +24,7 @@ from aaperture.lib.big_lists import BigListMixin
 from aaperture.lib.charts import Point, bar_chart
 from aaperture.lib.console import ConsoleModelAdmin, ReadOnlyAdmin, console
 from aaperture.lib.nudge import nudge
-from accounts.models import User
+from accounts.admin.ending import operator
 from accounts.services.users import step_up
 from billing.amounts import shown, typed
 from billing.forms import AmountField
@@ -34,11 +34,6 @@ from billing.tasks import apply_event, end_subscription, send_refund
 from billing.wording import TONES
 
 MONTHS = 12
-
-
-def operator(request: HttpRequest) -> User:
-    """The console lets nobody in who is not signed in."""
-    return cast("User", request.user)
 
 
 def badge(row: Any) -> str:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from aaperture.lib.console import ReadOnlyAdmin, console
 from aaperture.lib.csv_safe import csv_response
 from accounts.admin.ending import operator
+from accounts.protections import require_admin
 from accounts.roles import Role
 from accounts.services.users import step_up
 from audit.services import record
@@ -152,4 +153,4 @@ class AccessReviewAdmin(ReadOnlyAdmin):
     def _require_admin(self, request: HttpRequest) -> None:
         if not self.has_page(request):
             raise PermissionDenied
-        access_reviews.require_admin(operator(request))
+        require_admin(operator(request))

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When, Window
 from django.db.models.functions import Coalesce, Greatest, RowNumber, TruncWeek
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from aaperture.lib.search import prefix_query, searchable
+from aaperture.lib.search import having_words, searchable
 from aaperture.lib.uuid7 import uuid7
 from accounts.models import User
 from accounts.objections import Objection
@@ -41,12 +41,7 @@ class OpportunityQuerySet(models.QuerySet):
 
     def search(self, text: str) -> Self:
         """Every word of `text` begins a word of company, role, contact, subject or sender; accents and case do not matter."""
-        query = prefix_query(text)
-        if not query:
-            return self
-        return self.annotate(_found=SearchVector("search_text", config="simple")).filter(
-            _found=SearchQuery(query, config="simple", search_type="raw")
-        )
+        return having_words(self, text)
 
     def counts_by_stage(self) -> dict[str, int]:
         found = dict(self.order_by().values_list("stage").annotate(Count("id")))

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import InstanceSettings, User
-from accounts.protections import DENIED, Refused
+from accounts.protections import require_admin
 from accounts.roles import Role
 from accounts.services.studios import create_organization
 from accounts.services.users import step_up
@@ -51,7 +51,7 @@ def admit(actor: User, hours: int | None = None, request: HttpRequest | None = N
 
     Raises Refused for anybody but an administrator, StepUpRequired, ValidationError unless 1 … 168 whole hours.
     """
-    _require_admin(actor)
+    require_admin(actor)
     step_up(request)
     InstanceSettings.objects.get_or_create(pk=1)
     row = InstanceSettings.objects.select_for_update().get(pk=1)
@@ -69,7 +69,7 @@ def admit(actor: User, hours: int | None = None, request: HttpRequest | None = N
 @transaction.atomic
 def stop(actor: User, request: HttpRequest | None = None) -> None:
     """End the admission at once. Raises Refused for anybody but an administrator."""
-    _require_admin(actor)
+    require_admin(actor)
     until = admitted_until()
     if until is not None and InstanceSettings.objects.filter(pk=1, dev_role_until=until).update(dev_role_until=None):
         record(
@@ -92,8 +92,3 @@ def create_dev_user() -> User | None:
     record("user.created", user, method="configuration", role=Role.DEVELOPER.value)
     create_organization(user)
     return user
-
-
-def _require_admin(actor: User) -> None:
-    if actor.role != Role.ADMIN or not actor.is_active:
-        raise Refused(DENIED)

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.http import UserRequest
+from accounts.http import UserRequest, for_machines
 from billing import gateway
 from billing.amounts import shown
 from billing.forms import ContributeForm
@@ -18,10 +18,6 @@ from billing.views.pages import page_of
 from billing.wording import FAULTS
 
 PATIENCE = 45  # seconds until the page says that it takes long
-
-
-def _for_machines(request: UserRequest) -> bool:
-    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
 @require_POST
@@ -37,12 +33,12 @@ def checkout(request: UserRequest) -> HttpResponse:
     except (checkouts.AlreadyMonthly, checkouts.PaymentUnderWay, gateway.StripeUnavailable, gateway.StripeRefused) as fault:
         code, status = FAULTS[type(fault).__name__]
         return _refused(request, form, code, status)
-    return JsonResponse({"url": url}) if _for_machines(request) else redirect(url)
+    return JsonResponse({"url": url}) if for_machines(request) else redirect(url)
 
 
 def _refused(request: UserRequest, form: ContributeForm, code: str, status: int) -> HttpResponse:
     words = FAULTS["words"][code]
-    if _for_machines(request):
+    if for_machines(request):
         detail = next((str(errors[0]) for errors in form.errors.values()), words)
         return JsonResponse({"detail": detail, "code": code, "request_id": getattr(request, "request_id", "")}, status=status)
     if code == "under_way":

@@ -46,7 +46,7 @@ def list_page(request: UserRequest, mine: Membership, listing: Listing) -> HttpR
         "filtered": bool(filters),
         "page": page,
         "pages": pages,
-        "rows": [(row, _money(row, writing.language)) for row in page.object_list],
+        "rows": [(row, money_of(row, writing.language)) for row in page.object_list],
         "total": total,
         "counted": counted(listing.kind, total),
         "may_edit": may(mine.role, listing.operation),
@@ -60,7 +60,8 @@ def list_page(request: UserRequest, mine: Membership, listing: Listing) -> HttpR
     return render(request, f"documents/{listing.kind}_list.html", context)
 
 
-def _money(row: Any, language: str) -> str:
+def money_of(row: Any, language: str) -> str:
+    """What a row comes to; nothing for a contract."""
     return Writing({"language": language, "currency": row.currency}).money(row.gross) if hasattr(row, "gross") else ""
 
 

@@ -11,7 +11,7 @@ from accounts.http import UserRequest
 from accounts.models import Membership
 from accounts.studio_roles import may
 from documents.models import Contract, Invoice, Quote
-from documents.printing import Writing
+from documents.views.lists import money_of
 from studio.access import found
 from studio.models import Contact, Project
 
@@ -42,7 +42,7 @@ def _panel(request: UserRequest, mine: Membership, of: dict[str, Any]) -> HttpRe
         rows += [("invoice", row) for row in _newest(Invoice, of)]
     language = (request.LANGUAGE_CODE or "en")[:2]
     context = {
-        "rows": [(kind, row, _amount(row, language)) for kind, row in sorted(rows, key=lambda pair: pair[1].created_at)],
+        "rows": [(kind, row, money_of(row, language)) for kind, row in sorted(rows, key=lambda pair: pair[1].created_at)],
         "query": "&".join(f"{name}={pk}" for name, pk in of.items()),
         "may_edit": may(mine.role, "documents.edit"),
         "may_invoice": may(mine.role, "invoices.edit"),
@@ -53,7 +53,3 @@ def _panel(request: UserRequest, mine: Membership, of: dict[str, Any]) -> HttpRe
 def _newest(model: Any, of: dict[str, Any]) -> list[Any]:
     rows = model.objects.filter(**of).newest_first().defer("content", "search_text", *(["text"] if model is Contract else []))
     return list((rows.with_balance() if model is Invoice else rows)[:MOST])
-
-
-def _amount(row: Any, language: str) -> str:
-    return Writing({"language": language, "currency": row.currency}).money(row.gross) if hasattr(row, "gross") else ""

@@ -7,17 +7,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from aaperture.lib.nudge import nudge
-from accounts.http import UserRequest
+from accounts.http import UserRequest, for_machines
 from integrations import progress
 from integrations.errors import NotConnected
 from integrations.models import Pipeline, Run
 from integrations.progress import Progress
 from integrations.services import pipelines
 from integrations.tasks import execute_run
-
-
-def _for_machines(request: UserRequest) -> bool:
-    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
 def _id(text: str) -> UUID:
@@ -50,7 +46,7 @@ def start(request: UserRequest) -> HttpResponse:
 
 
 def _started(request: UserRequest, runs: list[Run]) -> HttpResponse:
-    if _for_machines(request):
+    if for_machines(request):
         if not runs:
             body = {"detail": _("No mailbox is connected."), "code": "not_connected"}
             return JsonResponse(body | {"request_id": getattr(request, "request_id", "")}, status=409)
@@ -66,7 +62,7 @@ def _started(request: UserRequest, runs: list[Run]) -> HttpResponse:
 @require_GET
 def status(request: UserRequest) -> HttpResponse:
     """How far the newest run of each mailbox is: JSON for machines, the panel for htmx, a page otherwise."""
-    if _for_machines(request):
+    if for_machines(request):
         shown = [one.as_json() for one in _progress(request)]
         live = any(one["status"] in Run.LIVE for one in shown)
         return JsonResponse({"running": live, "runs": shown})

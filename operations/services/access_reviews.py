@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.protections import DENIED, Refused
+from accounts.protections import require_admin
 from accounts.roles import STAFF, Role
 from accounts.second_factor import FACTORS
 from accounts.services.users import step_up
@@ -87,11 +87,6 @@ def sign(review: AccessReview, *, note: str, actor: User, request: HttpRequest |
     review.save(update_fields=["signed_at", "signed_by", "note"])
     record("access_review.signed", review, actor=actor, request=request, quarter=review.quarter)
     return review
-
-
-def require_admin(actor: User) -> None:
-    if actor.role != Role.ADMIN or not actor.is_active:
-        raise Refused(DENIED)
 
 
 def _open(review: AccessReview) -> AccessReview:

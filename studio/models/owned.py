@@ -2,10 +2,9 @@
 
 from typing import Any, Self
 
-from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import models
 
-from aaperture.lib.search import prefix_query
+from aaperture.lib.search import having_words
 from accounts.models import Organization
 
 
@@ -19,12 +18,7 @@ class SearchableQuerySet(OwnedQuerySet):
 
     def search(self, text: str) -> Self:
         """Every word of `text` begins a word of the row's texts; accents and case do not matter."""
-        query = prefix_query(text)
-        if not query:
-            return self
-        return self.annotate(_found=SearchVector("search_text", config="simple")).filter(
-            _found=SearchQuery(query, config="simple", search_type="raw")
-        )
+        return having_words(self, text)
 
     def for_lists(self) -> Self:
         """Without the long texts, which no list shows."""
