@@ -1,6 +1,6 @@
 """The operator console of the post: what waits, what failed and why, by which servers. Never to whom, nor what it says."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from aaperture.lib.console import ReadOnlyAdmin, console
 from aaperture.lib.nudge import nudge
-from accounts.models import User
+from accounts.admin.ending import operator
 from mailing.errors import in_words
 from mailing.models import EmailTemplate, ScheduledEmail, SendingAccount
 from mailing.services import emails
@@ -20,11 +20,6 @@ from mailing.tasks import send_due_emails
 Status = ScheduledEmail.Status
 TONES = {Status.SENT: "ok", Status.SCHEDULED: "info", Status.SENDING: "info", Status.FAILED: "danger", Status.UNKNOWN: "warn",
          Status.HELD: "warn"}  # fmt: skip
-
-
-def operator(request: HttpRequest) -> User:
-    """The console lets nobody in who is not signed in."""
-    return cast("User", request.user)
 
 
 @admin.register(ScheduledEmail, site=console)

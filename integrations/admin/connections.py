@@ -11,7 +11,8 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from aaperture.lib.console import ConsoleModelAdmin, console
-from integrations.admin.columns import operator, status_badge
+from accounts.admin.ending import operator
+from integrations.admin.columns import status_badge
 from integrations.connectors import CONNECTORS
 from integrations.forms import SettingsForm
 from integrations.models import Connection

@@ -17,7 +17,8 @@ from django.utils.translation import ngettext
 
 from aaperture.lib.console import ConsoleModelAdmin, console
 from aaperture.lib.csv_safe import csv_response
-from integrations.admin.columns import operator, status_badge
+from accounts.admin.ending import operator
+from integrations.admin.columns import status_badge
 from integrations.admin.pipeline_form import ConnectionField, PersonField, PipelineForm, asked_for, recipients, told, versions
 from integrations.connectors import CONNECTORS, MailConnector
 from integrations.models import Connection, Pipeline

@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from aaperture.lib.big_lists import BigListMixin
 from aaperture.lib.console import ReadOnlyAdmin, console
 from aaperture.lib.nudge import nudge
-from integrations.admin.columns import operator, status_badge
+from accounts.admin.ending import operator
+from integrations.admin.columns import status_badge
 from integrations.admin.dry_page import dry_page
 from integrations.errors import NotConnected
 from integrations.models import Pipeline, Run, RunEvent

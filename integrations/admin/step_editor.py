@@ -9,9 +9,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.admin.ending import operator
 from integrations import steps as chain_rules
 from integrations import trial
-from integrations.admin.columns import operator
 from integrations.errors import IntegrationError
 from integrations.models import Connection, Transformation
 from integrations.services import sampling

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from aaperture.lib.console import ConsoleModelAdmin, console
-from integrations.admin.columns import operator
+from accounts.admin.ending import operator
 from integrations.admin.step_editor import Editor
 from integrations.models import Pipeline, Transformation, TransformationVersion
 from integrations.services import definitions
