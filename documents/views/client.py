@@ -25,7 +25,7 @@ from documents.faults import words_of
 from documents.forms.acts import AgreementForm, DeclineForm
 from documents.markdown import as_html
 from documents.models import ClientLink, Contract, Invoice, Quote
-from documents.printing import as_pdf, as_words
+from documents.printing import Writing, as_pdf, as_words
 from documents.services import acts, contracts, links, quotes
 from documents.services.errors import NotPossible
 from documents.services.papers import acceptance_of, file_name, with_acceptance
@@ -121,12 +121,19 @@ def _page(request: HttpRequest, link: ClientLink, *, status: int = 200, **more: 
     context = {
         "link": link, "document": document, "kind": kind, "row": invoice or document, "paper": as_words(content), "content": content,
         "paper_text": as_html(content["text"]) if kind == "contract" else "",
-        "acceptance": acceptance,
+        "acceptance": acceptance, "left": _left(invoice) if invoice else "",
         "form": AgreementForm(options=_options(document), label_suffix="") if open_now else None,
         "decline": DeclineForm(label_suffix="") if open_now else None,
         **more,
     }  # fmt: skip
     return render(request, "documents/client.html", context, status=status)
+
+
+def _left(invoice: Invoice) -> str:
+    """What is still to be paid of an invoice that is settled in part: its paper goes on naming the whole."""
+    if invoice.status != Invoice.Status.ISSUED or not 0 < invoice.balance < invoice.gross:
+        return ""
+    return Writing({"language": invoice.language, "currency": invoice.currency}).money(invoice.balance)
 
 
 def _options(document: Any) -> list[tuple[int, str]]:

@@ -16,7 +16,7 @@ from django.utils.formats import date_format
 from audit.models import Activity
 from documents.models import Acceptance, ClientLink, Contract, ContractTemplate, Identity, Invoice, Payment, Quote
 from documents.printing import as_words
-from documents.services import acts, contracts, invoices, links, quotes
+from documents.services import acts, contracts, invoices, links, payments, quotes
 from documents.services.errors import NotPossible
 from documents.services.papers import with_acceptance
 from documents.services.templates import add_first_templates
@@ -388,9 +388,12 @@ def test_a_client_declines_with_a_reason_and_sees_how_to_pay(anna, project):
     client.post(path + "decline/", {"reason": "Trop cher"})
     quote.refresh_from_db()
     assert (quote.status, quote.decline_reason) == ("declined", "Trop cher") and "décliné" in client.get(path).text
-    client, path, _link, _token = opened(make_invoice(project, anna), anna)
+    invoice = make_invoice(project, anna)
+    client, path, _link, _token = opened(invoice, anna)
     page = client.get(path).text
-    assert IDENTITY["iban"] in page and "<svg" in page and "<form" not in page.split("<main")[1]
+    assert IDENTITY["iban"] in page and "<svg" in page and "<form" not in page.split("<main")[1] and "Reste à payer" not in page
+    payments.record_payment(invoice, amount=Decimal(1000), paid_on=timezone.localdate(), method="transfer", actor=anna)
+    assert "Reste à payer\u00a0: 1\u202f647,57\u00a0€" in client.get(path).text
     assert client.post(path + "accept/", {"name": "X", "words": "Bon pour accord"})["Location"] == path
 
 
