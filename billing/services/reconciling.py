@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from audit.services import record
@@ -25,12 +26,20 @@ class Found(NamedTuple):
 
 
 def reconcile() -> list[Found]:
-    """Compare the last weeks, store what differs and settle what no longer does. Raises StripeUnavailable, and then changes nothing."""
+    """Compare the last weeks, store what differs and settle what no longer does. Raises StripeUnavailable, and then changes nothing.
+
+    While a difference is open it looks as far back as then: none is settled by growing old.
+    """
     until = timezone.now() - SETTLING
-    since = until - LOOK_BACK
+    oldest = _open().aggregate(Min("found_at"))["found_at__min"]
+    since = (min(until, oldest - SETTLING) if oldest else until) - LOOK_BACK
     found = [*_payments(since, until), *_money_back(since, until), *_subscriptions(until)]
-    _store(found, since)
+    _store(found)
     return found
+
+
+def _open() -> QuerySet[Difference]:
+    return Difference.objects.filter(settled_at=None).exclude(kind=Kind.SECOND)
 
 
 def _between(since: datetime, until: datetime) -> dict[str, Any]:
@@ -128,10 +137,10 @@ def _subscriptions(until: datetime) -> Iterator[Found]:
 
 
 @transaction.atomic
-def _store(found: list[Found], since: datetime) -> None:
+def _store(found: list[Found]) -> None:
     now = timezone.now()
     still = {(one.kind, one.object_id) for one in found}
-    for row in Difference.objects.select_for_update().filter(settled_at=None).exclude(kind=Kind.SECOND):
+    for row in _open().select_for_update():
         if (row.kind, row.object_id) not in still:
             row.settled_at = now
             row.save(update_fields=["settled_at"])
