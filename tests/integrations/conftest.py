@@ -6,6 +6,7 @@ pytest reads this file before Django is set up, so models are imported where the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,19 +86,9 @@ def simple_classifier(settings: Any) -> None:
     settings.PIPELINE_CLASSIFIER = "tests.integrations.simple.classify"
 
 
-@pytest.fixture(scope="session")
-def feed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Feed, safe_http.Reach]]:
-    with serving(tmp_path_factory.mktemp("feed")) as running:
-        yield running
-
-
 @pytest.fixture
-def feed(feed_server: tuple[Feed, safe_http.Reach], monkeypatch: pytest.MonkeyPatch) -> Feed:
-    """A source of records with nothing on it, which the SSRF-safe client may reach for once."""
-    one, reach = feed_server
-    monkeypatch.setattr(safe_http, "REACH", reach)
-    one.pause = 0.0
-    one.pages.clear()
-    one.statuses.clear()
-    one.asked.clear()
-    return one
+def feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
+    """A source of records with nothing on it, which the SSRF-safe client may reach for once: no late request of another test's."""
+    with serving(tmp_path) as (one, reach):
+        monkeypatch.setattr(safe_http, "REACH", reach)
+        yield one

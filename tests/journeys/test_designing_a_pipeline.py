@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from integrations import engine
 from integrations.models import Pipeline, Run
 from tests.accounts.people import make_user
-from tests.integrations.conftest import feed, feed_server  # noqa: F401  fixtures
+from tests.integrations.conftest import feed  # noqa: F401  a fixture
 from tests.pages.look import TWO_LOOKS, look_at
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
