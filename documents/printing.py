@@ -36,12 +36,14 @@ def as_pdf(content: Content) -> bytes:
         return pdf("sheet", sheet, made_at=made_at, code=code)
 
 
-def as_words(content: Content) -> dict[str, Any]:
-    """The same for a page: every text ready to show, in the client's language."""
+def as_words(content: Content, *, due: Decimal | None = None) -> dict[str, Any]:
+    """The same for a page: every text ready to show, in the client's language; how to pay says what is `due`, if that is another sum."""
     with translation.override(content["language"]):
         if content["kind"] == "contract":
             return _contract(content)
         words = _sheet(content)
+        if due is not None:
+            words["payment"] = _payment(content, due)
     for line in words["lines"]:  # a narrow page names each cell
         line["labelled"] = list(zip(words["columns"], line["cells"], strict=True))
     return words
@@ -105,7 +107,7 @@ def _sheet(content: Content) -> dict[str, Any]:
         "sums": _sums(content, writing),
         "total": [TOTALS.get(content["kind"], lambda: _("Total to pay"))(), writing.money(content["totals"]["gross"])],
         "after": after,
-        "payment": _payment(content),
+        "payment": _payment(content, Decimal(content["totals"]["gross"])),
         "notes": [part for part in content.get("notes", "").split("\n\n") if part.strip()],
         "signature": _room_to_sign(content),
         "mentions": content["mentions"],
@@ -181,9 +183,9 @@ def _sums(content: Content, writing: Writing) -> list[list[str]]:
     return sums
 
 
-def _payment(content: Content) -> dict[str, Any] | None:
+def _payment(content: Content, due: Decimal) -> dict[str, Any] | None:
     payment = content.get("payment")
-    if not payment or content["kind"] in {"quote", "credit_note"} or Decimal(content["totals"]["gross"]) <= 0:
+    if not payment or content["kind"] in {"quote", "credit_note"} or due <= 0:
         return None
     facts = [
         ["IBAN", payment["iban"]],
@@ -197,7 +199,7 @@ def _payment(content: Content) -> dict[str, Any] | None:
             holder=payment["holder"],
             iban=payment["iban"],
             bic=payment["bic"],
-            amount=Decimal(content["totals"]["gross"]),
+            amount=due,
             remittance=content["number"],
         ).decode()
     return {

@@ -119,7 +119,8 @@ def _page(request: HttpRequest, link: ClientLink, *, status: int = 200, **more: 
     invoice = Invoice.objects.with_balance().get(pk=document.pk) if isinstance(document, Invoice) else None
     open_now = invoice is None and document.state == Quote.Status.SENT
     context = {
-        "link": link, "document": document, "kind": kind, "row": invoice or document, "paper": as_words(content), "content": content,
+        "link": link, "document": document, "kind": kind, "row": invoice or document, "content": content,
+        "paper": as_words(content, due=invoice.balance if invoice else None),
         "paper_text": as_html(content["text"]) if kind == "contract" else "",
         "acceptance": acceptance, "left": _left(invoice) if invoice else "",
         "form": AgreementForm(options=_options(document), label_suffix="") if open_now else None,

@@ -382,6 +382,10 @@ def test_what_is_next_for_an_accepted_quote_stands_out(anna, project):
     assert prominent() == ["Invoice the balance"] and url("invoice_sent", balance.pk) not in web.get(url("invoice", balance.pk)).text
 
 
+def code_of(page: str) -> str:
+    return page.split('<figure class="paper-qr"')[1].split("</figure>")[0]
+
+
 def test_a_client_declines_with_a_reason_and_sees_how_to_pay(anna, project):
     quote = quotes.mark_sent(make_quote(project, anna), actor=anna)
     client, path, _link, _token = opened(quote, anna)
@@ -393,7 +397,10 @@ def test_a_client_declines_with_a_reason_and_sees_how_to_pay(anna, project):
     page = client.get(path).text
     assert IDENTITY["iban"] in page and "<svg" in page and "<form" not in page.split("<main")[1] and "Reste à payer" not in page
     payments.record_payment(invoice, amount=Decimal(1000), paid_on=timezone.localdate(), method="transfer", actor=anna)
-    assert "Reste à payer\u00a0: 1\u202f647,57\u00a0€" in client.get(path).text
+    less = client.get(path).text
+    assert "Reste à payer\u00a0: 1\u202f647,57\u00a0€" in less and code_of(less) != code_of(page)  # asks for what is left
+    payments.record_payment(invoice, amount=Decimal("1647.57"), paid_on=timezone.localdate(), method="transfer", actor=anna)
+    assert IDENTITY["iban"] not in client.get(path).text
     assert client.post(path + "accept/", {"name": "X", "words": "Bon pour accord"})["Location"] == path
 
 
