@@ -344,7 +344,7 @@ def test_the_clients_page_and_its_paper_go_by_the_clock_of_the_studios_country(a
     record.accepted_at = datetime(2026, 6, 30, 22, 30, tzinfo=UTC)  # half past midnight in Paris
     monkeypatch.setattr("documents.views.client.acceptance_of", lambda _document: record)
     page = client.get(path).text
-    assert "1 juillet 2026 00:30" in page and "30 juin" not in page
+    assert "1 juillet 2026 à 00:30" in page and "30 juin" not in page
     assert with_acceptance(quote, record)["acceptance"]["on"] == "2026-07-01"
 
 
