@@ -193,6 +193,8 @@ def _payment(content: Content, due: Decimal) -> dict[str, Any] | None:
         [_("Account holder"), payment["holder"]],
         [_("Reference"), content["number"]],
     ]
+    if due != Decimal(content["totals"]["gross"]):
+        facts.append([_("Amount"), Writing(content).money(due)])
     code = ""
     if content["currency"] == "EUR":
         code = epc_qr(

@@ -399,6 +399,7 @@ def test_a_client_declines_with_a_reason_and_sees_how_to_pay(anna, project):
     payments.record_payment(invoice, amount=Decimal(1000), paid_on=timezone.localdate(), method="transfer", actor=anna)
     less = client.get(path).text
     assert "Reste à payer\u00a0: 1\u202f647,57\u00a0€" in less and code_of(less) != code_of(page)  # asks for what is left
+    assert "1\u202f647,57\u00a0€" in less.split("paper-payment")[1] and "2\u202f647,57" not in less.split("paper-payment")[1]
     payments.record_payment(invoice, amount=Decimal("1647.57"), paid_on=timezone.localdate(), method="transfer", actor=anna)
     assert IDENTITY["iban"] not in client.get(path).text
     assert client.post(path + "accept/", {"name": "X", "words": "Bon pour accord"})["Location"] == path
